@@ -17,7 +17,11 @@ export default defineConfig({
     projects: [
       project('unit', ['core/**/*.test.ts', 'plugins/**/*.test.ts', 'conformance/**/*.test.ts', 'test/*.test.ts']),
       project('e2e', ['test/{e2e,crash,fuzz}/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
-      project('peers', ['test/peers/**/*.test.ts'], { testTimeout: 120_000, hookTimeout: 120_000, fileParallelism: false }),
+      project('peers', ['test/peers/**/*.test.ts'], {
+        testTimeout: 120_000,
+        hookTimeout: 120_000,
+        fileParallelism: false,
+      }),
     ],
   },
 })

@@ -1,0 +1,74 @@
+// Mail addresses: a local part kept as it came, a domain in A-labels and lower case (RFC 5321 §4.1.2, RFC 6531 §3.3).
+import { domainToASCII, domainToUnicode } from 'node:url'
+import { err, ok, type Result } from '../base/result.ts'
+
+export interface Address {
+  /** NFC, without quotes; letter case as it came. */
+  readonly local: string
+  /** A-labels, lower case; or a literal such as `[192.0.2.1]`; empty only for `<postmaster>`. */
+  readonly domain: string
+  /** As the client wrote it, without angle brackets. */
+  readonly original: string
+}
+
+export const MAX_LOCAL_PART = 64 // RFC 5321 §4.5.3.1.1
+export const MAX_DOMAIN = 255 // RFC 5321 §4.5.3.1.2
+export const MAX_PATH = 256 // RFC 5321 §4.5.3.1.3, angle brackets included
+
+const ATOM =
+  /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+(\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+)*$/u
+const QUOTED = /^"((?:[^"\\\u0000-\u001f\u007f]|\\[\u0020-\u007e])*)"$/u
+const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/
+const LITERAL =
+  /^\[(\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9a-fA-F:.]+|[A-Za-z0-9-]*[A-Za-z0-9]:[\u0021-\u005a\u005e-\u007e]+)\]$/i
+
+/** Parses a domain or address literal to its key form. */
+export function parseDomain(text: string): Result<string> {
+  if (text.startsWith('[')) return LITERAL.test(text) ? ok(text.toLowerCase()) : err('bad address literal')
+  const ascii = domainToASCII(text).toLowerCase()
+  if (ascii === '' || ascii.length > MAX_DOMAIN) return err('bad domain')
+  // domainToASCII turns numbers such as 0x7f.1 into addresses: a domain must stay what it was
+  if (/^[\u0000-\u007f]*$/.test(text) && ascii !== text.toLowerCase()) return err('bad domain')
+  return ascii.split('.').every((label) => LABEL.test(label)) ? ok(ascii) : err('bad domain')
+}
+
+/** Parses `local@domain` (no angle brackets, no source route). */
+export function parseAddress(text: string): Result<Address> {
+  const at = text.lastIndexOf('@')
+  if (at < 1) return err(at === 0 ? 'no local part' : 'no domain')
+  const written = text.slice(0, at).normalize('NFC')
+  if (Buffer.byteLength(written) > MAX_LOCAL_PART) return err('local part too long')
+  const quoted = QUOTED.exec(written)
+  if (!quoted && !ATOM.test(written)) return err('bad local part')
+  const domain = parseDomain(text.slice(at + 1))
+  if (!domain.ok) return domain
+  return ok({ local: quoted ? quoted[1]!.replace(/\\(.)/g, '$1') : written, domain: domain.value, original: text })
+}
+
+/** `local@domain` for the wire and for keys shown to people; quotes the local part only where it must be. */
+export function formatAddress(address: Address | null): string {
+  if (address === null) return ''
+  const local = ATOM.test(address.local) ? address.local : `"${address.local.replace(/["\\]/g, '\\$&')}"`
+  return address.domain === '' ? local : `${local}@${address.domain}`
+}
+
+/** As `formatAddress`, with the domain in U-labels: for people and for SMTPUTF8 peers. */
+export function displayAddress(address: Address | null): string {
+  return address === null
+    ? ''
+    : formatAddress({ ...address, domain: domainToUnicode(address.domain) || address.domain })
+}
+
+/** True if the address needs SMTPUTF8 (RFC 6531) to travel. */
+export const needsUtf8 = (address: Address | null): boolean =>
+  address !== null && /[^\u0000-\u007f]/.test(address.local)
+
+/** The same mailbox: domains compare in key form, local parts exactly. */
+export const sameAddress = (a: Address | null, b: Address | null): boolean =>
+  a === b || (a !== null && b !== null && a.local === b.local && a.domain === b.domain)
+
+/** Splits `user+detail` at the first delimiter; null without one (RFC 5233's subaddress). */
+export function splitDetail(local: string, delimiter: string): { user: string; detail: string } | null {
+  const at = delimiter === '' ? -1 : local.indexOf(delimiter)
+  return at < 1 ? null : { user: local.slice(0, at), detail: local.slice(at + delimiter.length) }
+}

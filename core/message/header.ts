@@ -1,0 +1,82 @@
+// The header block as fields (RFC 5322 §2.2): read without copying, edited into a new block.
+
+export interface HeaderField {
+  readonly name: string
+  /** Unfolded (line ends removed), without surrounding white space; octets as latin1. */
+  readonly value: string
+  /** Offsets of the whole field, its line end included, in the block it was parsed from. */
+  readonly start: number
+  readonly end: number
+}
+
+export interface HeaderView {
+  /** All fields in order. Lines that are no field are skipped. */
+  readonly fields: readonly HeaderField[]
+  /** Value of the first field of this name, in any letter case. */
+  get(name: string): string | null
+  all(name: string): readonly string[]
+  count(name: string): number
+}
+
+const COLON = 58
+const SPACE = 32
+const TAB = 9
+
+/** Parses lazily: the fields are found at the first question. `block` is without or with its final empty line. */
+export function parseHeader(block: Buffer): HeaderView {
+  let fields: HeaderField[] | null = null
+  const all = (): readonly HeaderField[] => (fields ??= scanFields(block))
+  return {
+    get fields() {
+      return all()
+    },
+    get(name) {
+      const key = name.toLowerCase()
+      return all().find((f) => f.name.toLowerCase() === key)?.value ?? null
+    },
+    all(name) {
+      const key = name.toLowerCase()
+      return all()
+        .filter((f) => f.name.toLowerCase() === key)
+        .map((f) => f.value)
+    },
+    count(name) {
+      const key = name.toLowerCase()
+      return all().reduce((n, f) => n + (f.name.toLowerCase() === key ? 1 : 0), 0)
+    },
+  }
+}
+
+function scanFields(block: Buffer): HeaderField[] {
+  const fields: HeaderField[] = []
+  let at = 0
+  while (at < block.length) {
+    const start = at
+    let end = lineEnd(block, at)
+    if (end - start <= 2 && (block[start] === 13 || block[start] === 10)) break
+    while (end < block.length && (block[end] === SPACE || block[end] === TAB)) end = lineEnd(block, end)
+    at = end
+    const colon = block.indexOf(COLON, start)
+    if (colon <= start || colon >= end) continue
+    const name = block.toString('latin1', start, colon).trimEnd()
+    if (!/^[\x21-\x7e]+$/.test(name)) continue
+    const value = block
+      .latin1Slice(colon + 1, end)
+      .replace(/\r?\n/g, '')
+      .trim()
+    fields.push({ name, value, start, end })
+  }
+  return fields
+}
+
+function lineEnd(block: Buffer, from: number): number {
+  const lf = block.indexOf(10, from)
+  return lf < 0 ? block.length : lf + 1
+}
+
+/** Formats one field; folds nothing, but refuses line ends that are not folding (header injection). */
+export function formatField(name: string, value: string): Buffer {
+  if (!/^[\x21-\x39\x3b-\x7e]+$/.test(name)) throw new TypeError(`bad header field name '${name}'`)
+  const text = value.replace(/\r?\n(?![ \t])|\r(?!\n)/g, ' ')
+  return Buffer.from(`${name}: ${text.replace(/\r?\n/g, '\r\n')}\r\n`, 'utf8')
+}

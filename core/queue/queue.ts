@@ -1,0 +1,178 @@
+// The durable queue: what has been acknowledged and is not yet settled. Embedded, memory and (later) PostgreSQL back ends.
+import type { Reply } from '../base/failure.ts'
+import { token } from '../base/token.ts'
+import type { Address } from '../message/address.ts'
+import type { MessageContent } from '../message/content.ts'
+import type { Envelope, Notify } from '../message/envelope.ts'
+
+/** Where a message came from, for trace, log, Received and policy. */
+export interface Origin {
+  /** Session and transaction that brought it; null for messages made here. */
+  readonly session: string | null
+  readonly transaction: string | null
+  /** Service name: smtp, submission, lmtp, local, dsn … */
+  readonly service: string
+  readonly ip: string | null
+  readonly helo: string | null
+  /** Account that authenticated. */
+  readonly account: string | null
+}
+
+/**
+ * pending: to be expanded; ready: to be routed and delivered at `due`;
+ * the others are final: expanded (replaced by its children), delivered (here), relayed, failed, discarded.
+ */
+export type RecipientStatus = 'pending' | 'ready' | 'expanded' | 'delivered' | 'relayed' | 'failed' | 'discarded'
+export const isFinal = (status: RecipientStatus): boolean => status !== 'pending' && status !== 'ready'
+
+/** One recipient of a queued message. `<queue id>/<n>` names it; aliases add children to the same item. */
+export interface QueuedRecipient {
+  readonly n: number
+  /** The recipient that this one was expanded from. */
+  readonly parent: number | null
+  readonly address: Address
+  /** The reverse-path belongs to the recipient: an owner- alias gives its own. */
+  readonly reversePath: Address | null
+  readonly notify: readonly Notify[]
+  readonly orcpt: string | null
+  readonly status: RecipientStatus
+  readonly attempts: number
+  /** Wall clock, ms: not before. */
+  readonly due: number
+  readonly lastReply: Reply | null
+  readonly lastRelay: string | null
+  /** `courier:destination` of the last attempt, for listings. */
+  readonly lane: string | null
+  readonly delayWarned: boolean
+}
+
+export interface QueueItem {
+  readonly id: string
+  /** A bounce names the message it speaks of. */
+  readonly parent: string | null
+  readonly arrived: number
+  readonly expires: number
+  readonly envelope: Omit<Envelope, 'recipients'>
+  readonly recipients: readonly QueuedRecipient[]
+  readonly origin: Origin
+  readonly size: number
+  /** Message-ID field, for trace and listings; null without one. */
+  readonly messageId: string | null
+  readonly held: { readonly reason: string; readonly quarantine: boolean } | null
+  /** True once the `queued` hooks have passed it. */
+  readonly filtered: boolean
+}
+
+export interface NewQueueItem {
+  readonly id: string
+  readonly parent?: string
+  readonly arrived: number
+  readonly expires: number
+  readonly envelope: Envelope
+  readonly origin: Origin
+  readonly messageId: string | null
+  readonly held?: { reason: string; quarantine: boolean }
+  readonly content: MessageContent
+  /** True when no `queued` hook is configured. */
+  readonly filtered: boolean
+}
+
+/** What expansion made of one recipient: itself (empty list never happens: that is `discarded`). */
+export interface NewRecipient {
+  readonly address: Address
+  readonly reversePath: Address | null
+  readonly notify: readonly Notify[]
+  readonly orcpt: string | null
+}
+
+export type Settlement =
+  | {
+      n: number
+      status: 'delivered' | 'relayed' | 'failed' | 'discarded'
+      reply: Reply
+      relay: string | null
+      lane: string
+    }
+  | { n: number; status: 'ready'; due: number; reply: Reply; relay: string | null; lane: string; delayWarned?: boolean }
+
+export interface Lease {
+  readonly token: string
+  readonly queueId: string
+  readonly recipients: readonly number[]
+  readonly until: number
+}
+
+export interface QueueFilter {
+  readonly id?: string
+  readonly sender?: string
+  readonly recipient?: string
+  readonly held?: boolean
+  readonly quarantine?: boolean
+  /** Older than this wall-clock time. */
+  readonly before?: number
+  /** Substring of the last reply of an unfinished recipient. */
+  readonly reason?: string
+  readonly messageId?: string
+}
+
+/** One item's change of recipients, applied and logged as a whole. */
+export interface ItemUpdate {
+  readonly id: string
+  /** Recipients that expansion closes, with their replacements (none: the recipient itself becomes ready). */
+  readonly expanded?: readonly { n: number; into: readonly NewRecipient[] | 'itself' }[]
+  readonly settled?: readonly Settlement[]
+  /** The lease under which `settled` was earned; an expired or foreign token throws Failure('permanent'). */
+  readonly lease?: string
+  readonly filtered?: true
+  /** Content after `queued` hooks changed it. */
+  readonly content?: MessageContent
+  readonly held?: QueueItem['held']
+  /** Makes all unfinished recipients due at this time (flush, requeue). */
+  readonly due?: number
+  /** Sends them through expansion and routing anew. */
+  readonly requeue?: true
+  readonly expires?: number
+  /** Messages that must become durable in the same record or before it: bounces of these settlements. */
+  readonly enqueue?: readonly NewQueueItem[]
+}
+
+export interface QueueStats {
+  readonly items: number
+  readonly recipients: number
+  readonly held: number
+  readonly bytes: number
+  /** fdatasync calls since start, for benchmarks. */
+  readonly syncs: number
+}
+
+/**
+ * All promises resolve when the change is on stable storage. Disk full or a failed sync rejects with a temporary
+ * Failure whose reply is 452 4.3.1 or 451 4.3.0, and nothing half-written remains.
+ */
+export interface Queue {
+  enqueue(item: NewQueueItem): Promise<void>
+  update(update: ItemUpdate): Promise<void>
+  /** Removes items whole (`queue delete`): no bounce. */
+  remove(ids: readonly string[]): Promise<void>
+  get(id: string): QueueItem | null
+  /** The stored bytes; release the body when done. */
+  content(id: string): Promise<MessageContent>
+  list(filter?: QueueFilter): Iterable<QueueItem>
+  /** Up to `limit` ids of items, not held, with an unleased unfinished recipient due at `now`; each is given once until `update`d, claimed or `wake`d again. */
+  takeDue(now: number, limit: number): QueueItem[]
+  /** Wall-clock time at which `takeDue` will next have something; null when never. */
+  nextDue(): number | null
+  /** Told whenever nextDue may have become earlier. */
+  onWake(listener: () => void): void
+  /** Leases recipients for delivery; null if any of them is leased or final. */
+  claim(id: string, recipients: readonly number[], ms: number): Lease | null
+  renew(lease: Lease, ms: number): Lease | null
+  /** Gives recipients back without an outcome. */
+  free(lease: Lease): void
+  /** Room for another message? Cheap: asked at MAIL. */
+  hasRoom(size: number): boolean
+  stats(): QueueStats
+  close(): Promise<void>
+}
+
+export const QUEUE = token<Queue>('Queue')
