@@ -61,7 +61,7 @@ function scanFields(block: Buffer): HeaderField[] {
     const name = block.toString('latin1', start, colon).trimEnd()
     if (!/^[\x21-\x7e]+$/.test(name)) continue
     const value = block
-      .latin1Slice(colon + 1, end)
+      .toString('latin1', colon + 1, end)
       .replace(/\r?\n/g, '')
       .trim()
     fields.push({ name, value, start, end })
