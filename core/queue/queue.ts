@@ -44,6 +44,8 @@ export interface QueuedRecipient {
   /** `courier:destination` of the last attempt, for listings. */
   readonly lane: string | null
   readonly delayWarned: boolean
+  /** As in NewRecipient. */
+  readonly asUser?: string
 }
 
 export interface QueueItem {
@@ -77,12 +79,17 @@ export interface NewQueueItem {
   readonly filtered: boolean
 }
 
-/** What expansion made of one recipient: itself (empty list never happens: that is `discarded`). */
+/**
+ * What expansion made of one recipient. A file or command target has an empty domain and a local part that starts
+ * with `/` or `|`: nothing that arrives by SMTP can look like that.
+ */
 export interface NewRecipient {
   readonly address: Address
   readonly reversePath: Address | null
   readonly notify: readonly Notify[]
   readonly orcpt: string | null
+  /** System user under whose id a `/file` or `|command` target runs; unset: the server's own. */
+  readonly asUser?: string
 }
 
 export type Settlement =
