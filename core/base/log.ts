@@ -1,4 +1,6 @@
 // The log: one line an event, as mail administrators and their tools read it, or JSON.
+import { hostname as systemHostname } from 'node:os'
+import type { Clock } from './clock.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -16,6 +18,8 @@ export interface LogFields {
   readonly ms?: number
   readonly ip?: string
   readonly user?: string
+  /** Which part speaks, in the place of Postfix's daemon name: smtpd, qmgr, smtp, local, imap … */
+  readonly component?: string
   readonly [key: string]: string | number | boolean | null | undefined
 }
 
@@ -35,3 +39,85 @@ export const silentLogger: Logger = {
   error() {},
   with: () => silentLogger,
 }
+
+export interface LogOptions {
+  readonly format: 'text' | 'json'
+  readonly level: LogLevel
+  readonly clock: Clock
+  readonly hostname?: string
+  /** Gets whole lines, line ends included, several at once. */
+  readonly write: (lines: string) => void
+}
+
+const RANK: { readonly [level in LogLevel]: number } = { debug: 0, info: 1, warn: 2, error: 3 }
+const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
+/** Fields that the text of a line already says, or that stand in its head. */
+const IN_TEXT = new Set(['component', 'qid', 'rcpt', 'relay', 'dsn', 'status', 'sid', 'tid'])
+
+/** Lines of one turn of the event loop leave in one write. `flush` writes what waits at once. */
+export function createLogger(options: LogOptions): Logger & { flush(): void } {
+  const host = options.hostname ?? systemHostname()
+  const least = RANK[options.level]
+  let waiting = ''
+  const flush = (): void => {
+    if (waiting === '') return
+    const lines = waiting
+    waiting = ''
+    options.write(lines)
+  }
+  const emit = (level: LogLevel, event: string, fields: LogFields): void => {
+    if (RANK[level] < least) return
+    if (waiting === '') setImmediate(flush)
+    const now = options.clock.now()
+    waiting +=
+      options.format === 'json' ? jsonLine(now, level, event, fields) : textLine(now, host, level, event, fields)
+  }
+  return Object.assign(bind(emit, {}), { flush })
+}
+
+type Emit = (level: LogLevel, event: string, fields: LogFields) => void
+
+function bind(emit: Emit, fixed: LogFields): Logger {
+  return {
+    debug: (event, fields) => emit('debug', event, fields ? { ...fixed, ...fields } : fixed),
+    info: (event, fields) => emit('info', event, fields ? { ...fixed, ...fields } : fixed),
+    warn: (event, fields) => emit('warn', event, fields ? { ...fixed, ...fields } : fixed),
+    error: (event, fields) => emit('error', event, fields ? { ...fixed, ...fields } : fixed),
+    with: (fields) => bind(emit, { ...fixed, ...fields }),
+  }
+}
+
+function jsonLine(now: number, level: LogLevel, event: string, fields: LogFields): string {
+  return `${JSON.stringify({ time: new Date(now).toISOString(), level, event, ...fields })}\n`
+}
+
+let stampSecond = -1
+let stamp = ''
+
+/** `Nov 22 01:35:15` in local time, computed once a second. */
+function timestamp(now: number): string {
+  const second = Math.floor(now / 1000)
+  if (second !== stampSecond) {
+    const d = new Date(now)
+    const two = (n: number) => String(n).padStart(2, '0')
+    stampSecond = second
+    stamp = `${MONTHS[d.getMonth()]} ${String(d.getDate()).padStart(2)} ${two(d.getHours())}:${two(d.getMinutes())}:${two(d.getSeconds())}`
+  }
+  return stamp
+}
+
+function textLine(now: number, host: string, level: LogLevel, event: string, fields: LogFields): string {
+  let line = `${timestamp(now)} ${host} estafeta/${fields.component ?? 'main'}[${process.pid}]: `
+  if (fields.qid) line += `${fields.qid}: `
+  if (level === 'warn') line += 'warning: '
+  else if (level === 'error') line += 'error: '
+  line += printable(event)
+  for (const [key, value] of Object.entries(fields)) {
+    if (value !== undefined && value !== null && !IN_TEXT.has(key)) line += `, ${key}=${printable(String(value))}`
+  }
+  return line + '\n'
+}
+
+/** Control characters would forge lines or reach a terminal. */
+const printable = (text: string): string =>
+  /[\u0000-\u001f\u007f-\u009f]/.test(text) ? text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, '?') : text

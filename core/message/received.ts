@@ -1,0 +1,42 @@
+// The Received field that each hop prepends (RFC 5321 §4.4).
+import type { Address } from './address.ts'
+import { formatAddress } from './address.ts'
+import { formatDate } from './date.ts'
+
+export interface ReceivedFacts {
+  readonly helo: string | null
+  readonly ip: string | null
+  readonly hostname: string
+  readonly service: string
+  readonly extended: boolean
+  readonly smtputf8: boolean
+  readonly tls: { readonly version: string; readonly cipher: string } | null
+  readonly authenticated: boolean
+  readonly queueId: string
+  /** Given only when the message has one recipient: others must not learn of it. */
+  readonly recipient: Address | null
+  readonly time: number
+}
+
+/** Transmission type of RFC 3848 and RFC 6531 §4.3. */
+function withProtocol(facts: ReceivedFacts): string {
+  const base = facts.service === 'lmtp' ? 'LMTP' : facts.smtputf8 ? 'UTF8SMTP' : facts.extended ? 'ESMTP' : 'SMTP'
+  if (base === 'SMTP') return base
+  return base + (facts.tls ? 'S' : '') + (facts.authenticated ? 'A' : '')
+}
+
+export function formatReceived(facts: ReceivedFacts): Buffer {
+  const tls = facts.tls ? `\r\n\t(using ${facts.tls.version} with cipher ${facts.tls.cipher})` : ''
+  const forClause = facts.recipient ? `\r\n\tfor <${formatAddress(facts.recipient)}>` : ''
+  const from =
+    facts.ip === null
+      ? ''
+      : `from ${heloText(facts.helo)} (${facts.ip.includes(':') ? `[IPv6:${facts.ip}]` : `[${facts.ip}]`})${tls}\r\n\t`
+  return Buffer.from(
+    `Received: ${from}by ${facts.hostname} (Estafeta) with ${withProtocol(facts)} id ${facts.queueId}${forClause};\r\n\t${formatDate(facts.time)}\r\n`,
+  )
+}
+
+/** What the client called itself, kept from breaking the field's syntax. */
+const heloText = (helo: string | null): string =>
+  helo === null || helo === '' ? 'unknown' : helo.replace(/[^\w.:[\]\u0080-\u{10ffff}-]/gu, '?')
