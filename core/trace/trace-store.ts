@@ -1,0 +1,112 @@
+// Trace in its own SQLite file: events are gathered on the main thread, one row a message and batch, and written by a worker.
+import { Worker } from 'node:worker_threads'
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
+import type { Trace, TraceEvent, TraceQuery } from './trace.ts'
+import type { TraceRequest, TraceResponse, TraceRow } from './trace-worker.ts'
+
+export interface TraceOptions {
+  readonly path: string
+  readonly days: number
+  /** Octets of the file, beyond which the oldest rows go. */
+  readonly maxSize: number
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+const FLUSH_MS = 250
+/** Rows that may wait for the worker; beyond it events are dropped and counted, since trace must never hold up mail. */
+const MAX_WAITING = 50_000
+
+/** Starts its worker at the first event or question. */
+export function openTrace(options: TraceOptions): Trace {
+  let worker: Worker | null = null
+  let rows = new Map<string, { row: TraceRow; events: TraceEvent[] }>()
+  let dropped = 0
+  let scheduled = false
+  let question = 0
+  const answers = new Map<number, { resolve: (events: TraceEvent[]) => void; reject: (error: Error) => void }>()
+
+  const start = (): Worker => {
+    const file = new URL(`./trace-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+    const w = new Worker(file, { workerData: { path: options.path, days: options.days, maxSize: options.maxSize } })
+    w.unref()
+    w.on('message', (message: TraceResponse) => {
+      if (message.kind === 'trouble') return options.log.warn(`trace: ${message.text}`, { component: 'trace' })
+      const waiting = answers.get(message.id)
+      answers.delete(message.id)
+      if (message.kind === 'found') waiting?.resolve(message.events)
+      else waiting?.reject(new Error(message.text))
+    })
+    w.on('error', (error) => {
+      options.log.error(`trace stopped: ${error.message}`, { component: 'trace' })
+      for (const waiting of answers.values()) waiting.reject(error)
+      answers.clear()
+      if (worker === w) worker = null
+    })
+    return w
+  }
+  const post = (request: TraceRequest): void => {
+    worker ??= start()
+    worker.postMessage(request)
+  }
+  const flush = (): void => {
+    scheduled = false
+    if (rows.size > 0) {
+      const batch = [...rows.values()].map(({ row, events }) => ({ ...row, events: JSON.stringify(events) }))
+      rows = new Map()
+      post({ kind: 'write', now: options.clock.now(), rows: batch })
+    }
+    if (dropped > 0) options.log.warn(`trace: ${dropped} events dropped, the disk is too slow`, { component: 'trace' })
+    dropped = 0
+  }
+
+  return {
+    record(event) {
+      if (rows.size >= MAX_WAITING) {
+        dropped++
+        return
+      }
+      gather(rows, event)
+      if (scheduled) return
+      scheduled = true
+      options.clock.after(FLUSH_MS, flush)
+    },
+    find(query: TraceQuery) {
+      flush()
+      const id = ++question
+      return new Promise((resolve, reject) => {
+        answers.set(id, { resolve, reject })
+        post({ kind: 'find', id, about: query.about, limit: query.limit ?? 20 })
+      })
+    },
+    async close() {
+      flush()
+      if (!worker) return
+      const ended = new Promise<void>((resolve) => worker!.once('exit', () => resolve()))
+      worker.ref()
+      post({ kind: 'close' })
+      await ended
+      worker = null
+    },
+  }
+}
+
+/** Adds an event to its message's row; events of one transaction and its queue id come to lie together. */
+function gather(rows: Map<string, { row: TraceRow; events: TraceEvent[] }>, event: TraceEvent): void {
+  const key = event.tid ?? event.qid ?? event.sid ?? ''
+  let entry = rows.get(key)
+  if (!entry) {
+    entry = { row: { time: event.time, sid: '', tid: '', qid: '', mid: '', addresses: '', events: '' }, events: [] }
+    rows.set(key, entry)
+  }
+  const row = entry.row
+  if (event.sid && !row.sid) row.sid = event.sid
+  if (event.tid && !row.tid) row.tid = event.tid
+  if (event.qid && !row.qid) row.qid = event.qid
+  if (event.messageId && !row.mid) row.mid = event.messageId
+  for (const address of [event.from, event.rcpt]) {
+    if (address && !row.addresses.includes(` ${address.toLowerCase()} `)) row.addresses += ` ${address.toLowerCase()} `
+  }
+  entry.events.push(event)
+}

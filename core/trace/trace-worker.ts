@@ -1,0 +1,119 @@
+// The trace's own thread: writes rows, finds them, drops what is too old or too much.
+import { DatabaseSync } from 'node:sqlite'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { TraceEvent } from './trace.ts'
+
+export interface TraceRow {
+  time: number
+  sid: string
+  tid: string
+  qid: string
+  mid: string
+  /** Lower case, each with a space on both sides. */
+  addresses: string
+  /** JSON array of TraceEvent. */
+  events: string
+}
+
+export type TraceRequest =
+  | { kind: 'write'; now: number; rows: TraceRow[] }
+  | { kind: 'find'; id: number; about: string; limit: number }
+  | { kind: 'close' }
+
+export type TraceResponse =
+  | { kind: 'found'; id: number; events: TraceEvent[] }
+  | { kind: 'failed'; id: number; text: string }
+  | { kind: 'trouble'; text: string }
+
+const { path, days, maxSize } = workerData as { path: string; days: number; maxSize: number }
+const db = new DatabaseSync(path, { timeout: 5000 })
+db.exec(`
+  PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA journal_size_limit=4194304;
+  CREATE TABLE IF NOT EXISTS trace (id INTEGER PRIMARY KEY, time INTEGER, sid TEXT, tid TEXT, qid TEXT, mid TEXT, events TEXT);
+  CREATE INDEX IF NOT EXISTS trace_qid ON trace (qid) WHERE qid <> '';
+  CREATE INDEX IF NOT EXISTS trace_tid ON trace (tid) WHERE tid <> '';
+  CREATE INDEX IF NOT EXISTS trace_sid ON trace (sid) WHERE sid <> '';
+  CREATE INDEX IF NOT EXISTS trace_mid ON trace (mid) WHERE mid <> '';
+  CREATE INDEX IF NOT EXISTS trace_time ON trace (time);
+  CREATE TABLE IF NOT EXISTS address (address TEXT, id INTEGER, PRIMARY KEY (address, id)) WITHOUT ROWID;
+`)
+const insert = db.prepare('INSERT INTO trace (time, sid, tid, qid, mid, events) VALUES (?, ?, ?, ?, ?, ?)')
+const insertAddress = db.prepare('INSERT OR IGNORE INTO address VALUES (?, ?)')
+const CLEAN_EVERY = 100
+let writes = 0
+
+function write(now: number, rows: TraceRow[]): void {
+  db.exec('BEGIN')
+  try {
+    for (const row of rows) {
+      const { lastInsertRowid } = insert.run(row.time, row.sid, row.tid, row.qid, row.mid, row.events)
+      for (const address of row.addresses.split(/ +/)) if (address) insertAddress.run(address, lastInsertRowid)
+    }
+    db.exec('COMMIT')
+  } catch (error) {
+    db.exec('ROLLBACK')
+    throw error
+  }
+  if (++writes % CLEAN_EVERY === 1) clean(now)
+}
+
+/** Keeps the file within its days and octets. */
+function clean(now: number): void {
+  drop('time < ?', now - days * 86_400_000)
+  const octets = (): number => {
+    const pages = db.prepare('PRAGMA page_count').get() as { page_count: number }
+    const free = db.prepare('PRAGMA freelist_count').get() as { freelist_count: number }
+    const size = db.prepare('PRAGMA page_size').get() as { page_size: number }
+    return (pages.page_count - free.freelist_count) * size.page_size
+  }
+  while (octets() > maxSize) {
+    const span = db.prepare('SELECT min(id) AS low, max(id) AS high FROM trace').get() as { low: number | null; high: number }
+    if (span.low === null) break
+    drop('id <= ?', span.low + Math.floor((span.high - span.low) / 10))
+  }
+  db.exec('PRAGMA incremental_vacuum')
+}
+
+function drop(where: string, value: number): void {
+  db.prepare(`DELETE FROM address WHERE id IN (SELECT id FROM trace WHERE ${where})`).run(value)
+  db.prepare(`DELETE FROM trace WHERE ${where}`).run(value)
+}
+
+function find(about: string, limit: number): TraceEvent[] {
+  const text = about.trim()
+  const mid = text.startsWith('<') ? text : `<${text}>`
+  const seeds = db
+    .prepare(
+      `SELECT tid, qid, sid FROM trace WHERE qid = ?1 OR tid = ?1 OR sid = ?1 OR mid = ?2
+       OR id IN (SELECT id FROM address WHERE address = lower(?1)) ORDER BY time DESC LIMIT ?3`,
+    )
+    .all(text, mid, limit * 10) as { tid: string; qid: string; sid: string }[]
+  const keys = new Set(seeds.map((s) => s.qid || s.tid || s.sid))
+  const events: TraceEvent[] = []
+  for (const key of [...keys].slice(0, limit)) {
+    const rows = db
+      .prepare(
+        `SELECT events FROM trace WHERE qid = ?1 OR tid = ?1 OR sid = ?1
+         OR tid IN (SELECT tid FROM trace WHERE qid = ?1 AND tid <> '') ORDER BY time, id`,
+      )
+      .all(key) as { events: string }[]
+    for (const row of rows) events.push(...(JSON.parse(row.events) as TraceEvent[]))
+  }
+  return events.sort((a, b) => a.time - b.time)
+}
+
+const respond = (response: TraceResponse): void => parentPort!.postMessage(response)
+
+parentPort!.on('message', (request: TraceRequest) => {
+  try {
+    if (request.kind === 'write') write(request.now, request.rows)
+    else if (request.kind === 'find') respond({ kind: 'found', id: request.id, events: find(request.about, request.limit) })
+    else {
+      db.close()
+      parentPort!.close()
+    }
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error)
+    respond(request.kind === 'find' ? { kind: 'failed', id: request.id, text } : { kind: 'trouble', text })
+  }
+})
