@@ -1,7 +1,7 @@
 // Delivery status notifications: bounces, delay notices and success reports (RFC 3464 in the frame of RFC 6522).
 import type { Reply } from '../base/failure.ts'
 import { type Address, formatAddress } from './address.ts'
-import { memoryContent, type MessageContent } from './content.ts'
+import { type MessageContent, memoryContent } from './content.ts'
 import { formatDate } from './date.ts'
 import { replyLine } from './reply.ts'
 

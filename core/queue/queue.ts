@@ -100,7 +100,16 @@ export type Settlement =
       relay: string | null
       lane: string
     }
-  | { n: number; status: 'ready'; due: number; reply: Reply; relay: string | null; lane: string; delayWarned?: boolean }
+  /** Deferred: `pending` keeps it before expansion, `ready` behind it. Counts as an attempt. */
+  | {
+      n: number
+      status: 'ready' | 'pending'
+      due: number
+      reply: Reply
+      relay: string | null
+      lane: string | null
+      delayWarned?: boolean
+    }
 
 export interface Lease {
   readonly token: string

@@ -38,7 +38,8 @@ export function openTrace(options: TraceOptions): Trace {
       if (message.kind === 'found') waiting?.resolve(message.events)
       else waiting?.reject(new Error(message.text))
     })
-    w.on('error', (error) => {
+    w.on('error', (thrown) => {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown))
       options.log.error(`trace stopped: ${error.message}`, { component: 'trace' })
       for (const waiting of answers.values()) waiting.reject(error)
       answers.clear()

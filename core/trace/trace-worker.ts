@@ -67,7 +67,10 @@ function clean(now: number): void {
     return (pages.page_count - free.freelist_count) * size.page_size
   }
   while (octets() > maxSize) {
-    const span = db.prepare('SELECT min(id) AS low, max(id) AS high FROM trace').get() as { low: number | null; high: number }
+    const span = db.prepare('SELECT min(id) AS low, max(id) AS high FROM trace').get() as {
+      low: number | null
+      high: number
+    }
     if (span.low === null) break
     drop('id <= ?', span.low + Math.floor((span.high - span.low) / 10))
   }
@@ -107,7 +110,8 @@ const respond = (response: TraceResponse): void => parentPort!.postMessage(respo
 parentPort!.on('message', (request: TraceRequest) => {
   try {
     if (request.kind === 'write') write(request.now, request.rows)
-    else if (request.kind === 'find') respond({ kind: 'found', id: request.id, events: find(request.about, request.limit) })
+    else if (request.kind === 'find')
+      respond({ kind: 'found', id: request.id, events: find(request.about, request.limit) })
     else {
       db.close()
       parentPort!.close()
