@@ -1,0 +1,29 @@
+// The Debian packages that the tests and the bench drive as peers, each with what it is for.
+
+export const PEER_PACKAGES: { readonly [name: string]: string } = {
+  postfix: 'a peer MTA, smarthost, smtp-source and smtp-sink',
+  'postfix-pcre': 'pattern tables of the Postfix that the bench measures',
+  'dovecot-imapd': 'a peer IMAP server, and the other reader of our Maildirs',
+  'dovecot-pop3d': 'a peer POP3 server',
+  'dovecot-lmtpd': 'a peer LMTP server',
+  'clamav-daemon': 'the virus scanner behind the clamav plugin',
+  swaks: 'SMTP client',
+  curl: 'SMTP, IMAP and POP3 client',
+  msmtp: 'SMTP client',
+  mutt: 'IMAP and mbox client',
+  isync: 'IMAP client (mbsync)',
+  fetchmail: 'POP3 and IMAP client',
+  getmail6: 'POP3 and IMAP client',
+  procmail: 'the other writer of our mbox files',
+  opendkim: 'DKIM verifier',
+  'opendkim-tools': 'DKIM key tools',
+  'libmail-dkim-perl': 'DKIM verifier',
+  'python3-dkim': 'DKIM verifier',
+  strace: 'shows the sync before the 250',
+  unbound: 'a resolver that daemons without a DNS port setting can be pointed at',
+}
+
+/** Packages that conflict with one above: always unpacked aside, never installed. */
+export const ASIDE_PACKAGES: { readonly [name: string]: string } = {
+  'exim4-daemon-light': 'a second peer MTA; conflicts with Postfix',
+}
