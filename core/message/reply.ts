@@ -59,6 +59,7 @@ export const replies = {
   bareLineFeed: () => reply(550, '5.6.11', 'Bare CR or LF is not allowed'),
   // permanent: addresses, size, policy
   userUnknown: (address: string) => reply(550, '5.1.1', `<${address}>: no such user here`),
+  mailboxDisabled: (address: string) => reply(550, '5.2.1', `<${address}>: mailbox is disabled`),
   relayDenied: () => reply(550, '5.7.1', 'Relaying denied'),
   accessDenied: (text: string) => reply(550, '5.7.1', text),
   connectionRefused: (text: string) => reply(554, '5.7.1', text),

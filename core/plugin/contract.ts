@@ -16,7 +16,14 @@ export { Failure, permanent, type Reply, temporary } from '../base/failure.ts'
 export type { Logger } from '../base/log.ts'
 export { type Token, token } from '../base/token.ts'
 export { SITE, type Site } from '../config/site.ts'
-export { DIRECTORY, type Directory, type User } from '../directory/directory.ts'
+export {
+  type AliasMap,
+  type AliasTarget,
+  DIRECTORY,
+  type Directory,
+  type LookupTable,
+  type User,
+} from '../directory/directory.ts'
 export { DNS_RESOLVER, type DnsAnswer, type DnsResolver } from '../dns/resolver.ts'
 export {
   type Address,

@@ -90,6 +90,8 @@ export interface NewRecipient {
   readonly orcpt: string | null
   /** System user under whose id a `/file` or `|command` target runs; unset: the server's own. */
   readonly asUser?: string
+  /** Stands for itself, even where it equals what it came from: not expanded again (`\user`, a kept copy). */
+  readonly final?: boolean
 }
 
 export type Settlement =
