@@ -1,0 +1,73 @@
+// Encoded words and character sets (RFC 2047): octets of header fields and bodies as text, for search and threading.
+
+const ENCODED_WORD = /=\?([^?\s]{1,75})\?([bBqQ])\?([^?\s]*)\?=/g
+const SUPPLEMENTS: { readonly [charset: string]: string } = {
+  'utf-7': 'us-ascii',
+  unknown: 'utf-8',
+  'x-unknown': 'utf-8',
+}
+
+/** A decoder for the charset; UTF-8 for one that nobody knows. Bad octets become U+FFFD, nothing throws. */
+export function textDecoder(charset: string): TextDecoder {
+  const label = charset.toLowerCase().replace(/^cp-?(\d{4})$/, 'windows-$1')
+  try {
+    return new TextDecoder(SUPPLEMENTS[label] ?? label)
+  } catch {
+    return new TextDecoder('utf-8')
+  }
+}
+
+/** True when `charset` can be decoded (SEARCH CHARSET, RFC 9051 §6.4.4). */
+export function isKnownCharset(charset: string): boolean {
+  try {
+    return new TextDecoder(charset.toLowerCase()) !== null
+  } catch {
+    return false
+  }
+}
+
+/** Octets (one a char) as text: UTF-8 where they are valid UTF-8, else windows-1252. */
+export function decodeOctets(octets: string): string {
+  if (!/[\u0080-\u00ff]/.test(octets)) return octets
+  const bytes = Buffer.from(octets, 'latin1')
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return new TextDecoder('windows-1252').decode(bytes)
+  }
+}
+
+/** Text of an unfolded field value given as octets: encoded words decoded, white space between two of them dropped. */
+export function decodeHeaderText(value: string): string {
+  if (!value.includes('=?')) return decodeOctets(value)
+  let text = ''
+  let last = 0
+  let pending: { charset: string; bytes: Buffer[] } | null = null
+  const flush = () => {
+    if (pending) text += textDecoder(pending.charset).decode(Buffer.concat(pending.bytes))
+    pending = null
+  }
+  for (const match of value.matchAll(ENCODED_WORD)) {
+    const between = value.slice(last, match.index)
+    const charset = match[1]!.replace(/\*.*$/, '').toLowerCase() // RFC 2231 §5: charset*language
+    if (between.trim() !== '' || last === 0) {
+      flush()
+      text += decodeOctets(between)
+    }
+    // Deviates: RFC 2047 §5 asks for whole characters in each word; senders split them, so equal charsets are joined first
+    if (pending !== null && (pending as { charset: string }).charset !== charset) flush()
+    pending ??= { charset, bytes: [] }
+    pending.bytes.push(wordBytes(match[2]!, match[3]!))
+    last = match.index + match[0].length
+  }
+  flush()
+  return text + decodeOctets(value.slice(last))
+}
+
+function wordBytes(encoding: string, data: string): Buffer {
+  if (encoding === 'b' || encoding === 'B') return Buffer.from(data, 'base64')
+  const octets = data
+    .replace(/_/g, ' ')
+    .replace(/=([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+  return Buffer.from(octets, 'latin1')
+}
