@@ -63,6 +63,8 @@ export interface MessageStructure {
 /** Bytes of one stored message, CRLF line ends. Close it. */
 export interface StoredMessage {
   readonly size: number
+  /** The whole, when it is in memory already: spares a small message the waiting. */
+  readonly bytes: Buffer | null
   /** Octets [start, end); the whole by default. */
   read(start?: number, end?: number): Promise<Buffer>
   chunks(start?: number, end?: number): AsyncIterable<Buffer>
@@ -105,7 +107,7 @@ export type SearchKey =
   | { readonly kind: 'emailid' | 'threadid'; readonly id: string }
 
 /**
- * One open mailbox, shared by all sessions of the process that have it open.
+ * One session's handle on an open mailbox; the state behind it is shared by all sessions of the process that have it open.
  * `uids()` is immutable and shared: a session keeps a reference as its view and learns of changes through `changes$`.
  * Messages expunged stay readable until every session that held them has called `release(uids)` or closed.
  */
@@ -123,10 +125,18 @@ export interface Mailbox {
   flags(): readonly Flag[]
   status(): MailboxStatus
   structures(uids: Uint32Array): AsyncIterable<readonly MessageStructure[]>
-  /** Header blocks (each with its empty line), in batches, without opening the bodies where the back end can. */
-  headers(uids: Uint32Array): AsyncIterable<readonly { readonly uid: number; readonly header: Buffer }[]>
+  /**
+   * Header blocks (each with its empty line), in batches, without opening the bodies where the back end can. With `fields`
+   * only those fields, in their order in the message: what BODY[HEADER.FIELDS (…)] sends.
+   */
+  headers(
+    uids: Uint32Array,
+    fields?: readonly string[],
+  ): AsyncIterable<readonly { readonly uid: number; readonly header: Buffer }[]>
   /** Throws Failure when it is gone. */
   message(uid: number): Promise<StoredMessage>
+  /** Messages one after another, read ahead: for fetches of many bodies. Those that are gone are left out. Close each. */
+  messages(uids: Uint32Array): AsyncIterable<{ readonly uid: number; readonly message: StoredMessage }>
   /** Durable when it resolves; all or none. UIDs in order. */
   append(messages: readonly NewMessage[]): Promise<readonly number[]>
   /** `unchangedSince`: UIDs with a later mod-sequence are left alone and given back (RFC 7162). */
@@ -152,6 +162,8 @@ export interface Mailbox {
   /** Looks for what other programs changed; called at SELECT, NOOP, CHECK and on a watch. */
   refresh(): Promise<void>
   readonly changes$: Observable<MailboxChange>
+  /** This session's view no longer holds these expunged messages: their bytes may go. */
+  release(uids: readonly number[]): void
   close(): void
 }
 
