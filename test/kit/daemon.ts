@@ -1,6 +1,6 @@
 // Runs one private daemon: its own folder, its output kept, ready by event, ended by its own process id.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +22,12 @@ export interface Daemon {
 }
 
 const KEPT = 256 * 1024
+
+// no daemon outlives this process, whatever ends it
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) sendSignal(child, 'SIGKILL')
+})
 
 /** Starts a program that stays in the foreground. It leads its own process group, so that its children end with it. */
 export function startDaemon(
@@ -58,10 +64,8 @@ function watchChild(child: ChildProcess, command: string, stopSignal: NodeJS.Sig
     child.once('error', (error) => finish(`cannot start: ${error.message}`))
     child.once('exit', (code, signal) => finish(`\n[ended: ${code ?? signal}]`))
   })
-  // the daemon must not outlive us, whatever ends us
-  const last = () => sendSignal(child, 'SIGKILL')
-  process.once('exit', last)
-  void ended.then(() => process.off('exit', last))
+  running.add(child)
+  void ended.then(() => running.delete(child))
   const end = async (signal: NodeJS.Signals) => {
     sendSignal(child, 'SIGCONT')
     sendSignal(child, signal)
@@ -136,5 +140,6 @@ export interface Scratch {
 /** A new folder for one peer, readable by the accounts that daemons change to. */
 export function scratch(name: string): Scratch {
   const path = mkdtempSync(join(tmpdir(), `estafeta-${name}-`))
+  chmodSync(path, 0o755)
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }

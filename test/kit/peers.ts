@@ -20,6 +20,9 @@ const POLICY = '/usr/sbin/policy-rc.d'
 const ENVIRONMENT = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
 const APT_OPTIONS = ['-o', 'DPkg::Lock::Timeout=600', '-o', 'Acquire::Retries=3', '-y', '--no-install-recommends']
 
+/** One line a package: its name, a tab, its state. */
+const STATUS_FORMAT = `${['Package', 'Status'].map((field) => `\${${field}}`).join('\t')}\n`
+
 export interface PeerReport {
   readonly present: readonly string[]
   readonly installed: readonly string[]
@@ -104,7 +107,7 @@ const allMissing = (names: readonly string[], reason: string): PeerReport => ({
 })
 
 function installed(names: readonly string[]): Set<string> {
-  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', '${Package}\t${Status}\n', ...names], {
+  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', STATUS_FORMAT, ...names], {
     encoding: 'utf8',
     env: ENVIRONMENT,
   })
