@@ -43,8 +43,9 @@ export interface ZoneRecords {
 export interface ZoneAnswer<T extends ZoneType> {
   readonly status: 'ok' | 'nxdomain' | 'nodata' | 'servfail' | 'refused' | 'timeout' | 'hang'
   /** Names passed on the way, each with the name it stands for. */
-  readonly aliases: readonly { readonly name: string; readonly target: string }[]
+  readonly aliases: readonly { readonly name: string; readonly target: string; readonly ttl: number }[]
   readonly records: readonly ZoneRecords[T][]
+  /** The least on the way. */
   readonly ttl: number
   readonly secure: boolean
   readonly truncate: boolean
@@ -68,7 +69,7 @@ export class ZoneData {
   }
 
   lookup<T extends ZoneType>(name: string, type: T): ZoneAnswer<T> {
-    const aliases: { name: string; target: string }[] = []
+    const aliases: { name: string; target: string; ttl: number }[] = []
     let at = canonicalName(name)
     for (;;) {
       const data = this.#names.get(at)
@@ -76,7 +77,7 @@ export class ZoneData {
         status,
         aliases,
         records,
-        ttl: data?.ttl ?? 300,
+        ttl: Math.min(data?.ttl ?? 300, ...aliases.map((alias) => alias.ttl)),
         secure: data?.secure ?? false,
         truncate: data?.truncate ?? false,
       })
@@ -85,7 +86,7 @@ export class ZoneData {
       const records = recordsOf(data, type)
       if (records.length > 0) return answer('ok', records)
       if (data.CNAME === undefined || type === 'CNAME') return answer('nodata')
-      aliases.push({ name: at, target: canonicalName(data.CNAME) })
+      aliases.push({ name: at, target: canonicalName(data.CNAME), ttl: data.ttl ?? 300 })
       if (aliases.length > MAX_ALIASES) return answer('servfail')
       at = canonicalName(data.CNAME)
     }

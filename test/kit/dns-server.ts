@@ -75,7 +75,7 @@ function respond(zone: ZoneData, bytes: Buffer, transport: 'udp' | 'tcp', asked:
   const cut = transport === 'udp' && found.truncate
   const owner = found.aliases.at(-1)?.target ?? question.name
   const answers: dns.Answer[] = [
-    ...found.aliases.map(({ name, target }) => ({ type: 'CNAME' as const, name, ttl: found.ttl, data: target })),
+    ...found.aliases.map(({ name, target, ttl }) => ({ type: 'CNAME' as const, name, ttl, data: target })),
     ...(TYPES.has(type) ? found.records.map((record) => answerOf(owner, type, found.ttl, record)) : []),
   ]
   const negative = found.status === 'nxdomain' || found.status === 'nodata'
