@@ -68,6 +68,7 @@ export const replies = {
   authenticationPolicy: (text: string) => reply(550, '5.7.26', text),
   virusFound: (name: string) => reply(554, '5.7.0', `Message contains malware (${name})`),
   messageTooBig: (limit: number) => reply(552, '5.3.4', `Message exceeds the limit of ${limit} octets`),
+  headerTooBig: (limit: number) => reply(552, '5.3.4', `Header exceeds the limit of ${limit} octets`),
   tooManyHops: () => reply(554, '5.4.6', 'Too many hops, mail loop?'),
   utf8Needed: () => reply(553, '5.6.7', 'Address needs SMTPUTF8'),
   transactionFailed: (text: string) => reply(554, '5.0.0', text),
@@ -81,6 +82,9 @@ export const replies = {
   expired: (text: string) => reply(554, '4.4.7', `Could not be delivered in time: ${text}`),
   tlsFailed: (text: string) => reply(450, '4.7.5', text),
   remoteLacks: (extension: string) => reply(554, '5.6.3', `Next hop does not offer ${extension}`),
+  tooManyExpansions: (limit: number) => reply(554, '5.4.6', `Alias expands to more than ${limit} recipients`),
+  noCourier: (name: string) => reply(451, '4.3.5', `Courier ${name} is not enabled here`),
+  destinationBusy: () => reply(451, '4.4.5', 'Too much mail waits for this destination'),
   aliasLoop: () => reply(554, '5.4.6', 'Alias expansion loops or is too deep'),
 } as const
 

@@ -1,0 +1,152 @@
+// One attempt: claim the recipients, hand them to their courier, and settle what it says.
+import { asFailure, type Reply } from '../base/failure.ts'
+import type { MessageContent } from '../message/content.ts'
+import { replies } from '../message/reply.ts'
+import type { Courier, Outcome } from '../plugin/contract.ts'
+import type { QueuedRecipient, QueueItem } from '../queue/queue.ts'
+import type { PipelineDeps } from './deps.ts'
+import type { PipelineEvents } from './events.ts'
+import { type LaneWork, laneKey } from './lane.ts'
+import { queuedFacts } from './prepare.ts'
+import { type RecipientOutcome, settle } from './settle.ts'
+
+/** The longest that one attempt may take: RFC 5321 §4.5.3.2 time-outs of a whole large message add up to less. */
+export const ATTEMPT_LIMIT_MS = 60 * 60_000
+
+/** Resolves when the outcome is durable. `hostDown` is the reply with which the whole lane backs off. */
+export async function deliver(
+  deps: PipelineDeps,
+  events: PipelineEvents,
+  work: LaneWork,
+  stopping: AbortSignal,
+): Promise<{ hostDown: Reply | null }> {
+  const item = deps.queue.get(work.queueId)
+  if (!item || item.held) return { hostDown: null }
+  const recipients = item.recipients.filter((r) => r.status === 'ready' && work.recipients.includes(r.n))
+  const lease =
+    recipients.length === 0
+      ? null
+      : deps.queue.claim(
+          item.id,
+          recipients.map((r) => r.n),
+          ATTEMPT_LIMIT_MS + 60_000,
+        )
+  if (!lease) return { hostDown: null }
+  const generation = deps.generations.current()
+  generation.hold()
+  const started = deps.clock.mono()
+  try {
+    const content = await deps.queue.content(item.id)
+    try {
+      const answer = await attempt(
+        deps,
+        generation.hooks.courier(work.nextHop.courier),
+        item,
+        recipients,
+        work,
+        content,
+        stopping,
+      )
+      if (stopping.aborted && answer.every((o) => o.kind === 'deferred')) {
+        deps.queue.free(lease)
+        return { hostDown: null }
+      }
+      const ms = deps.clock.mono() - started
+      const lane = laneKey(work.nextHop)
+      const outcomes = recipients.map((recipient) => toOutcome(recipient, answer, work, lane, ms))
+      await settle(deps, events, item, outcomes, lease, content)
+      return { hostDown: answer.find((o) => o.hostDown)?.reply ?? null }
+    } finally {
+      content.body.release()
+    }
+  } catch (thrown) {
+    deps.queue.free(lease)
+    const failure = asFailure(thrown)
+    deps.log.error(`attempt failed: ${failure.detail}`, { qid: item.id, component: 'qmgr' })
+    await settle(
+      deps,
+      events,
+      item,
+      recipients.map((recipient) =>
+        deferral(recipient, work, failure.reply ?? replies.internalError(), failure.detail),
+      ),
+      null,
+      null,
+    )
+    return { hostDown: null }
+  } finally {
+    generation.release()
+  }
+}
+
+async function attempt(
+  deps: PipelineDeps,
+  courier: Courier | null,
+  item: QueueItem,
+  recipients: readonly QueuedRecipient[],
+  work: LaneWork,
+  content: MessageContent,
+  stopping: AbortSignal,
+): Promise<readonly Outcome[]> {
+  const deferAll = (reply: Reply, detail: string): Outcome[] =>
+    recipients.map((r) => ({ n: r.n, kind: 'deferred', reply, relay: null, detail }))
+  if (!courier) return deferAll(replies.noCourier(work.nextHop.courier), 'no such courier')
+  const number = 1 + Math.max(...recipients.map((r) => r.attempts))
+  const limit = new AbortController()
+  const timer = deps.clock.after(ATTEMPT_LIMIT_MS, () => limit.abort())
+  const stop = (): void => limit.abort()
+  stopping.addEventListener('abort', stop)
+  try {
+    return await courier.deliver(
+      { message: queuedFacts(item), nextHop: work.nextHop, recipients, number, content },
+      limit.signal,
+    )
+  } catch (thrown) {
+    const failure = asFailure(thrown)
+    if (failure.kind === 'bug')
+      deps.log.error(`courier ${work.nextHop.courier} failed: ${failure.detail}`, { qid: item.id })
+    const kind = failure.kind === 'permanent' ? 'failed' : 'deferred'
+    return recipients.map((r) => ({
+      n: r.n,
+      kind,
+      reply: failure.reply ?? replies.internalError(),
+      relay: null,
+      detail: failure.detail,
+    }))
+  } finally {
+    stopping.removeEventListener('abort', stop)
+    timer.cancel()
+  }
+}
+
+function toOutcome(
+  recipient: QueuedRecipient,
+  answer: readonly Outcome[],
+  work: LaneWork,
+  lane: string,
+  ms: number,
+): RecipientOutcome {
+  const own = answer.find((o) => o.n === recipient.n)
+  if (!own) return deferral(recipient, work, replies.internalError(), `courier ${work.nextHop.courier} gave no outcome`)
+  const { kind, reply, relay, detail, dsnHandedOn } = own
+  return { recipient, kind, reply, relay, courier: work.nextHop.courier, lane, ms, detail, dsnHandedOn }
+}
+
+/** A recipient that waits without an attempt having reached anybody. */
+export const deferral = (
+  recipient: QueuedRecipient,
+  work: LaneWork,
+  reply: Reply,
+  detail: string,
+  notBefore?: number,
+): RecipientOutcome => ({
+  recipient,
+  kind: 'deferred',
+  reply,
+  relay: null,
+  courier: work.nextHop.courier,
+  lane: laneKey(work.nextHop),
+  ms: 0,
+  detail,
+  notBefore,
+})

@@ -1,0 +1,125 @@
+// Lanes: one a next hop, each with its own concurrency and back-off, so that a dead host holds up nothing but its own mail.
+import type { Clock } from '../base/clock.ts'
+import type { Reply } from '../base/failure.ts'
+import type { NextHop } from '../plugin/contract.ts'
+
+/** Recipients of one message on their way to one next hop. */
+export interface LaneWork {
+  readonly queueId: string
+  readonly recipients: readonly number[]
+  readonly nextHop: NextHop
+}
+
+export interface LaneLimits {
+  readonly concurrency: number
+}
+
+interface Lane {
+  readonly key: string
+  readonly waiting: LaneWork[]
+  /** Index of the next to run: shifting a long array is O(n). */
+  head: number
+  running: number
+  concurrency: number
+  closedUntil: number
+  failures: number
+  reply: Reply | null
+}
+
+const FIRST_BACKOFF = 60_000
+const MAX_BACKOFF = 15 * 60_000
+/** Closed lanes remembered after their last mail has gone. */
+const MAX_IDLE_LANES = 10_000
+/** Work that may wait in one lane; beyond it the queue keeps it until later. */
+export const MAX_WAITING = 5000
+
+export const laneKey = (hop: NextHop): string => `${hop.courier}:${hop.destination}`
+
+export type LaneAnswer = 'taken' | { readonly deferred: Reply | null; readonly until: number }
+
+/** `run` is called when a lane has room; the caller says `done` for each. */
+export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, run: (work: LaneWork) => void) {
+  const lanes = new Map<string, Lane>()
+
+  const pump = (lane: Lane): void => {
+    while (lane.running < lane.concurrency && lane.head < lane.waiting.length) {
+      const work = lane.waiting[lane.head++]!
+      if (lane.head > 1024 && lane.head * 2 > lane.waiting.length) {
+        lane.waiting.splice(0, lane.head)
+        lane.head = 0
+      }
+      lane.running++
+      run(work)
+    }
+    if (lane.running === 0 && lane.head === lane.waiting.length) {
+      lane.waiting.length = 0
+      lane.head = 0
+      if (lane.closedUntil <= clock.mono() && lane.failures === 0) lanes.delete(lane.key)
+      else if (lanes.size > MAX_IDLE_LANES) forgetOldest()
+    }
+  }
+  const forgetOldest = (): void => {
+    for (const [key, lane] of lanes) {
+      if (lane.running === 0 && lane.waiting.length === 0) {
+        lanes.delete(key)
+        return
+      }
+    }
+  }
+
+  return {
+    /** Takes work, or says why not and when (monotonic ms) to come back. */
+    add(work: LaneWork): LaneAnswer {
+      const key = laneKey(work.nextHop)
+      let lane = lanes.get(key)
+      if (!lane) {
+        const concurrency = limits(work.nextHop).concurrency
+        lane = { key, waiting: [], head: 0, running: 0, concurrency, closedUntil: 0, failures: 0, reply: null }
+        lanes.set(key, lane)
+      }
+      if (lane.closedUntil > clock.mono()) return { deferred: lane.reply, until: lane.closedUntil }
+      if (lane.waiting.length - lane.head >= MAX_WAITING) return { deferred: null, until: clock.mono() + FIRST_BACKOFF }
+      lane.waiting.push(work)
+      pump(lane)
+      return 'taken'
+    },
+    /** An attempt of this lane is over. A dead host gives back all that waited, to be deferred without trying. */
+    done(hop: NextHop, result: { hostDown: Reply | null }): LaneWork[] {
+      const lane = lanes.get(laneKey(hop))
+      if (!lane) return []
+      lane.running--
+      let given: LaneWork[] = []
+      if (result.hostDown) {
+        // attempts that were under way together count as one failure
+        if (lane.closedUntil <= clock.mono()) {
+          lane.closedUntil = clock.mono() + Math.min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** lane.failures)
+          lane.failures++
+        }
+        lane.reply = result.hostDown
+        given = lane.waiting.slice(lane.head)
+        lane.waiting.length = 0
+        lane.head = 0
+      } else {
+        lane.failures = 0
+        lane.closedUntil = 0
+        lane.reply = null
+      }
+      pump(lane)
+      return given
+    },
+    /** Lets every lane try at once (`queue flush`). */
+    open(): void {
+      for (const lane of lanes.values()) lane.closedUntil = 0
+    },
+    list(): readonly { key: string; waiting: number; running: number; closedForMs: number }[] {
+      return [...lanes.values()].map((lane) => ({
+        key: lane.key,
+        waiting: lane.waiting.length - lane.head,
+        running: lane.running,
+        closedForMs: Math.max(0, Math.round(lane.closedUntil - clock.mono())),
+      }))
+    },
+  }
+}
+
+export type Lanes = ReturnType<typeof createLanes>

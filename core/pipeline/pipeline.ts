@@ -1,0 +1,230 @@
+// Both pipes on one page: intake (receive → filter → enqueue → reply) and dispatch (due → prepare → lane → deliver → settle).
+import { EMPTY, from, mergeMap, Subject } from 'rxjs'
+import { asFailure, type Reply } from '../base/failure.ts'
+import { formatAddress } from '../message/address.ts'
+import { replies } from '../message/reply.ts'
+import type { QueueItem } from '../queue/queue.ts'
+import { deferral, deliver } from './deliver.ts'
+import type { PipelineDeps } from './deps.ts'
+import { enqueue } from './enqueue.ts'
+import { createEvents } from './events.ts'
+import { filterMessage } from './filter.ts'
+import type { Intake, Submission } from './intake.ts'
+import { createLanes, type LaneWork } from './lane.ts'
+import { prepare } from './prepare.ts'
+import { receiveMessage } from './receive.ts'
+import { settle } from './settle.ts'
+
+/** Submissions in work at once: each belongs to a session that waits, so this bounds memory, not mail. */
+const INTAKE_CONCURRENCY = 1000
+const PREPARE_CONCURRENCY = 64
+const DELIVER_CONCURRENCY = 1000
+const DEFER_CONCURRENCY = 64
+/** Items and lane works under way at once: the window on an unbounded queue. */
+const WINDOW = 20_000
+/** A due time further off than this is looked at again, so that a jump of the clock strands nothing. */
+const LONGEST_WAIT_MS = 60_000
+const DEFAULT_CONCURRENCY = 20
+
+export interface Pipeline {
+  readonly intake: Intake
+  /** Begins to dispatch what the queue holds. */
+  start(): void
+  /** Looks at the queue now and opens closed lanes (`queue flush`). */
+  flush(): void
+  lanes(): readonly { key: string; waiting: number; running: number; closedForMs: number }[]
+  /** Ends dispatch: attempts under way may finish for `ms`, then they are cut off and stay queued. */
+  stop(ms: number): Promise<void>
+}
+
+interface Job {
+  readonly submission: Submission
+  readonly answer: (replies: readonly Reply[]) => void
+}
+
+export function createPipeline(deps: PipelineDeps): Pipeline {
+  const { queue, clock, log, generations } = deps
+  const events = createEvents(log, deps.trace, () => clock.now())
+
+  // ---------------------------------------------------------------- intake
+  const submitted = new Subject<Job>()
+  submitted.pipe(mergeMap(async (job) => job.answer(await takeIn(job.submission)), INTAKE_CONCURRENCY)).subscribe()
+
+  async function takeIn(submission: Submission): Promise<readonly Reply[]> {
+    const { transaction, envelope } = submission
+    let answers: readonly Reply[]
+    try {
+      const received = await receiveMessage(submission, clock.now())
+      const filtered = await filterMessage(submission, received)
+      answers = await enqueue(deps, events, submission, received, filtered)
+    } catch (thrown) {
+      const failure = asFailure(thrown)
+      if (failure.kind === 'bug')
+        log.error(`intake failed: ${failure.detail}`, { tid: transaction.id, component: 'cleanup' })
+      const reply = failure.reply ?? replies.internalError()
+      answers = submission.replyPerRecipient ? envelope.recipients.map(() => reply) : [reply]
+    } finally {
+      submission.body.release()
+    }
+    const refused = answers.find((r) => r.code >= 400)
+    if (refused) {
+      const from = formatAddress(envelope.reversePath)
+      events.refused(
+        submission.queueId,
+        transaction.id,
+        transaction.session.id,
+        from,
+        refused,
+        transaction.session.service,
+      )
+    }
+    return answers
+  }
+
+  // -------------------------------------------------------------- dispatch
+  const stopping = new AbortController()
+  const busy = new Map<string, Set<number>>()
+  let active = 0
+  let running = 0
+  let whenIdle: (() => void) | null = null
+
+  const due = new Subject<QueueItem>()
+  const runnable = new Subject<LaneWork>()
+  const postponed = new Subject<{ work: LaneWork; reply: Reply; until: number }>()
+  const lanes = createLanes(
+    clock,
+    (hop) => ({ concurrency: generations.current().hooks.courier(hop.courier)?.concurrency ?? DEFAULT_CONCURRENCY }),
+    (work) => runnable.next(work),
+  )
+
+  due
+    .pipe(
+      mergeMap((item) => from(safely(() => prepare(deps, events, item, isBusy), [])), PREPARE_CONCURRENCY),
+      mergeMap((works) => {
+        for (const work of works) toLane(work)
+        finished()
+        return EMPTY
+      }),
+    )
+    .subscribe()
+
+  runnable
+    .pipe(
+      mergeMap(async (work) => {
+        running++
+        const result = await safely(() => deliver(deps, events, work, stopping.signal), { hostDown: null })
+        running--
+        release(work)
+        const until = clock.mono()
+        for (const waiting of lanes.done(work.nextHop, result))
+          postponed.next({ work: waiting, reply: result.hostDown!, until })
+        finished()
+        if (running === 0) whenIdle?.()
+      }, DELIVER_CONCURRENCY),
+    )
+    .subscribe()
+
+  postponed
+    .pipe(
+      mergeMap(async ({ work, reply, until }) => {
+        await safely(() => postpone(work, reply, until), undefined)
+        release(work)
+        finished()
+      }, DEFER_CONCURRENCY),
+    )
+    .subscribe()
+
+  function toLane(work: LaneWork): void {
+    active++
+    const taken = busy.get(work.queueId) ?? new Set()
+    for (const n of work.recipients) taken.add(n)
+    busy.set(work.queueId, taken)
+    const answer = lanes.add(work)
+    if (answer !== 'taken')
+      postponed.next({ work, reply: answer.deferred ?? replies.destinationBusy(), until: answer.until })
+  }
+
+  /** Defers work that its lane does not take, with the reply that closed the lane. */
+  async function postpone(work: LaneWork, reply: Reply, until: number): Promise<void> {
+    const item = queue.get(work.queueId)
+    if (!item) return
+    const notBefore = clock.now() + Math.max(0, until - clock.mono())
+    const waiting = item.recipients.filter((r) => r.status === 'ready' && work.recipients.includes(r.n))
+    const outcomes = waiting.map((r) => deferral(r, work, reply, 'destination backs off', notBefore))
+    if (outcomes.length > 0) await settle(deps, events, item, outcomes, null, null)
+  }
+
+  const isBusy = (id: string, n: number): boolean => busy.get(id)?.has(n) ?? false
+
+  function release(work: LaneWork): void {
+    const taken = busy.get(work.queueId)
+    if (!taken) return
+    for (const n of work.recipients) taken.delete(n)
+    if (taken.size === 0) busy.delete(work.queueId)
+  }
+
+  async function safely<T>(step: () => Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await step()
+    } catch (thrown) {
+      log.error(`dispatch step failed: ${asFailure(thrown).detail}`, { component: 'qmgr' })
+      return otherwise
+    }
+  }
+
+  // ------------------------------------------------- pulling from the queue
+  let timer = clock.after(0, () => {})
+  let pulling = false
+  let started = false
+
+  function finished(): void {
+    active--
+    wake()
+  }
+  function wake(): void {
+    if (pulling || !started || stopping.signal.aborted) return
+    pulling = true
+    setImmediate(pull)
+  }
+  function pull(): void {
+    pulling = false
+    if (stopping.signal.aborted) return
+    const room = WINDOW - active
+    if (room <= 0) return
+    const items = queue.takeDue(clock.now(), Math.min(room, 256))
+    active += items.length
+    for (const item of items) due.next(item)
+    timer.cancel()
+    const next = queue.nextDue()
+    if (next === null) return
+    const wait = Math.min(LONGEST_WAIT_MS, Math.max(0, next - clock.now()))
+    if (wait === 0) wake()
+    else timer = clock.after(wait, wake)
+  }
+
+  return {
+    intake: { submit: (submission) => new Promise((answer) => submitted.next({ submission, answer })) },
+    start() {
+      started = true
+      queue.onWake(wake)
+      wake()
+    },
+    flush() {
+      lanes.open()
+      wake()
+    },
+    lanes: () => lanes.list(),
+    async stop(ms) {
+      started = false
+      timer.cancel()
+      if (running > 0) {
+        const cut = clock.after(ms, () => stopping.abort())
+        await new Promise<void>((resolve) => {
+          whenIdle = resolve
+        })
+        cut.cancel()
+      }
+      stopping.abort()
+    },
+  }
+}

@@ -1,0 +1,156 @@
+// Last step of dispatch: writes each recipient's outcome, its next attempt or its report, as one durable change.
+import { asFailure, type Reply } from '../base/failure.ts'
+import type { Site } from '../config/site.ts'
+import type { MessageContent } from '../message/content.ts'
+import { replies, replyLine } from '../message/reply.ts'
+import type { Lease, QueuedRecipient, QueueItem, Settlement } from '../queue/queue.ts'
+import { nextAttempt } from '../queue/retry-schedule.ts'
+import { createReports, type Report } from './bounce.ts'
+import type { PipelineDeps } from './deps.ts'
+import type { PipelineEvents } from './events.ts'
+
+export interface RecipientOutcome {
+  readonly recipient: QueuedRecipient
+  readonly kind: 'delivered' | 'relayed' | 'deferred' | 'failed' | 'discarded'
+  readonly reply: Reply
+  readonly relay: string | null
+  readonly courier: string
+  /** null: it never came to a lane. */
+  readonly lane: string | null
+  readonly ms: number
+  readonly detail?: string | undefined
+  /** The next hop reports success itself. */
+  readonly dsnHandedOn?: boolean | undefined
+  /** Not before this wall-clock time, whatever the schedule says. */
+  readonly notBefore?: number | undefined
+}
+
+const SETTLE_RETRY_MS = 5000
+const STATUS_WORDS = {
+  delivered: 'sent',
+  relayed: 'sent',
+  deferred: 'deferred',
+  failed: 'bounced',
+  discarded: 'discarded',
+} as const
+
+/** Resolves when the outcomes are durable; a queue that cannot write is tried again until it can, so that nothing is delivered twice. */
+export async function settle(
+  deps: PipelineDeps,
+  events: PipelineEvents,
+  item: QueueItem,
+  outcomes: readonly RecipientOutcome[],
+  lease: Lease | null,
+  content: MessageContent | null,
+): Promise<void> {
+  const now = deps.clock.now()
+  const { site } = deps.generations.current()
+  const settled: Settlement[] = []
+  const reports: Report[] = []
+  for (const outcome of outcomes) {
+    const decided = decide(item, outcome, site, now)
+    settled.push(decided.settlement)
+    if (decided.report) reports.push(decided.report)
+  }
+  const enqueue = await makeReports(deps, item, reports, site, content)
+  for (;;) {
+    try {
+      await deps.queue.update({
+        id: item.id,
+        settled,
+        ...(lease ? { lease: lease.token } : {}),
+        ...(enqueue.length > 0 ? { enqueue } : {}),
+      })
+      break
+    } catch (thrown) {
+      const failure = asFailure(thrown)
+      if (failure.kind === 'permanent') {
+        deps.log.warn(`outcome not recorded: ${failure.detail}`, { qid: item.id, component: 'qmgr' })
+        return
+      }
+      deps.log.error(`outcome not recorded yet, trying again: ${failure.detail}`, { qid: item.id, component: 'qmgr' })
+      await new Promise<void>((resolve) => deps.clock.after(SETTLE_RETRY_MS, resolve))
+    }
+  }
+  tell(events, item, outcomes, settled)
+  for (const report of enqueue) {
+    events.reported(item, report, reports[0]!.action)
+    events.queued(report)
+  }
+  if (deps.queue.get(item.id) === null) events.removed(item.id)
+}
+
+/** What one outcome means for the recipient and for its sender. */
+function decide(
+  item: QueueItem,
+  outcome: RecipientOutcome,
+  site: Site,
+  now: number,
+): { settlement: Settlement; report: Report | null } {
+  const { recipient, reply, relay } = outcome
+  const n = recipient.n
+  const lane = outcome.lane ?? outcome.courier
+  if (outcome.kind !== 'deferred') {
+    const action = outcome.kind === 'failed' ? 'failed' : outcome.kind === 'relayed' ? 'relayed' : 'delivered'
+    const silent = outcome.kind === 'discarded' || (outcome.kind === 'relayed' && outcome.dsnHandedOn)
+    return {
+      settlement: { n, status: outcome.kind, reply, relay, lane },
+      report: silent ? null : { recipient, action, reply, relay },
+    }
+  }
+  if (now >= item.expires) {
+    const expired = replies.expired(replyLine(reply).slice(0, 300))
+    return {
+      settlement: { n, status: 'failed', reply: expired, relay, lane },
+      report: { recipient, action: 'failed', reply: expired, relay },
+    }
+  }
+  const attempts = recipient.attempts + 1
+  const planned = nextAttempt({
+    now,
+    arrived: item.arrived,
+    attempts,
+    firstRetry: site.queue.firstRetry,
+    maxRetry: site.queue.maxRetry,
+  })
+  // the last attempt falls on the day of expiry, not after it
+  const due = Math.min(Math.max(planned, outcome.notBefore ?? 0), Math.max(item.expires, now + 1000))
+  const late = !recipient.delayWarned && site.queue.warnAfter > 0 && now - item.arrived >= site.queue.warnAfter
+  const status = recipient.status === 'pending' ? 'pending' : 'ready'
+  return {
+    settlement: { n, status, due, reply, relay, lane: outcome.lane, ...(late ? { delayWarned: true } : {}) },
+    report: late ? { recipient, action: 'delayed', reply, relay } : null,
+  }
+}
+
+async function makeReports(
+  deps: PipelineDeps,
+  item: QueueItem,
+  reports: readonly Report[],
+  site: Site,
+  content: MessageContent | null,
+) {
+  if (reports.length === 0 || reports.every((r) => r.recipient.reversePath === null)) return []
+  const opened = content ?? (await deps.queue.content(item.id))
+  try {
+    return await createReports(item, opened, reports, site, deps.clock.now())
+  } finally {
+    if (!content) opened.body.release()
+  }
+}
+
+function tell(
+  events: PipelineEvents,
+  item: QueueItem,
+  outcomes: readonly RecipientOutcome[],
+  settled: readonly Settlement[],
+): void {
+  outcomes.forEach((outcome, i) => {
+    const final = settled[i]!
+    const status = final.status === 'failed' ? 'bounced' : STATUS_WORDS[outcome.kind]
+    events.outcome(item, outcome.recipient, { ...outcome, status, reply: final.reply })
+    if (final.status === 'failed' && outcome.recipient.reversePath === null && item.origin.service === 'dsn') {
+      events.undeliverableReport(item, outcome.recipient, final.reply)
+    }
+  })
+}
