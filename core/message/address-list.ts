@@ -20,16 +20,21 @@ const SPECIAL = /[\s"(),:;<>@[\\]/g
 export function parseAddressList(value: string): ListedAddress[] {
   const list: ListedAddress[] = []
   let at = 0
-  let words = ''
+  let words: string[] = []
+  let quoted = false
   let comment: string | null = null
   let host: string | null = null
   let angle: { route: string | null; mailbox: string; host: string } | null = null
   let inGroup = false
 
   const finish = () => {
-    if (angle) list.push({ name: words || comment, ...angle })
-    else if (words !== '' || host !== null) list.push({ name: comment, route: null, mailbox: words, host: host ?? '' })
-    words = ''
+    const text = words.join('').trim()
+    if (angle) list.push({ name: text || comment, ...angle })
+    else if (text !== '' || host !== null) {
+      list.push({ name: comment, route: null, mailbox: quoted ? text : compact(text), host: host ?? '' })
+    }
+    words = []
+    quoted = false
     comment = null
     host = null
     angle = null
@@ -46,9 +51,10 @@ export function parseAddressList(value: string): ListedAddress[] {
           .trim() || comment
       at = end
     } else if (c === '"') {
-      const quoted = readQuoted(value, at)
-      words += quoted.value
-      at = quoted.next
+      const string = readQuoted(value, at)
+      words.push(string.value)
+      quoted = true
+      at = string.next
     } else if (c === '<') {
       const end = closing(value, at)
       angle = parseAngle(value.slice(at + 1, end))
@@ -61,8 +67,8 @@ export function parseAddressList(value: string): ListedAddress[] {
       finish()
       at++
     } else if (c === ':' && !inGroup && angle === null && host === null) {
-      list.push({ name: null, route: null, mailbox: words || (comment ?? ''), host: null })
-      words = ''
+      list.push({ name: null, route: null, mailbox: words.join('').trim() || (comment ?? ''), host: null })
+      words = []
       comment = null
       inGroup = true
       at++
@@ -71,19 +77,15 @@ export function parseAddressList(value: string): ListedAddress[] {
       if (inGroup) list.push({ name: null, route: null, mailbox: null, host: null })
       inGroup = false
       at++
-    } else if (c === ' ' || c === '\t' || c === '\r' || c === '\n') {
-      const next = skipSpaces(value, at)
-      if (words !== '' && host === null && value[next] !== '@' && value[next] !== '.' && !words.endsWith('.'))
-        words += ' '
-      at = next
+    } else if (c === ' ') {
+      if (host === null) words.push(' ')
+      at = skipSpaces(value, at)
     } else {
       const end = atomEnd(value, at + 1)
-      words += value.slice(at, end)
+      words.push(value.slice(at, end))
       at = end
     }
-    if (c === ',' || c === '<' || c === '@' || c === '(' || c === ';') words = words.trimEnd()
   }
-  words = words.trimEnd()
   finish()
   if (inGroup) list.push({ name: null, route: null, mailbox: null, host: null })
   return list
@@ -140,7 +142,7 @@ function skipOneComment(value: string, from: number): number {
 
 function skipSpaces(value: string, from: number): number {
   let at = from
-  while (at < value.length && /\s/.test(value[at]!)) at++
+  while (value[at] === ' ') at++
   return at
 }
 
