@@ -1,0 +1,145 @@
+// TLS on the server's side: certificate and key from files with reload, a self-signed pair at first start, and the upgrade of a socket.
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls'
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
+import { createSelfSigned } from './self-signed.ts'
+
+/** A client that has not finished its handshake by then is cut off. */
+export const HANDSHAKE_TIMEOUT_MS = 30_000
+
+export interface TlsInfo {
+  readonly version: string
+  readonly cipher: string
+  /** Host name the client asked for by SNI. */
+  readonly serverName: string | null
+  readonly clientSubject: string | null
+  readonly clientFingerprint: string | null
+}
+
+export interface TlsService {
+  /** PEM of the certificate in use. */
+  readonly certificate: string
+  readonly selfSigned: boolean
+  /**
+   * Does the server's side of a handshake on a connected socket that has no readers (STARTTLS: after LineReader.detach).
+   * Gives a socket in paused mode. Rejects, with the socket destroyed, when the handshake fails or takes too long.
+   */
+  upgrade(socket: Socket): Promise<TLSSocket>
+  /** Reads certificate and key anew; throws, keeping the old ones, when they cannot be used. */
+  reload(): Promise<void>
+}
+
+export interface TlsSettings {
+  /** Paths of PEM files; null: a self-signed pair under `<data>/tls/`. */
+  readonly files: { readonly cert: string; readonly key: string } | null
+  readonly data: string
+  readonly hostname: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** Reads the key where the server itself may not (the broker's `readKey`). */
+  readonly readKey?: (path: string) => Promise<Buffer>
+}
+
+/** Throws an Error that names the file when certificate or key cannot be read or do not belong together. */
+export async function openTls(settings: TlsSettings): Promise<TlsService> {
+  const files = settings.files ?? (await selfSignedFiles(settings))
+  let loaded = await load(files, settings.readKey)
+  return {
+    get certificate() {
+      return loaded.cert
+    },
+    selfSigned: settings.files === null,
+    upgrade: (socket) => upgrade(socket, loaded.context, settings.clock),
+    async reload() {
+      loaded = await load(files, settings.readKey)
+    },
+  }
+}
+
+async function load(
+  files: { cert: string; key: string },
+  readKey: TlsSettings['readKey'],
+): Promise<{ context: SecureContext; cert: string }> {
+  const read = (path: string): Buffer => {
+    try {
+      return readFileSync(path)
+    } catch (error) {
+      throw new Error(`cannot read ${path}: ${(error as Error).message}`, { cause: error })
+    }
+  }
+  const cert = read(files.cert)
+  const key = readKey ? await readKey(files.key) : read(files.key)
+  try {
+    return { context: createSecureContext({ cert, key, minVersion: 'TLSv1.2' }), cert: cert.toString('latin1') }
+  } catch (error) {
+    throw new Error(`${files.cert} and ${files.key} cannot be used: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+async function selfSignedFiles(settings: TlsSettings): Promise<{ cert: string; key: string }> {
+  const folder = join(settings.data, 'tls')
+  const files = { cert: join(folder, 'self-signed.crt'), key: join(folder, 'self-signed.key') }
+  try {
+    readFileSync(files.cert)
+    readFileSync(files.key)
+    return files
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+  const made = await createSelfSigned(settings.hostname, settings.clock.now())
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  writeWhole(files.key, made.key)
+  writeWhole(files.cert, made.cert)
+  settings.log.warn(`no certificate configured: made a self-signed one for ${settings.hostname} in ${files.cert}`)
+  return files
+}
+
+function writeWhole(path: string, text: string): void {
+  writeFileSync(path + '.new', text, { mode: 0o600, flush: true })
+  renameSync(path + '.new', path)
+}
+
+function upgrade(socket: Socket, secureContext: SecureContext, clock: Clock): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const secure = new TLSSocket(socket, { isServer: true, secureContext })
+    const timer = clock.after(HANDSHAKE_TIMEOUT_MS, () => secure.destroy(new Error('handshake took too long')))
+    const settle = (): void => {
+      timer.cancel()
+      secure.off('secure', succeed)
+      secure.off('error', fail)
+      secure.off('close', closed)
+    }
+    const succeed = (): void => {
+      settle()
+      secure.pause()
+      resolve(secure)
+    }
+    const fail = (error: Error): void => {
+      settle()
+      secure.on('error', () => {})
+      secure.destroy()
+      socket.destroy()
+      reject(error)
+    }
+    const closed = (): void => fail(new Error('connection closed within the handshake'))
+    secure.on('secure', succeed)
+    secure.on('error', fail)
+    secure.on('close', closed)
+  })
+}
+
+/** What a session tells about its TLS; null on a plain socket. */
+export function tlsInfo(socket: Socket): TlsInfo | null {
+  if (!(socket instanceof TLSSocket)) return null
+  const named = (socket as TLSSocket & { servername?: string | false | null }).servername
+  return {
+    version: socket.getProtocol() ?? 'unknown',
+    cipher: socket.getCipher().name,
+    serverName: typeof named === 'string' ? named : null,
+    clientSubject: null,
+    clientFingerprint: null,
+  }
+}
