@@ -29,14 +29,21 @@ process.once('exit', () => {
   for (const child of running) sendSignal(child, 'SIGKILL')
 })
 
+export interface DaemonOptions {
+  readonly env?: NodeJS.ProcessEnv
+  readonly cwd?: string
+  readonly uid?: number
+  readonly gid?: number
+  /** What `stop` sends: SIGTERM by default. */
+  readonly signal?: NodeJS.Signals
+  /** The program makes itself the leader of its process group. */
+  readonly leadsItself?: boolean
+}
+
 /** Starts a program that stays in the foreground. It leads its own process group, so that its children end with it. */
-export function startDaemon(
-  command: string,
-  args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; cwd?: string; uid?: number; gid?: number; signal?: NodeJS.Signals } = {},
-): Daemon {
-  const { signal = 'SIGTERM', ...spawnOptions } = options
-  const child = spawn(command, args, { ...spawnOptions, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+export function startDaemon(command: string, args: readonly string[], options: DaemonOptions = {}): Daemon {
+  const { signal = 'SIGTERM', leadsItself = false, ...rest } = options
+  const child = spawn(command, args, { ...rest, detached: !leadsItself, stdio: ['ignore', 'pipe', 'pipe'] })
   return watchChild(child, command, signal)
 }
 
@@ -68,7 +75,9 @@ function watchChild(child: ChildProcess, command: string, stopSignal: NodeJS.Sig
   void ended.then(() => running.delete(child))
   const end = async (signal: NodeJS.Signals) => {
     sendSignal(child, 'SIGCONT')
-    sendSignal(child, signal)
+    // a master stops its own children in order; what it leaves behind is killed after it
+    if (signal === 'SIGKILL') sendSignal(child, signal)
+    else child.kill(signal)
     await ended
     sendSignal(child, 'SIGKILL')
   }

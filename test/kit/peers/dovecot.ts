@@ -57,6 +57,8 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   writeFileSync(config, configuration(folder.path, ports, options))
   const daemon = startDaemon(peerPath('dovecot-imapd', 'usr/sbin/dovecot'), ['-F', '-c', config], {
     env: peerEnvironment('dovecot-imapd'),
+    // its master waits 6 s for children that have just started; sessions that are over have written all they know
+    signal: 'SIGKILL',
   })
   void daemon.ended.then(folder.remove)
   for (const port of [imap, pop3, lmtp, auth]) await listening(daemon, { port })

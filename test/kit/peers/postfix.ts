@@ -1,6 +1,6 @@
 // A private Postfix: own queue, own configuration, one loopback port; a smarthost with AUTH and TLS when asked for.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Daemon, listening, scratch, startDaemon } from '../daemon.ts'
 import { freePort } from '../free-port.ts'
@@ -58,8 +58,11 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
   const mailboxes = (options.mailboxes ?? []).map((address) => `${address} ${maildir(address)}/\n`)
   writeFileSync(join(etc, 'mailboxes'), mailboxes.join(''))
   writeFileSync(join(etc, 'master.cf'), masterCf(port, options.sessions ?? 100))
+  // Postfix reads a file that changed just now again and again, to be sure that it is whole
+  for (const name of ['main.cf', 'master.cf', 'mailboxes']) utimesSync(join(etc, name), 1, 1)
   const daemon = startDaemon(peerPath('postfix', 'usr/lib/postfix/sbin/master'), ['-c', etc, '-d'], {
     env: peerEnvironment('postfix'),
+    leadsItself: true,
   })
   void daemon.ended.then(async () => {
     await sasl?.stop()
