@@ -1,0 +1,59 @@
+// Asks the running server over its control socket.
+import { request as httpRequest, type IncomingMessage } from 'node:http'
+import { temporary } from '../base/failure.ts'
+
+/** No server answers on the socket: it is down. */
+export class ServerDown extends Error {}
+
+/** Rejects with ServerDown when nobody listens, with a Failure when the server refuses. */
+export function controlRequest(
+  socket: string,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const payload = body === undefined ? null : JSON.stringify(body)
+    const headers =
+      payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }
+    const request = httpRequest({ socketPath: socket, method, path, headers }, (response) => {
+      if (response.statusCode === 200) return resolve(response)
+      text(response).then((answer) => reject(temporary(errorOf(answer))), reject)
+    })
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      const down = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
+      reject(down ? new ServerDown(`no server answers at ${socket}`) : error)
+    })
+    request.end(payload ?? undefined)
+  })
+}
+
+export async function controlJson<T>(socket: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
+  return JSON.parse(await text(await controlRequest(socket, method, path, body))) as T
+}
+
+export async function* controlLines<T>(socket: string, path: string): AsyncIterable<T> {
+  let rest = ''
+  const response = await controlRequest(socket, 'GET', path)
+  response.setEncoding('utf8')
+  for await (const chunk of response as AsyncIterable<string>) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) yield JSON.parse(line) as T
+  }
+}
+
+async function text(response: IncomingMessage): Promise<string> {
+  response.setEncoding('utf8')
+  let all = ''
+  for await (const chunk of response as AsyncIterable<string>) all += chunk
+  return all
+}
+
+function errorOf(answer: string): string {
+  try {
+    return (JSON.parse(answer) as { error?: string }).error ?? answer
+  } catch {
+    return answer
+  }
+}
