@@ -24,6 +24,7 @@ export const replies = {
   startData: () => reply(354, null, 'End data with <CR><LF>.<CR><LF>'),
   // temporary
   shuttingDown: (hostname: string) => reply(421, '4.3.2', `${hostname} shutting down, try again later`),
+  checkUnavailable: () => reply(421, '4.3.0', 'A required check is not available now, try again later'),
   overloaded: () => reply(421, '4.3.2', 'Too busy, try again later'),
   tooManyConnections: () => reply(421, '4.7.0', 'Too many connections from your address'),
   idleTimeout: () => reply(421, '4.4.2', 'Idle for too long, closing connection'),
@@ -65,6 +66,7 @@ export const replies = {
   connectionRefused: (text: string) => reply(554, '5.7.1', text),
   senderNotOwned: () => reply(550, '5.7.1', 'Sender address is not yours'),
   blocked: (text: string) => reply(550, '5.7.1', text),
+  checkFailed: () => reply(554, '5.3.0', 'A required check failed'),
   authenticationPolicy: (text: string) => reply(550, '5.7.26', text),
   virusFound: (name: string) => reply(554, '5.7.0', `Message contains malware (${name})`),
   messageTooBig: (limit: number) => reply(552, '5.3.4', `Message exceeds the limit of ${limit} octets`),
