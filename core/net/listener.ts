@@ -1,0 +1,160 @@
+// Binds one listener of the configuration and hands each connection to its service, after PROXY header and implicit TLS.
+import { chmodSync, rmSync, statSync } from 'node:fs'
+import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
+import type { ListenerSettings } from '../config/site.ts'
+import { createNetworks, type Networks, normalIp } from './networks.ts'
+import { type ProxyAddresses, readProxyHeader } from './proxy-protocol.ts'
+import type { Connection, ProtocolService } from './service.ts'
+import type { TlsService } from './tls.ts'
+
+const BACKLOG = 1024
+/** Services that speak TLS from the first octet (RFC 8314 §3). */
+const IMPLICIT_TLS = new Set(['submissions', 'imaps', 'pop3s'])
+
+export interface ListenerDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly tls: TlsService | null
+  readonly protocols: 'all' | 'ipv4' | 'ipv6'
+  /** A socket that is bound already (systemd, the broker). */
+  readonly fd?: number
+}
+
+export interface Listener {
+  readonly settings: ListenerSettings
+  /** The port in use (the one chosen, when 0 was asked for); 0 for a path. */
+  readonly port: number
+  /** Takes no more connections; those that are open stay. */
+  close(): Promise<void>
+}
+
+/**
+ * `host` `*` means every address of the protocols in use. Options of a listener: `proxyProtocol` (true, or the CIDR
+ * blocks of the proxies; true trusts loopback alone) and, for a path, `mode` (octal text, `0666` by default).
+ * Rejects with an Error that says which address could not be bound, and why.
+ */
+export async function openListener(
+  settings: ListenerSettings,
+  service: ProtocolService,
+  deps: ListenerDeps,
+): Promise<Listener> {
+  const proxies = proxyNetworks(settings.options.proxyProtocol)
+  const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, (socket) => {
+    socket.on('error', ignore)
+    receive(socket, settings, service, deps, proxies).catch((error: Error) => {
+      deps.log.info(`${settings.service}: connection ended early: ${error.message}`, { ip: peer(socket).remoteIp })
+      socket.destroy()
+    })
+  })
+  await bind(server, settings, deps)
+  server.on('error', (error) => deps.log.error(`${settings.service}: ${error.message}`))
+  const address = server.address()
+  return {
+    settings,
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  }
+}
+
+const ignore = (): void => {}
+
+function proxyNetworks(option: unknown): Networks | null {
+  if (option === undefined || option === false) return null
+  return createNetworks(Array.isArray(option) ? option.map(String) : ['127.0.0.0/8', '::1'])
+}
+
+/** A peer on a unix socket counts as this machine. */
+function peer(socket: Socket): ProxyAddresses {
+  return {
+    remoteIp: normalIp(socket.remoteAddress ?? '127.0.0.1'),
+    remotePort: socket.remotePort ?? 0,
+    localIp: normalIp(socket.localAddress ?? '127.0.0.1'),
+    localPort: socket.localPort ?? 0,
+  }
+}
+
+async function receive(
+  socket: Socket,
+  settings: ListenerSettings,
+  service: ProtocolService,
+  deps: ListenerDeps,
+  proxies: Networks | null,
+): Promise<void> {
+  let addresses = peer(socket)
+  if (proxies !== null) {
+    if (!proxies.contains(addresses.remoteIp)) throw new Error('not one of the trusted proxies')
+    addresses = (await readProxyHeader(socket, deps.clock)) ?? addresses
+  }
+  const connection = (ready: Connection['socket']): Connection => ({ socket: ready, listener: settings, ...addresses })
+  if (!IMPLICIT_TLS.has(settings.service)) return service.accept(connection(socket))
+  if (deps.tls === null) throw new Error('no certificate')
+  const secure = await deps.tls.upgrade(socket)
+  secure.on('error', ignore)
+  service.accept(connection(secure))
+}
+
+async function bind(server: Server, settings: ListenerSettings, deps: ListenerDeps): Promise<void> {
+  if (deps.fd !== undefined) return listen(server, { fd: deps.fd }, settings)
+  if (settings.path !== null) {
+    await removeStaleSocket(settings.path)
+    await listen(server, { path: settings.path, backlog: BACKLOG }, settings)
+    chmodSync(settings.path, Number.parseInt(String(settings.options.mode ?? '0666'), 8))
+    return
+  }
+  const { host, port } = settings
+  const options = { port, backlog: BACKLOG }
+  if (host !== '*') return listen(server, { ...options, host }, settings)
+  if (deps.protocols === 'ipv4') return listen(server, { ...options, host: '0.0.0.0' }, settings)
+  if (deps.protocols === 'ipv6') return listen(server, { ...options, host: '::', ipv6Only: true }, settings)
+  try {
+    await listen(server, { ...options, host: '::' }, settings)
+  } catch (error) {
+    const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code
+    if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL') throw error
+    await listen(server, { ...options, host: '0.0.0.0' }, settings)
+  }
+}
+
+function listen(server: Server, options: ListenOptions | { fd: number }, settings: ListenerSettings): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException): void => {
+      server.off('listening', done)
+      reject(new Error(bindMessage(error, settings), { cause: error }))
+    }
+    const done = (): void => {
+      server.off('error', failed)
+      resolve()
+    }
+    server.once('error', failed)
+    server.once('listening', done)
+    server.listen(options)
+  })
+}
+
+function bindMessage(error: NodeJS.ErrnoException, settings: ListenerSettings): string {
+  const where = settings.path ?? `${settings.host}:${settings.port}`
+  const reasons: { [code: string]: string } = {
+    EADDRINUSE: 'another program listens there already',
+    EACCES: settings.path ? 'no permission for this path' : 'no permission: ports below 1024 need root',
+    EADDRNOTAVAIL: 'this machine has no such address',
+    ENOTFOUND: 'this host name has no address',
+    ENOENT: 'its folder does not exist',
+  }
+  return `${settings.service}: cannot listen on ${where}: ${reasons[error.code ?? ''] ?? error.message}`
+}
+
+/** Removes a socket file that nobody answers on any more; one that is in use stays, and binding it fails. */
+async function removeStaleSocket(path: string): Promise<void> {
+  if (!statSync(path, { throwIfNoEntry: false })?.isSocket()) return
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', () => resolve(false))
+  })
+  if (!alive) rmSync(path, { force: true })
+}
