@@ -1,0 +1,99 @@
+// Users of users.yaml: their logins, their mail at RCPT, and their redirections.
+import {
+  type Address,
+  admit,
+  DIRECTORY,
+  defer,
+  definePlugin,
+  formatAddress,
+  type Identity,
+  MAILBOX_STORE,
+  type MailboxStore,
+  type NewRecipient,
+  parseAddress,
+  pass,
+  type RcptVerdict,
+  reject,
+  replies,
+  type User,
+  z,
+} from 'estafeta/plugin'
+
+const config = z.strictObject({
+  checkQuota: z
+    .boolean()
+    .default(true)
+    .describe('Answer 452 4.2.2 at RCPT when the mailbox of a user with a quota is full'),
+})
+
+export default definePlugin({
+  name: 'users-file',
+  description: 'Users of users.yaml: logins, mailboxes, redirections',
+  config,
+  inject: { directory: DIRECTORY, store: MAILBOX_STORE },
+  setup({ directory, store, config: { checkQuota } }) {
+    return {
+      auth: {
+        async verify(login, password) {
+          const user = await directory.user(login)
+          const right = await directory.verifyPassword(user, password)
+          if (user === null) return null
+          return right ? identityOf(user, login) : 'wrong'
+        },
+        async secret(login, scheme) {
+          const user = await directory.user(login)
+          const prefix = `{${scheme}}`
+          if (!user?.enabled || !user.secret?.toUpperCase().startsWith(prefix)) return null
+          return { identity: identityOf(user, login), secret: user.secret.slice(prefix.length) }
+        },
+      },
+
+      async rcpt(transaction, { address }): Promise<RcptVerdict> {
+        if (!directory.isLocalDomain(address.domain)) return pass()
+        const found = await directory.recipient(address)
+        if (found === null) return pass('no such user')
+        const { user } = found
+        if (!user.enabled) return reject(replies.mailboxDisabled(formatAddress(address)))
+        const size = transaction.parameters.size ?? 0
+        if (checkQuota && user.quota > 0 && (await isFull(store, user, size)))
+          return defer(replies.mailboxFull(), `quota of ${user.quota} octets reached`)
+        return admit('local', { detail: `account ${user.account}` })
+      },
+
+      async expand(recipient): Promise<readonly NewRecipient[] | null> {
+        if (!directory.isLocalDomain(recipient.address.domain)) return null
+        const user = (await directory.recipient(recipient.address))?.user
+        if (!user || user.forward.length === 0) return null
+        const { reversePath, notify, orcpt } = recipient
+        const to = (address: Address, final: boolean): NewRecipient => ({ address, reversePath, notify, orcpt, final })
+        const targets = user.forward.map((text) => to(toAddress(text), false))
+        return user.keepCopy ? [to(recipient.address, true), ...targets] : targets
+      },
+    }
+  },
+})
+
+const identityOf = (user: User, login: string): Identity => ({
+  account: user.account,
+  authcid: login,
+  authzid: user.account,
+  addresses: [user.account, ...user.addresses],
+})
+
+/** users.yaml was checked when it was read: its addresses parse. */
+function toAddress(text: string): Address {
+  const parsed = parseAddress(text)
+  if (!parsed.ok) throw new TypeError(`'${text}': ${parsed.error}`)
+  return parsed.value
+}
+
+/** True when a message of `size` octets has no room beside what is there. */
+async function isFull(store: MailboxStore, user: User, size: number): Promise<boolean> {
+  const account = await store.account(user.account)
+  try {
+    const { bytes } = await account.usage()
+    return bytes + Math.max(1, size) > user.quota
+  } finally {
+    account.close()
+  }
+}
