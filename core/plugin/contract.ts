@@ -144,6 +144,8 @@ export interface SessionFacts {
   readonly trusted: boolean
   /** Wall clock, ms. */
   readonly started: number
+  /** `estafeta explain` asks: answer as ever, but leave nothing behind (no counters, lists or files written). */
+  readonly dryRun?: boolean
   readonly notes: Notes
 }
 
@@ -200,7 +202,10 @@ export interface MessageAnswer {
   readonly append?: readonly HeaderEdit[]
   /** Fields to drop: all of a name, or those for which `where` holds. */
   readonly remove?: readonly { readonly name: string; readonly where?: (value: string) => boolean }[]
-  /** A whole new body (without header), spooled by the plugin through `SPOOL`. */
+  /**
+   * A whole new body, spooled by the plugin through `SPOOL`: the empty line (CRLF) that parts it from the header, then its
+   * text. Whoever takes the answer releases it.
+   */
   readonly body?: SpooledBody
   /** Added to the message's score. */
   readonly score?: number

@@ -16,6 +16,7 @@ import type {
   QueuedFacts,
   Reject,
   SessionFacts,
+  Stage,
   TransactionFacts,
   Verdict,
 } from './contract.ts'
@@ -36,6 +37,7 @@ export type AuthDecision =
 export interface MessageDecision {
   readonly all: Reject | Defer | Discard | null
   readonly perRecipient: readonly (Reject | Defer | Discard | null)[]
+  /** When a plugin replaced the body, `content.body` is another one than what was given: release it too. */
   readonly content: MessageFacts['content']
   readonly quarantine: string | null
   readonly score: number
@@ -77,11 +79,16 @@ export interface Generations {
   current(): Generation
 }
 
-/** A dry run's record of one plugin's answer (`estafeta explain`). */
+/** One plugin's answer, as the trace and a dry run (`estafeta explain`) show it. */
 export interface HookTrace {
   readonly plugin: string
   readonly hook: string
+  readonly stage: Stage
+  /** pass, reject, defer, admit local, discard, edited, failed, skipped … */
   readonly verdict: string
+  /** How long it took. */
+  readonly ms: number
+  readonly rcpt?: string
   readonly detail: string
   readonly reply: Reply | null
   readonly edits: readonly HeaderEdit[]
