@@ -64,6 +64,10 @@ export class FakeClock implements Clock {
     }
     this.#step(end)
   }
+  /** Sets the wall clock back by `ms`; the monotonic one goes on. */
+  setBack(ms: number): void {
+    this.#now -= ms
+  }
   #add(ms: number, every: number | null, run: () => void): Timer {
     const timer = { at: this.#mono + ms, every, run }
     this.#timers.push(timer)

@@ -80,8 +80,8 @@ export interface NewQueueItem {
 }
 
 /**
- * What expansion made of one recipient. A file or command target has an empty domain and a local part that starts
- * with `/` or `|`: nothing that arrives by SMTP can look like that.
+ * What expansion made of one recipient: `ready`, to be routed, not expanded again. A file or command target has an
+ * empty domain and a local part that starts with `/` or `|`: nothing that arrives by SMTP can look like that.
  */
 export interface NewRecipient {
   readonly address: Address
@@ -117,11 +117,13 @@ export interface Lease {
   readonly token: string
   readonly queueId: string
   readonly recipients: readonly number[]
+  /** Monotonic ms. */
   readonly until: number
 }
 
 export interface QueueFilter {
   readonly id?: string
+  /** An address, `@domain` for all of a domain, or `<>`, in any letter case; so is `recipient`. */
   readonly sender?: string
   readonly recipient?: string
   readonly held?: boolean
@@ -176,9 +178,15 @@ export interface Queue {
   /** The stored bytes; release the body when done. */
   content(id: string): Promise<MessageContent>
   list(filter?: QueueFilter): Iterable<QueueItem>
-  /** Up to `limit` ids of items, not held, with an unleased unfinished recipient due at `now`; each is given once until `update`d, claimed or `wake`d again. */
+  /**
+   * Up to `limit` items, not held, with an unleased unfinished recipient due at `now`. Each due recipient makes its item
+   * be given once; again only after that recipient was updated, or claimed and freed (or its lease ran out), or after
+   * the item was released, flushed, requeued, filtered or `wake`d. Children of an expansion count as new recipients.
+   */
   takeDue(now: number, limit: number): QueueItem[]
-  /** Wall-clock time at which `takeDue` will next have something; null when never. */
+  /** Makes takeDue give the item again: for recipients that were given and not claimed after all. */
+  wake(id: string): void
+  /** Wall-clock time at which `takeDue` will next have something, due or past; null when never. */
   nextDue(): number | null
   /** Told whenever nextDue may have become earlier. */
   onWake(listener: () => void): void

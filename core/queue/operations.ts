@@ -1,0 +1,74 @@
+// The changes of a queue as values: what the log records, what the state applies, now and at the next start alike.
+
+import { newRows, type PackedItem, packMeta, type RecipientRow, recipientRow } from './packed.ts'
+import type { NewQueueItem, QueueItem, Settlement } from './queue.ts'
+
+/** A new item, or a known one as it stands now: either way all there is to know of it but its bytes. */
+export interface AddOperation {
+  readonly op: 'add'
+  readonly id: string
+  readonly arrived: number
+  readonly expires: number
+  readonly meta: string
+  readonly recipients: readonly RecipientRow[]
+  readonly next: number
+  readonly held: QueueItem['held']
+  readonly filtered: boolean
+  readonly size: number
+}
+
+export interface UpdateOperation {
+  readonly op: 'update'
+  readonly id: string
+  /** Wall clock, ms. */
+  readonly at: number
+  readonly expanded?: readonly { readonly n: number; readonly into: readonly RecipientRow[] | 'itself' }[]
+  readonly settled?: readonly Settlement[]
+  readonly filtered?: true
+  readonly held?: QueueItem['held']
+  readonly due?: number
+  readonly requeue?: true
+  readonly expires?: number
+  /** New content goes with this operation; its size in octets. */
+  readonly size?: number
+}
+
+export interface RemoveOperation {
+  readonly op: 'remove'
+  readonly ids: readonly string[]
+}
+
+export type Operation = AddOperation | UpdateOperation | RemoveOperation
+
+/** True for operations that bring bytes with them. */
+export const hasContent = (op: Operation): boolean => op.op === 'add' || (op.op === 'update' && op.size !== undefined)
+
+export function addOperation(item: NewQueueItem): AddOperation {
+  return {
+    op: 'add',
+    id: item.id,
+    arrived: item.arrived,
+    expires: item.expires,
+    meta: packMeta(item),
+    recipients: newRows(item, item.arrived),
+    next: item.envelope.recipients.length,
+    held: item.held ?? null,
+    filtered: item.filtered,
+    size: item.content.size,
+  }
+}
+
+export function snapshotOperation<C>(item: PackedItem<C>): AddOperation {
+  return {
+    op: 'add',
+    id: item.id,
+    arrived: item.arrived,
+    expires: item.expires,
+    meta: item.meta,
+    recipients: item.recipients.map(recipientRow),
+    next: item.next,
+    held: item.held,
+    filtered: item.filtered,
+    size: item.size,
+  }
+}
