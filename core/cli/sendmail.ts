@@ -1,0 +1,179 @@
+// sendmail: takes a message from standard input as programs expect of /usr/sbin/sendmail.
+import { connect, type Socket } from 'node:net'
+import { userInfo } from 'node:os'
+import { Command } from 'commander'
+import { createQueueId } from '../base/ids.ts'
+import { systemClock } from '../base/clock.ts'
+import { socketPath } from '../base/socket-path.ts'
+import { loadConfig } from '../config/load.ts'
+import { formatAddress, parseAddress } from '../message/address.ts'
+import { findBodyStart } from '../message/content.ts'
+import { formatField, parseHeader } from '../message/header.ts'
+import { addressesOf } from '../message/address-list.ts'
+import { submitLocally } from '../pipeline/local-client.ts'
+import { dropInPickup } from '../pipeline/pickup.ts'
+import { CliError, EX, findConfig } from './context.ts'
+import { printQueue } from './mailq.ts'
+import { checkAliases } from './newaliases.ts'
+
+interface Flags {
+  mode: 'send' | 'smtp' | 'queue' | 'aliases' | 'flush'
+  fromHeader: boolean
+  ignoreDots: boolean
+  sender: string | null
+  fullName: string | null
+  notify: string | null
+  ret: string | null
+  envid: string | null
+  recipients: string[]
+}
+
+/** Where the server listens and what completes addresses; known even where the configuration may not be read. */
+interface Local {
+  data: string
+  origin: string
+}
+
+export function build(): Command {
+  return new Command('sendmail')
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption(false)
+    .argument('[arg...]')
+    .action(async (args: string[]) => {
+      const flags = readFlags(args)
+      if (flags.mode === 'queue') return printQueue()
+      if (flags.mode === 'aliases') return checkAliases()
+      if (flags.mode === 'smtp') return speakSmtp(findLocal())
+      if (flags.mode === 'flush') {
+        const { build: queue } = await import('./queue.ts')
+        return void (await queue().parseAsync(['flush'], { from: 'user' }))
+      }
+      await send(flags, findLocal())
+    })
+}
+
+/** Flags with their value attached or following, as the traditional command takes them. */
+export function readFlags(args: readonly string[]): Flags {
+  const flags: Flags = { mode: 'send', fromHeader: false, ignoreDots: false, sender: null, fullName: null, notify: null, ret: null, envid: null, recipients: [] }
+  let i = 0
+  const value = (arg: string): string => {
+    if (arg.length > 2) return arg.slice(2)
+    const next = args[++i]
+    if (next === undefined) throw new CliError(`option ${arg} wants a value`, EX.usage)
+    return next
+  }
+  for (; i < args.length; i++) {
+    const arg = args[i]!
+    if (arg === '--') {
+      flags.recipients.push(...args.slice(i + 1))
+      break
+    }
+    if (!arg.startsWith('-') || arg === '-') flags.recipients.push(arg)
+    else if (arg === '-bs') flags.mode = 'smtp'
+    else if (arg === '-bp') flags.mode = 'queue'
+    else if (arg === '-bi' || arg === '-I') flags.mode = 'aliases'
+    else if (arg === '-bm' || arg === '-G' || arg === '-U' || arg === '-v' || arg === '-n' || arg === '-m') continue
+    else if (arg.startsWith('-q')) flags.mode = 'flush'
+    else if (arg === '-t') flags.fromHeader = true
+    else if (arg === '-i' || arg === '-oi') flags.ignoreDots = true
+    else if (arg === '-ti' || arg === '-it') flags.fromHeader = flags.ignoreDots = true
+    else if (arg.startsWith('-f') || arg.startsWith('-r')) flags.sender = value(arg)
+    else if (arg.startsWith('-F')) flags.fullName = value(arg)
+    else if (arg.startsWith('-N')) flags.notify = value(arg)
+    else if (arg.startsWith('-R')) flags.ret = value(arg)
+    else if (arg.startsWith('-V')) flags.envid = value(arg)
+    else if (/^-[BCOXLhp]/.test(arg)) value(arg)
+    else if (arg.startsWith('-o') || arg.startsWith('-d') || arg.startsWith('-e')) continue
+    else throw new CliError(`unknown option ${arg}`, EX.usage)
+  }
+  return flags
+}
+
+function findLocal(): Local {
+  try {
+    const { site } = loadConfig({ path: findConfig() })
+    return { data: site.data, origin: site.origin }
+  } catch (thrown) {
+    // a user who may not read the configuration can still hand mail in
+    const code = (thrown as { code?: string }).code
+    if (thrown instanceof CliError || code === 'EACCES') return { data: '/var/lib/estafeta', origin: '' }
+    throw thrown
+  }
+}
+
+async function send(flags: Flags, local: Local): Promise<void> {
+  const message = endLines(cutAtDot(await readInput(), flags.ignoreDots))
+  const block = message.subarray(0, findBodyStart(message))
+  const recipients = (flags.fromHeader ? [...headerRecipients(block), ...flags.recipients] : flags.recipients).map((r) => complete(r, local.origin))
+  if (recipients.length === 0) throw new CliError(flags.fromHeader ? 'no recipients in the header' : 'no recipients named', EX.usage)
+  const sender = flags.sender === '' || flags.sender === '<>' ? '' : complete(flags.sender ?? userInfo().username, local.origin)
+  const content = flags.fullName === null ? message : nameSender(message, block, flags.fullName, sender)
+  const envelope = { sender, recipients, notify: flags.notify, ret: flags.ret, envid: flags.envid }
+  const answer = await submitLocally(socketPath(local.data, 'submit'), envelope, content)
+  if (answer.kind === 'down') {
+    try {
+      dropInPickup(local.data, `${createQueueId(systemClock.now())}`, envelope, content)
+    } catch (thrown) {
+      throw new CliError(`the server is down and the pickup folder takes nothing: ${(thrown as Error).message}`, EX.tempFail)
+    }
+    return
+  }
+  if (answer.kind === 'refused') throw new CliError(answer.text, answer.code >= 500 ? EX.unavailable : EX.tempFail)
+}
+
+async function readInput(): Promise<Buffer> {
+  const parts: Buffer[] = []
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) parts.push(chunk)
+  return Buffer.concat(parts)
+}
+
+/** A line with a single dot ends the message unless -i was given. */
+function cutAtDot(input: Buffer, ignore: boolean): Buffer {
+  if (ignore) return input
+  if (input.length >= 2 && input[0] === 46 && (input[1] === 10 || input[1] === 13)) return input.subarray(0, 0)
+  for (const end of ['\n.\n', '\n.\r\n']) {
+    const at = input.indexOf(end)
+    if (at >= 0) return input.subarray(0, at + 1)
+  }
+  return input
+}
+
+/** CRLF line ends, whatever came in. */
+function endLines(input: Buffer): Buffer {
+  const text = input.toString('latin1').replace(/\r?\n/g, '\r\n')
+  return Buffer.from(text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`, 'latin1')
+}
+
+function headerRecipients(block: Buffer): string[] {
+  const view = parseHeader(block)
+  const fields = view.get('resent-to') === null ? ['to', 'cc', 'bcc'] : ['resent-to', 'resent-cc', 'resent-bcc']
+  return fields.flatMap((name) => view.all(name)).flatMap(addressesOf)
+}
+
+function complete(text: string, origin: string): string {
+  const bare = text.trim().replace(/^<|>$/g, '')
+  const full = bare.includes('@') || origin === '' ? bare : `${bare}@${origin}`
+  const parsed = parseAddress(full.includes('@') ? full : `${full}@localhost`)
+  if (!parsed.ok) throw new CliError(`'${text}': ${parsed.error}`, EX.usage)
+  return formatAddress(parsed.value)
+}
+
+function nameSender(message: Buffer, block: Buffer, name: string, sender: string): Buffer {
+  if (parseHeader(block).get('from') !== null) return message
+  return Buffer.concat([formatField('From', `"${name.replace(/["\\]/g, '\\$&')}" <${sender}>`), message])
+}
+
+/** -bs: SMTP on standard input and output, spoken by the server itself. */
+function speakSmtp(local: Local): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket: Socket = connect(socketPath(local.data, 'submit'))
+    socket.on('error', (error) => reject(new CliError(`cannot reach the server: ${error.message}`, EX.tempFail)))
+    socket.on('close', () => {
+      process.stdin.destroy()
+      resolve()
+    })
+    process.stdin.pipe(socket)
+    socket.pipe(process.stdout)
+  })
+}

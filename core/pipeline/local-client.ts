@@ -1,0 +1,92 @@
+// Hands a local program's message to the running server over its submit socket.
+import { connect, type Socket } from 'node:net'
+
+export interface LocalEnvelope {
+  /** '' is the null reverse-path. */
+  readonly sender: string
+  readonly recipients: readonly string[]
+  /** As sendmail's -N, -R and -V give them. */
+  readonly notify: string | null
+  readonly ret: string | null
+  readonly envid: string | null
+}
+
+export type LocalAnswer =
+  | { readonly kind: 'sent'; readonly text: string }
+  | { readonly kind: 'refused'; readonly code: number; readonly text: string }
+  /** Nobody listens. */
+  | { readonly kind: 'down' }
+
+/** `message` has CRLF line ends and is not dot-stuffed. */
+export async function submitLocally(path: string, envelope: LocalEnvelope, message: Buffer): Promise<LocalAnswer> {
+  const socket = connect(path)
+  const opened = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
+    socket.once('connect', () => resolve(null))
+    socket.once('error', resolve)
+  })
+  if (opened) {
+    if (opened.code === 'ENOENT' || opened.code === 'ECONNREFUSED' || opened.code === 'EACCES') return { kind: 'down' }
+    throw opened
+  }
+  try {
+    return await converse(socket, envelope, message)
+  } finally {
+    socket.destroy()
+  }
+}
+
+interface LocalReply {
+  code: number
+  text: string
+}
+
+async function converse(socket: Socket, envelope: LocalEnvelope, message: Buffer): Promise<LocalAnswer> {
+  const replies = readReplies(socket)
+  const ask = async (command: string | Buffer | null): Promise<LocalReply> => {
+    if (command !== null) socket.write(command)
+    const next = await replies.next()
+    if (next.done) return { code: 421, text: 'the server closed the connection' }
+    return next.value
+  }
+  const refused = (reply: LocalReply): LocalAnswer => ({ kind: 'refused', ...reply })
+  let reply = await ask(null)
+  if (reply.code !== 220) return refused(reply)
+  reply = await ask('EHLO localhost\r\n')
+  const utf8 = /[^\u0000-\u007f]/.test(envelope.sender + envelope.recipients.join('')) ? ' SMTPUTF8' : ''
+  const ret = envelope.ret ? ` RET=${/^h/i.test(envelope.ret) ? 'HDRS' : 'FULL'}` : ''
+  const envid = envelope.envid ? ` ENVID=${xtext(envelope.envid)}` : ''
+  reply = await ask(`MAIL FROM:<${envelope.sender}> BODY=8BITMIME${utf8}${ret}${envid}\r\n`)
+  if (reply.code !== 250) return refused(reply)
+  for (const recipient of envelope.recipients) {
+    const notify = envelope.notify ? ` NOTIFY=${envelope.notify.toUpperCase()}` : ''
+    reply = await ask(`RCPT TO:<${recipient}>${notify}\r\n`)
+    if (reply.code !== 250) return refused({ ...reply, text: `<${recipient}>: ${reply.text}` })
+  }
+  reply = await ask('DATA\r\n')
+  if (reply.code !== 354) return refused(reply)
+  const stuffed = Buffer.from(message.toString('latin1').replace(/^\./gm, '..'), 'latin1')
+  reply = await ask(Buffer.concat([stuffed, Buffer.from('.\r\n')]))
+  if (reply.code !== 250) return refused(reply)
+  socket.write('QUIT\r\n')
+  return { kind: 'sent', text: reply.text }
+}
+
+async function* readReplies(socket: Socket): AsyncGenerator<LocalReply> {
+  let rest = ''
+  let lines: string[] = []
+  for await (const chunk of socket) {
+    rest += String(chunk)
+    for (let end = rest.indexOf('\r\n'); end >= 0; end = rest.indexOf('\r\n')) {
+      const line = rest.slice(0, end)
+      rest = rest.slice(end + 2)
+      lines.push(line.slice(4))
+      if (line[3] === '-') continue
+      yield { code: Number(line.slice(0, 3)), text: lines.join(' ') }
+      lines = []
+    }
+  }
+}
+
+/** RFC 3461 §4 xtext. */
+const xtext = (text: string): string =>
+  text.replace(/[^\x21-\x2a\x2c-\x3c\x3e-\x7e]/g, (c) => `+${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
