@@ -37,8 +37,9 @@ function text(check: (text: string) => boolean, expected: string, form: string) 
     .meta({ form })
 }
 
-const size = parsed(parseSize, 'size')
-const duration = parsed(parseDuration, 'duration')
+/** Settings such as 50MiB (octets) and 4h (milliseconds). */
+export const size = parsed(parseSize, 'size')
+export const duration = parsed(parseDuration, 'duration')
 const path = z.string().min(1, { error: 'expected a path' }).meta({ form: 'path' })
 const domain = z
   .string()

@@ -15,6 +15,7 @@ export type { Clock } from '../base/clock.ts'
 export { Failure, permanent, type Reply, temporary } from '../base/failure.ts'
 export type { Logger } from '../base/log.ts'
 export { type Token, token } from '../base/token.ts'
+export { duration as durationSetting, size as sizeSetting } from '../config/schema.ts'
 export { SITE, type Site } from '../config/site.ts'
 export {
   type AliasMap,
