@@ -1,0 +1,89 @@
+// Finds a plugin's definition: shipped by name, a file by path, or an npm package as seen from the configuration's folder.
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, isAbsolute, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { PluginEntry } from '../config/load.ts'
+import { didYouMean } from '../config/problems.ts'
+import { API_VERSION, type PluginDefinition } from './contract.ts'
+import { packageFrom, registerResolveHook } from './resolve-hook.ts'
+
+const pluginsFolder = fileURLToPath(new URL('../../plugins/', import.meta.url))
+const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+
+/** Names of the plugins that come with Estafeta. */
+export const shippedPlugins = (): readonly string[] =>
+  readdirSync(pluginsFolder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && /^[a-z]/.test(entry.name))
+    .map((entry) => entry.name)
+    .filter((name) => existsSync(join(pluginsFolder, name, `index${extension}`)))
+    .sort()
+
+export type Found = { readonly definition: PluginDefinition; readonly source: string } | { readonly problem: string }
+
+/** Loads the plugin that an entry names. What is wrong with it comes as a problem, never as a throw. */
+export async function findDefinition({ use, folder }: Pick<PluginEntry, 'use' | 'folder'>): Promise<Found> {
+  registerResolveHook()
+  if (shippedPlugins().includes(use))
+    return importDefinition(pathToFileURL(shippedFile(use)).href, shippedFile(use), use)
+  if (isAbsolute(use)) {
+    const file = pluginFile(use)
+    return file === null
+      ? { problem: `there is no plugin at ${use}` }
+      : importDefinition(pathToFileURL(file).href, file, null)
+  }
+  if (!installedFrom(use, folder)) {
+    const near = didYouMean(use, shippedPlugins())
+    return { problem: `no plugin '${use}' is shipped, nor is a package of this name installed in ${folder}${near}` }
+  }
+  return importDefinition(packageFrom(use, folder), use, null)
+}
+
+const shippedFile = (name: string): string => join(pluginsFolder, name, `index${extension}`)
+
+/** A file as it is, or a folder's index. */
+function pluginFile(path: string): string | null {
+  const candidates = [path, join(path, 'index.ts'), join(path, 'index.js')]
+  return candidates.find((file) => statSync(file, { throwIfNoEntry: false })?.isFile()) ?? null
+}
+
+function installedFrom(name: string, folder: string): boolean {
+  const packageName = name
+    .split('/')
+    .slice(0, name.startsWith('@') ? 2 : 1)
+    .join('/')
+  for (let at = folder; ; at = dirname(at)) {
+    if (existsSync(join(at, 'node_modules', packageName, 'package.json'))) return true
+    if (at === dirname(at)) return false
+  }
+}
+
+async function importDefinition(specifier: string, source: string, name: string | null): Promise<Found> {
+  try {
+    const module = (await import(/* @vite-ignore */ specifier)) as { default?: unknown }
+    const problem = checkDefinition(module.default, name)
+    return problem === null ? { definition: module.default as PluginDefinition, source } : { problem }
+  } catch (error) {
+    return { problem: `${basename(source)} cannot be loaded: ${importMessage(error)}` }
+  }
+}
+
+/** The first line, and for syntax errors the place, which Node puts at the head of the stack. */
+function importMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const place = error instanceof SyntaxError ? /^(file:\/\/\S+:\d+|\/\S+:\d+)/.exec(error.stack ?? '')?.[1] : undefined
+  return `${error.message.split('\n')[0]}${place ? ` (at ${place.replace('file://', '')})` : ''}`
+}
+
+/** What every definition must be, whoever wrote it. */
+export function checkDefinition(value: unknown, name: string | null): string | null {
+  if (typeof value !== 'object' || value === null || typeof (value as PluginDefinition).setup !== 'function')
+    return "its default export is no plugin: expected 'export default definePlugin({ … })'"
+  const definition = value as PluginDefinition
+  if (typeof definition.name !== 'string' || !/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/.test(definition.name))
+    return `its name '${String(definition.name)}' is not in kebab-case`
+  if (name !== null && definition.name !== name) return `it calls itself '${definition.name}', its folder '${name}'`
+  if (typeof definition.description !== 'string') return 'it has no description'
+  if (definition.api !== undefined && definition.api !== API_VERSION)
+    return `it was written for version ${definition.api} of the plugin contract; this is version ${API_VERSION}`
+  return null
+}

@@ -1,0 +1,161 @@
+// The message hooks in order: each sees the header, body and score that those before it left, all together have 120 s.
+import type { Clock } from '../base/clock.ts'
+import type { MessageContent, SpooledBody } from '../message/content.ts'
+import { editHeader, withHeader } from '../message/edit-header.ts'
+import { type HeaderField, type HeaderView, parseHeader } from '../message/header.ts'
+import { checkMessageAnswer } from './answers.ts'
+import type { Asked, Asker, Told } from './ask.ts'
+import type { Link } from './chains.ts'
+import type { Answer, Defer, Discard, MessageAnswer, MessageFacts, Reject, Verdict } from './contract.ts'
+import type { MessageDecision } from './generation.ts'
+import { MESSAGE_HOOKS_TIMEOUT } from './hook-kinds.ts'
+import { concerns, onFailure, toldVerdict, withCleanReply } from './verdicts.ts'
+
+type MessageRun = (message: MessageFacts, signal: AbortSignal) => Answer<MessageAnswer>
+type Refusal = Reject | Defer | Discard
+
+export interface MessageChain {
+  readonly chain: readonly Link<MessageRun>[]
+  readonly hook: 'message' | 'queued'
+  readonly ask: Asker
+  readonly clock: Clock
+}
+
+/** How far a message has come. */
+interface State {
+  facts: MessageFacts
+  all: Refusal | null
+  readonly perRecipient: (Refusal | null)[]
+  quarantine: string | null
+  readonly until: number
+  readonly original: SpooledBody
+}
+
+/** An answer with its edits applied, so that a bad edit counts as the plugin's failure. */
+interface Applied {
+  readonly answer: MessageAnswer
+  readonly content: MessageContent
+}
+
+export function runMessageChain(chain: MessageChain, facts: MessageFacts): MessageDecision | Promise<MessageDecision> {
+  const until = chain.clock.mono() + MESSAGE_HOOKS_TIMEOUT
+  const original = facts.content.body
+  const state: State = {
+    original,
+    facts,
+    all: null,
+    perRecipient: facts.recipients.map(() => null),
+    quarantine: null,
+    until,
+  }
+  return step(chain, state, 0)
+}
+
+function step(run: MessageChain, state: State, from: number): MessageDecision | Promise<MessageDecision> {
+  for (let i = from; i < run.chain.length && !isDecided(state); i++) {
+    const link = run.chain[i]!
+    const { session } = state.facts
+    if (!concerns(link, session.service, session.identity !== null)) continue
+    const asked = question(run, state, link)
+    if (asked instanceof Promise)
+      return asked.then((result) => {
+        take(run, state, link, result)
+        return step(run, state, i + 1)
+      })
+    take(run, state, link, asked)
+  }
+  const { facts, all, perRecipient, quarantine } = state
+  return { all, perRecipient, content: facts.content, quarantine, score: facts.score }
+}
+
+const isDecided = (state: State): boolean =>
+  state.all !== null || (state.perRecipient.length > 0 && state.perRecipient.every((verdict) => verdict !== null))
+
+function question(run: MessageChain, state: State, link: Link<MessageRun>): Asked<Applied> | Promise<Asked<Applied>> {
+  const { facts } = state
+  const check = checkMessageAnswer(facts.recipients.length)
+  const applied = (answer: MessageAnswer): Applied | Promise<Applied> => {
+    const wrong = check(answer)
+    if (wrong !== null) throw new Error(wrong)
+    const header = editedHeader(facts, answer)
+    if (!answer.body) return { answer, content: header ? withHeader(facts.content, header) : facts.content }
+    return replacedBody(answer.body, header ?? facts.content.header).then((content) => ({ answer, content }))
+  }
+  return run.ask<Applied>({
+    about: { hook: run.hook, sid: facts.session.id, tid: facts.id, qid: facts.queueId },
+    link,
+    check: () => null,
+    told: ({ answer }) => told(answer),
+    invoke: (signal) => {
+      const answer = link.run(facts, signal)
+      return answer instanceof Promise ? answer.then(applied) : applied(answer)
+    },
+    unused: ({ answer }) => answer.body?.release(),
+    limit: state.until - run.clock.mono(),
+  })
+}
+
+function editedHeader(facts: MessageFacts, { add, append, remove }: MessageAnswer): Buffer | null {
+  if (!add?.length && !append?.length && !remove?.length) return null
+  const isRemoved = (field: HeaderField): boolean =>
+    remove?.some(
+      ({ name, where }) => name.toLowerCase() === field.name.toLowerCase() && (where?.(field.value) ?? true),
+    ) ?? false
+  return editHeader(facts.content.header, facts.header, {
+    ...(add ? { add } : {}),
+    ...(append ? { append } : {}),
+    ...(remove?.length ? { remove: isRemoved } : {}),
+  })
+}
+
+async function replacedBody(body: SpooledBody, header: Buffer): Promise<MessageContent> {
+  for await (const chunk of body.chunks(0, Math.min(2, body.size))) {
+    if (chunk.length === 2 && chunk[0] === 13 && chunk[1] === 10)
+      return { header, body, bodyStart: 0, size: header.length + body.size }
+  }
+  body.release()
+  throw new Error('a new body must begin with the empty line (CRLF) that parts it from the header')
+}
+
+function take(run: MessageChain, state: State, link: Link<MessageRun>, asked: Asked<Applied>): void {
+  if (!asked.ok) {
+    const verdict = onFailure(link, run.hook)
+    if (verdict.kind !== 'pass') state.all = verdict
+    return
+  }
+  const { answer, content } = asked.answer
+  const { facts } = state
+  if (content.body !== facts.content.body && facts.content.body !== state.original) facts.content.body.release()
+  if (content !== facts.content || answer.score) {
+    const header: HeaderView = content.header === facts.content.header ? facts.header : parseHeader(content.header)
+    state.facts = { ...facts, content, header, size: content.size, score: facts.score + (answer.score ?? 0) }
+  }
+  state.all = refusal(answer.all)
+  for (const [index, verdict] of answer.perRecipient ?? []) state.perRecipient[index] ??= refusal(verdict)
+  if (answer.quarantine !== undefined) state.quarantine ??= answer.quarantine
+}
+
+const refusal = (verdict: Verdict | Discard | undefined): Refusal | null => {
+  if (verdict === undefined || verdict.kind === 'pass') return null
+  return verdict.kind === 'discard' ? verdict : withCleanReply(verdict)
+}
+
+/** What the trace says of an answer: its verdict first, then what else it did. */
+function told(answer: MessageAnswer): Told {
+  const { all, perRecipient, add = [], append = [], remove = [], body, score, quarantine, detail } = answer
+  const verdict = all ? toldVerdict(all) : { verdict: perRecipient?.size ? 'per recipient' : 'pass' }
+  const did = [
+    detail ?? all?.detail,
+    quarantine === undefined ? undefined : `quarantine: ${quarantine}`,
+    score ? `score ${score > 0 ? '+' : ''}${score}` : undefined,
+    remove.length > 0 ? `removes ${remove.map(({ name }) => name).join(', ')}` : undefined,
+    body ? `new body of ${body.size} octets` : undefined,
+    ...[...(perRecipient ?? [])].slice(0, 20).map(([index, one]) => `recipient ${index}: ${toldVerdict(one).verdict}`),
+  ]
+  return {
+    ...verdict,
+    verdict: quarantine !== undefined && verdict.verdict === 'pass' ? 'quarantine' : verdict.verdict,
+    detail: did.filter((part) => part !== undefined).join('; '),
+    edits: [...add, ...append],
+  }
+}

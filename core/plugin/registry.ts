@@ -1,0 +1,185 @@
+// Loads, checks and sets up the plugins of a configuration. Everything wrong with them comes in one report.
+import 'reflect-metadata'
+import { inspect } from 'node:util'
+import type { DependencyContainer } from 'tsyringe'
+import { z } from 'zod'
+import type { Clock } from '../base/clock.ts'
+import { asFailure } from '../base/failure.ts'
+import type { Logger } from '../base/log.ts'
+import type { Token } from '../base/token.ts'
+import { checkAgainst } from '../config/issues.ts'
+import type { LoadedConfig, PluginEntry } from '../config/load.ts'
+import { ConfigError, type Problem } from '../config/problems.ts'
+import { CHAINED, courierName, type RunningPlugin } from './chains.ts'
+import type { Hook, Hooks, PluginDefinition, Stage } from './contract.ts'
+import { findDefinition } from './definitions.ts'
+import { orderEntries } from './order.ts'
+import { LOGGER } from './services.ts'
+
+export type Container = DependencyContainer
+
+/** How long one plugin's `setup`, and its `close`, may take, ms. */
+export const SETUP_TIMEOUT = 10_000
+
+export interface RegistryDeps {
+  /** Holds the services that plugins ask for by token. */
+  readonly container: DependencyContainer
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** An entry with its definition and its settings, checked, not yet set up. */
+interface CheckedPlugin {
+  readonly entry: PluginEntry
+  readonly definition: PluginDefinition
+  readonly settings: unknown
+}
+
+/** Throws ConfigError; what had been set up by then is closed again. */
+export async function startPlugins(loaded: LoadedConfig, deps: RegistryDeps): Promise<readonly RunningPlugin[]> {
+  const checked = await checkPlugins(loaded, deps)
+  const running: RunningPlugin[] = []
+  const problems: Problem[] = []
+  for (const plugin of checked) {
+    const started = await setUp(plugin, deps)
+    if (typeof started === 'string') problems.push(loaded.problem(['plugins', plugin.entry.name], started))
+    else running.push(started)
+  }
+  problems.push(...clashes(running, loaded))
+  if (problems.length === 0) return running
+  await closePlugins(running, deps)
+  throw new ConfigError(problems)
+}
+
+/** Each plugin's `close`, one after the other, in the opposite order. Trouble is logged. */
+export async function closePlugins(plugins: readonly RunningPlugin[], { clock, log }: RegistryDeps): Promise<void> {
+  for (const { entry, hooks } of [...plugins].reverse()) {
+    try {
+      await within(clock, SETUP_TIMEOUT, Promise.resolve(hooks.close?.()), 'close')
+    } catch (error) {
+      log.error(`plugin ${entry.name} failed to close: ${asFailure(error).detail}`, { plugin: entry.name })
+    }
+  }
+}
+
+// ---------------------------------------------------------------- checks
+
+/** All checks that need no plugin code to run; also what `estafeta check` asks. */
+export async function checkPlugins(
+  loaded: LoadedConfig,
+  { container }: Pick<RegistryDeps, 'container'> | { container: null },
+): Promise<readonly CheckedPlugin[]> {
+  const problems: Problem[] = []
+  const { order, problems: disorder } = orderEntries(loaded.plugins)
+  problems.push(...disorder.map(({ path, message }) => loaded.problem(path, message)))
+  const checked: CheckedPlugin[] = []
+  for (const entry of order) {
+    const path = ['plugins', entry.name]
+    const found = await findDefinition(entry)
+    if ('problem' in found) problems.push(loaded.problem(path, found.problem))
+    else if (entry.enabled) {
+      const settings = checkSettings(entry, found.definition, loaded)
+      problems.push(...settings.problems, ...unknownTokens(entry, found.definition, container, loaded))
+      checked.push({ entry, definition: found.definition, settings: settings.value })
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return checked
+}
+
+const NO_SETTINGS = z.strictObject({})
+
+function checkSettings(entry: PluginEntry, definition: PluginDefinition, loaded: LoadedConfig) {
+  const path = ['plugins', entry.name]
+  const schema = definition.config ?? NO_SETTINGS
+  const strict = schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema
+  try {
+    return checkAgainst(strict, entry.settings, loaded.sources.merged, path)
+  } catch (error) {
+    return {
+      value: null,
+      problems: [loaded.problem(path, `its settings cannot be checked: ${asFailure(error).detail}`)],
+    }
+  }
+}
+
+function unknownTokens(
+  entry: PluginEntry,
+  definition: PluginDefinition,
+  container: DependencyContainer | null,
+  loaded: LoadedConfig,
+): Problem[] {
+  return Object.entries(definition.inject ?? {}).flatMap(([key, token]) => {
+    const isToken = typeof (token as Token<unknown> | undefined)?.symbol === 'symbol'
+    if (isToken && (container === null || token.symbol === LOGGER.symbol || container.isRegistered(token.symbol, true)))
+      return []
+    const name = isToken ? token.description : inspect(token)
+    return [loaded.problem(['plugins', entry.name], `it asks for '${key}' by the token ${name}, which nobody provides`)]
+  })
+}
+
+/** Two entries cannot give a courier of one name. */
+function clashes(plugins: readonly RunningPlugin[], loaded: LoadedConfig): Problem[] {
+  const owners = new Map<string, string>()
+  return plugins.flatMap((plugin) =>
+    Object.keys(plugin.hooks.couriers ?? {}).flatMap((courier) => {
+      const name = courierName(plugin, courier)
+      const owner = owners.get(name)
+      owners.set(name, plugin.entry.name)
+      if (owner === undefined) return []
+      return [loaded.problem(['plugins', plugin.entry.name], `gives the courier '${name}', as '${owner}' does`)]
+    }),
+  )
+}
+
+// ---------------------------------------------------------------- set-up
+
+async function setUp(plugin: CheckedPlugin, deps: RegistryDeps): Promise<RunningPlugin | string> {
+  const { entry, definition, settings } = plugin
+  try {
+    const services = { ...injected(definition, entry, deps), config: settings }
+    const hooks = await within(deps.clock, SETUP_TIMEOUT, Promise.resolve(definition.setup(services)), 'setup')
+    const wrong = checkHooks(hooks)
+    return wrong === null ? { entry, definition, hooks } : wrong
+  } catch (error) {
+    return `its setup failed: ${asFailure(error).detail}`
+  }
+}
+
+/** Each plugin gets its own LOGGER; everything else is the container's. */
+function injected({ inject = {} }: PluginDefinition, entry: PluginEntry, { container, log }: RegistryDeps) {
+  const own = log.with({ plugin: entry.name })
+  return Object.fromEntries(
+    Object.entries(inject).map(([key, token]) => [
+      key,
+      token.symbol === LOGGER.symbol ? own : container.resolve<unknown>(token.symbol),
+    ]),
+  )
+}
+
+const STAGES: readonly (Stage | undefined)[] = ['early', 'normal', 'late', 'seal', undefined]
+const HOOK_NAMES: readonly string[] = [...CHAINED, 'auth', 'couriers', 'observe', 'close']
+
+function checkHooks(hooks: Hooks): string | null {
+  if (typeof hooks !== 'object' || hooks === null) return 'its setup gave no hooks'
+  const unknown = Object.keys(hooks).find((name) => !HOOK_NAMES.includes(name))
+  if (unknown !== undefined) return `there is no hook '${unknown}'; the hooks are ${HOOK_NAMES.join(', ')}`
+  for (const name of CHAINED) {
+    const hook = hooks[name] as Hook<unknown> | undefined
+    const { run, stage } =
+      typeof hook === 'object' && hook !== null ? (hook as { run: unknown; stage?: Stage }) : { run: hook }
+    if (hook !== undefined && typeof run !== 'function') return `its hook '${name}' is no function`
+    if (!STAGES.includes(stage)) return `its hook '${name}' has the unknown stage '${stage}'`
+  }
+  for (const [name, courier] of Object.entries(hooks.couriers ?? {}))
+    if (typeof courier?.deliver !== 'function') return `its courier '${name}' has no deliver()`
+  return null
+}
+
+/** Rejects when the promise takes longer. */
+function within<T>(clock: Clock, ms: number, promise: Promise<T>, what: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(ms, () => reject(new Error(`${what} took longer than ${ms / 1000} s`)))
+    promise.then(resolve, reject).finally(() => timer.cancel())
+  })
+}
