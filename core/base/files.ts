@@ -21,11 +21,15 @@ export interface Files {
   read(fd: number, buffer: Buffer, offset: number, length: number, position: number): number
   /** Writes all of the buffers at `position` (null: at the file's own offset); gives the octets written, which is all of them. */
   write(fd: number, buffers: readonly Buffer[], position: number | null): number
+  /** As `read`, `write`, without blocking the thread: for bodies. */
+  readAsync(fd: number, buffer: Buffer, offset: number, length: number, position: number): Promise<number>
+  writeAsync(fd: number, buffers: readonly Buffer[], position: number | null): Promise<number>
   truncate(fd: number, size: number): void
   fdatasync(fd: number): void
   fsync(fd: number): void
   fsyncDir(path: string): void
   readFile(path: string): Buffer
+  /** null when there is no such file. */
   stat(path: string): FileStat | null
   lstat(path: string): FileStat | null
   mkdir(path: string, mode?: number): void
