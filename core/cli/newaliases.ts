@@ -20,6 +20,6 @@ export async function checkAliases(): Promise<void> {
     throw new CliError(`cannot read ${path}: ${(thrown as Error).message}`, EX.noInput)
   }
   const parsed = parseAliasFile(text, path)
-  if (parsed.errors.length > 0) throw new CliError(parsed.errors.join('\n'), EX.data)
-  print(`${path}: ${parsed.aliases.size} aliases`)
+  if (parsed.problems.length > 0) throw new CliError(parsed.problems.map(formatProblem).join('\n'), EX.data)
+  print(`${path}: ${parsed.value.size} aliases`)
 }

@@ -9,7 +9,7 @@ import { loadConfig } from '../config/load.ts'
 import { formatAddress, parseAddress } from '../message/address.ts'
 import { findBodyStart } from '../message/content.ts'
 import { formatField, parseHeader } from '../message/header.ts'
-import { addressesOf } from '../message/address-list.ts'
+import { parseAddressList } from '../message/address-list.ts'
 import { submitLocally } from '../pipeline/local-client.ts'
 import { dropInPickup } from '../pipeline/pickup.ts'
 import { CliError, EX, findConfig } from './context.ts'
@@ -148,8 +148,12 @@ function endLines(input: Buffer): Buffer {
 function headerRecipients(block: Buffer): string[] {
   const view = parseHeader(block)
   const fields = view.get('resent-to') === null ? ['to', 'cc', 'bcc'] : ['resent-to', 'resent-cc', 'resent-bcc']
-  return fields.flatMap((name) => view.all(name)).flatMap(addressesOf)
+  return fields.flatMap((name) => view.all(name)).flatMap(addressesIn)
 }
+
+/** Addresses of one field, groups taken apart; one without a domain is completed later. */
+const addressesIn = (value: string): string[] =>
+  parseAddressList(value).flatMap((a) => (a.mailbox === null || a.host === null ? [] : [a.host === '' ? a.mailbox : `${a.mailbox}@${a.host}`]))
 
 function complete(text: string, origin: string): string {
   const bare = text.trim().replace(/^<|>$/g, '')
