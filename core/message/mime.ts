@@ -52,6 +52,8 @@ export interface MimePart {
 
 /** Gets the octets of leaf bodies as they pass, still transfer-encoded. */
 export interface LeafSink {
+  /** A header block, octets one a char, as far as it is looked at. */
+  header?(part: MimePart, block: string): void
   start(part: MimePart): void
   data(octets: Buffer): void
   end(part: MimePart): void
@@ -208,6 +210,7 @@ export class MimeScanner {
     const open = this.#stack[this.#stack.length - 1]!
     const { part } = open
     readFields(part, this.#header)
+    this.#sink?.header?.(part, this.#header)
     this.#headerBudget -= this.#header.length
     this.#header = ''
     this.#inHeader = false

@@ -1,0 +1,54 @@
+// Header fields as text for search, dates and threads.
+import { createHash } from 'node:crypto'
+import { decodeHeaderText } from '../message/encoded-word.ts'
+import { type HeaderView, parseHeader } from '../message/header.ts'
+import { parseFieldDate } from '../message/parse-date.ts'
+import { fold } from './fold.ts'
+
+export interface FoldedField {
+  /** Lower case. */
+  readonly name: string
+  /** Decoded and folded. */
+  readonly value: string
+}
+
+export function foldedFields(header: HeaderView): FoldedField[] {
+  return header.fields.map((field) => ({ name: field.name.toLowerCase(), value: fold(decodeHeaderText(field.value)) }))
+}
+
+/** The header block as SEARCH TEXT sees it: a line a field. */
+export const foldedHeader = (fields: readonly FoldedField[]): string =>
+  fields.map((field) => `${field.name}: ${field.value}\n`).join('')
+
+/** Day of the Date field as `YYYY-MM-DD`, its time and zone disregarded (RFC 9051 §6.4.4 SENTON); '' without one. */
+export const sentDay = (header: HeaderView): string => parseFieldDate(header.get('date') ?? '')?.day ?? ''
+
+export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
+
+/** 64 bits of a digest, for ids that need no order. */
+export const hash64 = (text: string): bigint => createHash('sha256').update(text, 'latin1').digest().readBigUInt64BE(0)
+
+const MESSAGE_ID = /<[^<>\s]+>/
+
+/**
+ * What a message's thread is known by: the first message it refers to, else its own Message-ID. It depends on the message
+ * alone, so that a lost index or another order of arrival gives the same THREADID (RFC 8474 §5.2).
+ */
+export function threadOf(header: HeaderView, otherwise: string): bigint {
+  for (const name of ['references', 'in-reply-to', 'message-id']) {
+    const id = MESSAGE_ID.exec(header.get(name) ?? '')
+    if (id) return hash64(id[0])
+  }
+  return hash64(otherwise)
+}
+
+/** The header block with only these fields, in their order, each as it stands; with the empty line. */
+export function selectFields(block: Buffer, fields: readonly string[]): Buffer {
+  const wanted = new Set(fields.map((name) => name.toLowerCase()))
+  const parts = parseHeader(block)
+    .fields.filter((field) => wanted.has(field.name.toLowerCase()))
+    .map((field) => block.subarray(field.start, field.end))
+  return Buffer.concat([...parts, CRLF])
+}
+
+const CRLF = Buffer.from('\r\n')
