@@ -18,6 +18,8 @@ export const replies = {
   queued: (id: string) => reply(250, '2.0.0', `OK queued as ${id}`),
   delivered: (text: string) => reply(250, '2.0.0', text),
   discarded: () => reply(250, '2.0.0', 'Discarded'),
+  hello: (lines: readonly string[]) => reply(250, null, lines),
+  chunkReceived: (octets: number) => reply(250, '2.0.0', `${octets} octets received`),
   authenticated: () => reply(235, '2.7.0', 'Authentication successful'),
   cannotVerify: () => reply(252, '2.1.5', 'Cannot VRFY the user; try to send and see'),
   help: (lines: readonly string[]) => reply(214, '2.0.0', lines),
@@ -29,6 +31,9 @@ export const replies = {
   tooManyConnections: () => reply(421, '4.7.0', 'Too many connections from your address'),
   idleTimeout: () => reply(421, '4.4.2', 'Idle for too long, closing connection'),
   tooManyErrors: () => reply(421, '4.7.0', 'Too many errors, closing connection'),
+  tooFast: () => reply(421, '4.7.0', 'Too many connections in a short time from your address'),
+  banned: () => reply(421, '4.7.0', 'Too many failed logins from your address'),
+  notMail: () => reply(421, '4.7.0', 'This is a mail server, closing connection'),
   internalError: () => reply(451, '4.3.0', 'Local error in processing, try again later'),
   filterFailed: () => reply(451, '4.7.1', 'A content check is not available now, try again later'),
   lookupFailed: () => reply(451, '4.4.3', 'A lookup failed for now, try again later'),
@@ -41,6 +46,7 @@ export const replies = {
   tlsUnavailable: () => reply(454, '4.7.0', 'TLS is not available now'),
   // permanent: syntax and sequence
   unknownCommand: () => reply(500, '5.5.2', 'Unknown command'),
+  badLine: (what: string) => reply(500, '5.5.2', what),
   lineTooLong: () => reply(500, '5.5.2', 'Line too long'),
   syntaxError: (what: string) => reply(501, '5.5.4', what),
   badAddress: (what: string) => reply(501, '5.1.3', what),
@@ -57,6 +63,7 @@ export const replies = {
   encryptionNeeded: () => reply(538, '5.7.11', 'Encryption required for this authentication mechanism'),
   noTransaction: () => reply(503, '5.5.1', 'Need MAIL before this command'),
   noValidRecipients: () => reply(554, '5.5.1', 'No valid recipients'),
+  nulInMessage: () => reply(550, '5.6.0', 'NUL octets are not allowed in a message'),
   bareLineFeed: () => reply(550, '5.6.11', 'Bare CR or LF is not allowed'),
   // permanent: addresses, size, policy
   userUnknown: (address: string) => reply(550, '5.1.1', `<${address}>: no such user here`),
@@ -83,6 +90,11 @@ export const replies = {
   noRoute: (address: string) => reply(550, '5.4.4', `<${address}>: nothing here knows how to route it`),
   expired: (text: string) => reply(554, '4.4.7', `Could not be delivered in time: ${text}`),
   tlsFailed: (text: string) => reply(450, '4.7.5', text),
+  connectionLost: (text: string) => reply(450, '4.4.2', text),
+  remoteProtocol: (text: string) => reply(450, '4.5.0', text),
+  remoteAuthFailed: (text: string) => reply(454, '4.7.8', text),
+  requireTlsUnsupported: () => reply(550, '5.7.30', 'REQUIRETLS cannot be kept on the way to the next hop'),
+  noMailHost: (domain: string) => reply(550, '5.4.4', `${domain}: its mail hosts have no address`),
   remoteLacks: (extension: string) => reply(554, '5.6.3', `Next hop does not offer ${extension}`),
   tooManyExpansions: (limit: number) => reply(554, '5.4.6', `Alias expands to more than ${limit} recipients`),
   noCourier: (name: string) => reply(451, '4.3.5', `Courier ${name} is not enabled here`),
@@ -90,12 +102,21 @@ export const replies = {
   aliasLoop: () => reply(554, '5.4.6', 'Alias expansion loops or is too deep'),
 } as const
 
+/** RFC 5321 §4.5.3.1.5: a reply line, CRLF included. */
+const REPLY_LINE_MAX = 512
+
 /** Formats for the wire: `250-2.1.0 text` lines ended by CRLF (RFC 5321 §4.2.1). `enhanced` false leaves the status codes out. */
 export function formatReply(reply: Reply, enhanced = true): string {
   const status = enhanced && reply.enhanced ? `${reply.enhanced} ` : ''
-  if (typeof reply.text === 'string') return `${reply.code} ${status}${reply.text}\r\n`
+  if (typeof reply.text === 'string') return replyText(`${reply.code} ${status}${reply.text}`)
   const last = reply.text.length - 1
-  return reply.text.map((line, i) => `${reply.code}${i === last ? ' ' : '-'}${status}${line}\r\n`).join('')
+  return reply.text.map((line, i) => replyText(`${reply.code}${i === last ? ' ' : '-'}${status}${line}`)).join('')
+}
+
+/** One line; what a reply cannot carry (line ends, octets beyond ASCII, more than 512 octets) is replaced or cut. */
+function replyText(line: string): string {
+  const ascii = /[^ -~]/.test(line) ? line.replace(/[^ -~]/gu, '?') : line
+  return ascii.length > REPLY_LINE_MAX - 2 ? ascii.slice(0, REPLY_LINE_MAX - 2) + '\r\n' : ascii + '\r\n'
 }
 
 /** One line for log and trace. */
