@@ -2,8 +2,8 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { Command } from 'commander'
-import { hashPassword } from '../directory/password-schemes.ts'
 import { loadConfig } from '../config/load.ts'
+import { hashPassword } from '../directory/password-schemes.ts'
 import { startServer } from '../main.ts'
 import { CliError, EX } from './context.ts'
 import { print } from './output.ts'
@@ -32,12 +32,15 @@ export function build(): Command {
 
 async function demo(options: DemoOptions): Promise<void> {
   const offset = Number(options.portOffset)
-  if (!Number.isInteger(offset) || offset < 0 || offset > 60_000) throw new CliError('--port-offset wants a whole number from 0 to 60000', EX.usage)
+  if (!Number.isInteger(offset) || offset < 0 || offset > 60_000)
+    throw new CliError('--port-offset wants a whole number from 0 to 60000', EX.usage)
   const folder = resolve(options.folder)
   const config = join(folder, 'estafeta.yaml')
   if (options.fresh) emptyFolder(folder, config)
   await writeFirstFiles(folder, config)
-  const listen = Object.fromEntries(Object.entries(PORTS).map(([service, port]) => [service, [`127.0.0.1:${port + offset}`]]))
+  const listen = Object.fromEntries(
+    Object.entries(PORTS).map(([service, port]) => [service, [`127.0.0.1:${port + offset}`]]),
+  )
   const server = await startServer({ loaded: loadConfig({ path: config, overrides: { listen } }) })
   introduce(folder, offset)
   await runUntilStopped(server, config)
@@ -53,12 +56,28 @@ function emptyFolder(folder: string, config: string): void {
 async function writeFirstFiles(folder: string, config: string): Promise<void> {
   if (existsSync(config)) return
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const users = await Promise.all(DEMO_USERS.map(async (u) => [u.account, { name: u.name, password: await hashPassword(u.password) }] as const))
-  const lines = users.flatMap(([account, user]) => [`  ${account}:`, `    name: ${user.name}`, `    password: ${JSON.stringify(user.password)}`])
-  writeFileSync(join(folder, 'users.yaml'), ['# The users of the demo; `estafeta user` edits this file.', 'users:', ...lines, ''].join('\n'), { mode: 0o600 })
+  const users = await Promise.all(
+    DEMO_USERS.map(async (u) => [u.account, { name: u.name, password: await hashPassword(u.password) }] as const),
+  )
+  const lines = users.flatMap(([account, user]) => [
+    `  ${account}:`,
+    `    name: ${user.name}`,
+    `    password: ${JSON.stringify(user.password)}`,
+  ])
+  writeFileSync(
+    join(folder, 'users.yaml'),
+    ['# The users of the demo; `estafeta user` edits this file.', 'users:', ...lines, ''].join('\n'),
+    { mode: 0o600 },
+  )
   writeFileSync(
     config,
-    ["# The demo's configuration: change it, then run `estafeta reload`. See docs/operator-guide.md.", 'profile: demo', 'data: data', 'users: { file: users.yaml }', ''].join('\n'),
+    [
+      "# The demo's configuration: change it, then run `estafeta reload`. See docs/operator-guide.md.",
+      'profile: demo',
+      'data: data',
+      'users: { file: users.yaml }',
+      '',
+    ].join('\n'),
     { mode: 0o600 },
   )
 }
@@ -70,7 +89,9 @@ function introduce(folder: string, offset: number): void {
 Estafeta is running as estafeta.test, on loopback only. Stop it with Ctrl-C.
 
   users   ana@estafeta.test (password ana-demo), paco@estafeta.test (paco-demo)
-  ports   ${Object.keys(PORTS).map((service) => `${service} ${PORTS[service as keyof typeof PORTS] + offset}`).join(', ')}
+  ports   ${Object.keys(PORTS)
+    .map((service) => `${service} ${PORTS[service as keyof typeof PORTS] + offset}`)
+    .join(', ')}
 
 In another terminal, send a first letter (curl or swaks):
 

@@ -1,7 +1,8 @@
 // mailq: the queue in the form of the traditional command.
-import { systemClock } from '../base/clock.ts'
+
 import { Command } from 'commander'
 import type { QueueView } from '../admin/queue-actions.ts'
+import { systemClock } from '../base/clock.ts'
 import { print } from './output.ts'
 import { openQueueAccess } from './queue-access.ts'
 

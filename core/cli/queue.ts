@@ -1,7 +1,8 @@
 // estafeta queue: list, show, cat, flush, hold, release, requeue, delete; over the control socket, or on the files when the server is down.
-import { systemClock } from '../base/clock.ts'
+
 import { Command } from 'commander'
 import { ACTIONS, type ActionResult, type QueueAction, type QueueView, type Selection } from '../admin/queue-actions.ts'
+import { systemClock } from '../base/clock.ts'
 import type { QueueFilter } from '../queue/queue.ts'
 import { CliError, EX } from './context.ts'
 import { formatAge, formatTable, formatTime, print, printJson } from './output.ts'

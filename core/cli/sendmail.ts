@@ -2,14 +2,14 @@
 import { connect, type Socket } from 'node:net'
 import { userInfo } from 'node:os'
 import { Command } from 'commander'
-import { createQueueId } from '../base/ids.ts'
 import { systemClock } from '../base/clock.ts'
+import { createQueueId } from '../base/ids.ts'
 import { socketPath } from '../base/socket-path.ts'
 import { loadConfig } from '../config/load.ts'
 import { formatAddress, parseAddress } from '../message/address.ts'
+import { parseAddressList } from '../message/address-list.ts'
 import { findBodyStart } from '../message/content.ts'
 import { formatField, parseHeader } from '../message/header.ts'
-import { parseAddressList } from '../message/address-list.ts'
 import { submitLocally } from '../pipeline/local-client.ts'
 import { dropInPickup } from '../pipeline/pickup.ts'
 import { CliError, EX, findConfig } from './context.ts'
@@ -55,7 +55,17 @@ export function build(): Command {
 
 /** Flags with their value attached or following, as the traditional command takes them. */
 export function readFlags(args: readonly string[]): Flags {
-  const flags: Flags = { mode: 'send', fromHeader: false, ignoreDots: false, sender: null, fullName: null, notify: null, ret: null, envid: null, recipients: [] }
+  const flags: Flags = {
+    mode: 'send',
+    fromHeader: false,
+    ignoreDots: false,
+    sender: null,
+    fullName: null,
+    notify: null,
+    ret: null,
+    envid: null,
+    recipients: [],
+  }
   let i = 0
   const value = (arg: string): string => {
     if (arg.length > 2) return arg.slice(2)
@@ -105,9 +115,13 @@ function findLocal(): Local {
 async function send(flags: Flags, local: Local): Promise<void> {
   const message = endLines(cutAtDot(await readInput(), flags.ignoreDots))
   const block = message.subarray(0, findBodyStart(message))
-  const recipients = (flags.fromHeader ? [...headerRecipients(block), ...flags.recipients] : flags.recipients).map((r) => complete(r, local.origin))
-  if (recipients.length === 0) throw new CliError(flags.fromHeader ? 'no recipients in the header' : 'no recipients named', EX.usage)
-  const sender = flags.sender === '' || flags.sender === '<>' ? '' : complete(flags.sender ?? userInfo().username, local.origin)
+  const recipients = (flags.fromHeader ? [...headerRecipients(block), ...flags.recipients] : flags.recipients).map(
+    (r) => complete(r, local.origin),
+  )
+  if (recipients.length === 0)
+    throw new CliError(flags.fromHeader ? 'no recipients in the header' : 'no recipients named', EX.usage)
+  const sender =
+    flags.sender === '' || flags.sender === '<>' ? '' : complete(flags.sender ?? userInfo().username, local.origin)
   const content = flags.fullName === null ? message : nameSender(message, block, flags.fullName, sender)
   const envelope = { sender, recipients, notify: flags.notify, ret: flags.ret, envid: flags.envid }
   const answer = await submitLocally(socketPath(local.data, 'submit'), envelope, content)
@@ -115,7 +129,10 @@ async function send(flags: Flags, local: Local): Promise<void> {
     try {
       dropInPickup(local.data, `${createQueueId(systemClock.now())}`, envelope, content)
     } catch (thrown) {
-      throw new CliError(`the server is down and the pickup folder takes nothing: ${(thrown as Error).message}`, EX.tempFail)
+      throw new CliError(
+        `the server is down and the pickup folder takes nothing: ${(thrown as Error).message}`,
+        EX.tempFail,
+      )
     }
     return
   }
@@ -153,7 +170,9 @@ function headerRecipients(block: Buffer): string[] {
 
 /** Addresses of one field, groups taken apart; one without a domain is completed later. */
 const addressesIn = (value: string): string[] =>
-  parseAddressList(value).flatMap((a) => (a.mailbox === null || a.host === null ? [] : [a.host === '' ? a.mailbox : `${a.mailbox}@${a.host}`]))
+  parseAddressList(value).flatMap((a) =>
+    a.mailbox === null || a.host === null ? [] : [a.host === '' ? a.mailbox : `${a.mailbox}@${a.host}`],
+  )
 
 function complete(text: string, origin: string): string {
   const bare = text.trim().replace(/^<|>$/g, '')

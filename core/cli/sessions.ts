@@ -1,7 +1,8 @@
 // estafeta sessions: who is connected now.
-import { systemClock } from '../base/clock.ts'
+
 import { Command } from 'commander'
 import { controlJson } from '../admin/control-client.ts'
+import { systemClock } from '../base/clock.ts'
 import { socketPath } from '../base/socket-path.ts'
 import type { SessionSummary } from '../net/service.ts'
 import { loadSite } from './context.ts'

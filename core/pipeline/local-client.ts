@@ -89,4 +89,7 @@ async function* readReplies(socket: Socket): AsyncGenerator<LocalReply> {
 
 /** RFC 3461 §4 xtext. */
 const xtext = (text: string): string =>
-  text.replace(/[^\x21-\x2a\x2c-\x3c\x3e-\x7e]/g, (c) => `+${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`)
+  text.replace(
+    /[^\x21-\x2a\x2c-\x3c\x3e-\x7e]/g,
+    (c) => `+${c.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  )

@@ -1,5 +1,18 @@
 // The pickup folder: mail that local programs left while the server was down, taken in at its start and whenever something appears.
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, watch, writeSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  watch,
+  writeSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { asFailure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
@@ -46,7 +59,8 @@ export function startPickup(options: PickupOptions): { close(): void } {
     working = true
     do {
       again = false
-      for (const name of readdirSync(folder).sort()) if (!name.startsWith('.')) await takeOne(join(folder, name), options)
+      for (const name of readdirSync(folder).sort())
+        if (!name.startsWith('.')) await takeOne(join(folder, name), options)
     } while (again)
     working = false
   }
@@ -68,7 +82,10 @@ async function takeOne(path: string, options: PickupOptions): Promise<void> {
     const sender = owner === null ? envelope.sender : `${owner}@${options.origin}`
     const answer = await submitLocally(options.socket, { ...envelope, sender }, file.subarray(end + 1))
     if (answer.kind === 'sent') unlinkSync(path)
-    else options.log.warn(`pickup: ${path} stays: ${answer.kind === 'refused' ? answer.text : 'no server'}`, { component: 'pickup' })
+    else
+      options.log.warn(`pickup: ${path} stays: ${answer.kind === 'refused' ? answer.text : 'no server'}`, {
+        component: 'pickup',
+      })
   } catch (thrown) {
     options.log.warn(`pickup: ${path} stays: ${asFailure(thrown).detail}`, { component: 'pickup' })
   }

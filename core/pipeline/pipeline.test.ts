@@ -1,0 +1,368 @@
+import 'reflect-metadata'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { container } from 'tsyringe'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { FakeClock } from '../base/clock.ts'
+import { createQueueId } from '../base/ids.ts'
+import { silentLogger } from '../base/log.ts'
+import { loadConfig } from '../config/load.ts'
+import { parseAddress } from '../message/address.ts'
+import { contentBytes, memoryBody } from '../message/content.ts'
+import { defaultMailParameters, type Notify } from '../message/envelope.ts'
+import { createGenerations, type ReloadableGenerations } from '../plugin/generations.ts'
+import { createMemoryQueue } from '../queue/memory-queue.ts'
+import type { Queue } from '../queue/queue.ts'
+import type { TraceEvent } from '../trace/trace.ts'
+import type { Submission } from './intake.ts'
+import { createPipeline, type Pipeline } from './pipeline.ts'
+import { createNotes } from './queued-facts.ts'
+
+/** A plugin file as an operator writes one: its courier does what a recipient's local part says. */
+const PLUGIN = `
+import { definePlugin, discard, reject, replies, z } from 'estafeta/plugin'
+const log = globalThis.pipelineTest
+export default definePlugin({
+  name: 'courier-under-test',
+  description: 'does what the local part of a recipient says',
+  config: z.strictObject({}),
+  setup: () => ({
+    message(message) {
+      if (message.header.get('subject') === 'virus') return { all: reject(replies.virusFound('X')) }
+      if (message.header.get('subject') === 'drop') return { all: discard('asked for') }
+      if (message.header.get('subject') === 'one') return { perRecipient: new Map([[0, reject(replies.virusFound('X'))]]) }
+      return { add: [{ name: 'X-Seen', value: 'yes' }] }
+    },
+    expand(recipient) {
+      const to = (local) => ({ address: { local, domain: 'here.test', original: local }, reversePath: recipient.reversePath, notify: recipient.notify, orcpt: recipient.orcpt })
+      if (recipient.address.local === 'list') return [to('ok'), to('ok2'), to('list2')]
+      if (recipient.address.local === 'list2') return [to('ok3'), to('list')]
+      if (recipient.address.local === 'loop') return [to('loop2')]
+      if (recipient.address.local === 'loop2') return [to('loop')]
+      return null
+    },
+    route: (recipient) => ({ courier: 'test', destination: recipient.address.local.startsWith('dead') ? 'dead' : 'live' }),
+    couriers: {
+      test: {
+        concurrency: 1,
+        async deliver(attempt) {
+          return attempt.recipients.map(({ n, address }) => {
+            log.attempts.push(address.local)
+            if (address.local.startsWith('dead')) return { n, kind: 'deferred', reply: replies.hostUnreachable('no route to host'), relay: null, hostDown: true }
+            if (address.local.startsWith('bad')) return { n, kind: 'failed', reply: replies.userUnknown(address.local), relay: 'mx.test[192.0.2.1]:25' }
+            if (address.local.startsWith('later')) return { n, kind: 'deferred', reply: replies.mailboxBusy(), relay: 'mx.test[192.0.2.1]:25' }
+            return { n, kind: 'relayed', reply: replies.ok(), relay: 'mx.test[192.0.2.1]:25' }
+          })
+        },
+      },
+    },
+  }),
+})
+`
+
+interface Shared {
+  attempts: string[]
+}
+const shared = globalThis as unknown as { pipelineTest: Shared }
+
+let folder: string
+let clock: FakeClock
+let queue: Queue
+let generations: ReloadableGenerations
+let pipeline: Pipeline
+let events: TraceEvent[]
+let waiting: { done: () => boolean; resolve: () => void }[]
+
+beforeEach(async () => {
+  shared.pipelineTest = { attempts: [] }
+  folder = mkdtempSync(join(tmpdir(), 'estafeta-pipeline-'))
+  const path = join(folder, 'courier-under-test.ts')
+  writeFileSync(path, PLUGIN)
+  clock = new FakeClock()
+  queue = createMemoryQueue({ clock })
+  events = []
+  waiting = []
+  const trace = {
+    record(event: TraceEvent) {
+      events.push(event)
+      setImmediate(check)
+    },
+    find: async () => [],
+    close: async () => {},
+  }
+  const loaded = loadConfig({
+    folder,
+    overrides: {
+      hostname: 'mx.here.test',
+      origin: 'here.test',
+      domains: ['here.test'],
+      postmaster: 'ana',
+      data: folder,
+      queue: { lifetime: '5d', warnAfter: '4h' },
+      plugins: { 'courier-under-test': { use: path, onError: 'defer' } },
+    },
+  })
+  generations = await createGenerations({
+    loaded,
+    container: container.createChildContainer(),
+    clock,
+    log: silentLogger,
+    trace,
+  })
+  pipeline = createPipeline({
+    queue,
+    generations,
+    clock,
+    log: silentLogger,
+    trace,
+    spool: {
+      writer: () => {
+        throw new Error('unused')
+      },
+    },
+  })
+  pipeline.start()
+})
+
+afterEach(async () => {
+  await pipeline.stop(0)
+  await generations.close()
+  await queue.close()
+  rmSync(folder, { recursive: true })
+})
+
+function check(): void {
+  for (const one of [...waiting]) if (one.done()) one.resolve()
+}
+
+/** Resolves when the condition holds after some trace event. */
+function until(done: () => boolean): Promise<void> {
+  if (done()) return Promise.resolve()
+  return new Promise((resolve) => waiting.push({ done, resolve }))
+}
+
+function address(text: string) {
+  const parsed = parseAddress(text)
+  if (!parsed.ok) throw new Error(parsed.error)
+  return parsed.value
+}
+
+interface Letter {
+  to: readonly string[]
+  from?: string | null
+  subject?: string
+  service?: string
+  trusted?: boolean
+  notify?: readonly Notify[]
+  message?: string
+  lmtp?: boolean
+}
+
+function submit(letter: Letter) {
+  const reversePath = letter.from === null ? null : address(letter.from ?? 'sender@away.test')
+  const recipients = letter.to.map((to) => ({ address: address(to), notify: letter.notify ?? [], orcpt: null }))
+  const notes = createNotes()
+  const session = {
+    id: 's1',
+    service: letter.service ?? 'smtp',
+    remoteIp: '192.0.2.9',
+    remotePort: 1,
+    localIp: '127.0.0.1',
+    localPort: 25,
+    helo: 'client.away.test',
+    extended: true,
+    tls: null,
+    identity: null,
+    trusted: letter.trusted ?? false,
+    started: clock.now(),
+    notes,
+  }
+  const text =
+    letter.message ??
+    `From: sender@away.test\r\nSubject: ${letter.subject ?? 'hello'}\r\nMessage-ID: <m1@away.test>\r\n\r\nbody\r\n`
+  const submission: Submission = {
+    queueId: createQueueId(clock.now()),
+    transaction: { id: 's1.1', session, reversePath, parameters: defaultMailParameters, recipients, notes },
+    envelope: { ...defaultMailParameters, reversePath, recipients },
+    body: memoryBody(Buffer.from(text)),
+    generation: generations.current(),
+    replyPerRecipient: letter.lmtp ?? false,
+  }
+  return pipeline.intake.submit(submission)
+}
+
+const only = () => {
+  const items = [...queue.list()]
+  expect(items).toHaveLength(1)
+  return items[0]!
+}
+const bytesOf = async (id: string): Promise<string> => (await contentBytes(await queue.content(id))).toString()
+
+describe('intake', () => {
+  test('a message that passes is queued with our Received field and the filter’s, then delivered and removed', async () => {
+    const replies = await submit({ to: ['ok@here.test'] })
+    expect(replies).toEqual([
+      { code: 250, enhanced: '2.0.0', text: expect.stringMatching(/^OK queued as [0-9a-z]{16}$/) },
+    ])
+    await until(() => queue.stats().items === 0)
+    expect(shared.pipelineTest.attempts).toEqual(['ok'])
+    expect(events.find((e) => e.event === 'queued')).toMatchObject({
+      messageId: '<m1@away.test>',
+      tid: 's1.1',
+      from: 'sender@away.test',
+    })
+  })
+
+  test('the queued bytes carry X-Seen, Received and the message, in this order', async () => {
+    await submit({ to: ['later@here.test'] })
+    await until(() => events.some((e) => e.event === 'attempt'))
+    expect(await bytesOf(only().id)).toMatch(
+      /^X-Seen: yes\r\nReceived: from client\.away\.test \(\[192\.0\.2\.9\]\)\r\n\tby mx\.here\.test \(Estafeta\) with ESMTP id \w{16}\r\n\tfor <later@here\.test>;\r\n\t[^\r]+ \+0000\r\nFrom: sender/,
+    )
+  })
+
+  test('a refusal by a filter is the reply, and nothing is queued', async () => {
+    expect((await submit({ to: ['ok@here.test'], subject: 'virus' }))[0]).toMatchObject({ code: 554 })
+    expect(queue.stats().items).toBe(0)
+    expect(events.some((e) => e.event === 'refused' && e.tid === 's1.1')).toBe(true)
+  })
+
+  test('a discarded message is answered with 250 and not queued', async () => {
+    expect((await submit({ to: ['ok@here.test'], subject: 'drop' }))[0]).toMatchObject({ code: 250 })
+    expect(queue.stats().items).toBe(0)
+  })
+
+  test('LMTP gets a reply for each recipient; only the accepted ones are queued', async () => {
+    const replies = await submit({ to: ['a@here.test', 'later@here.test'], subject: 'one', lmtp: true })
+    expect(replies.map((r) => r.code)).toEqual([554, 250])
+    await until(() => events.some((e) => e.event === 'attempt'))
+    expect(only().recipients.map((r) => r.address.local)).toEqual(['later'])
+  })
+
+  test('SMTP turns a mixed result into 250; a stranger gets no report about the refused recipient', async () => {
+    expect((await submit({ to: ['a@here.test', 'later@here.test'], subject: 'one' })).map((r) => r.code)).toEqual([250])
+    await until(() => events.some((e) => e.event === 'attempt'))
+    expect(only().recipients).toHaveLength(1)
+  })
+
+  test('the same from a trusted client gives that client a report', async () => {
+    await submit({ to: ['a@here.test', 'later@here.test'], from: 'later@here.test', subject: 'one', trusted: true })
+    await until(() => events.filter((e) => e.event === 'attempt').length >= 2)
+    const report = [...queue.list()].find((item) => item.parent !== null)!
+    expect(await bytesOf(report.id)).toContain('Final-Recipient: rfc822; a@here.test')
+  })
+
+  test('more than 50 Received fields are a loop', async () => {
+    const message = `${'Received: from a by b; Thu, 1 Jan 2026 00:00:00 +0000\r\n'.repeat(51)}From: a@b.test\r\n\r\n`
+    expect((await submit({ to: ['ok@here.test'], message }))[0]).toMatchObject({ code: 554, enhanced: '5.4.6' })
+  })
+
+  test('Authentication-Results in our name are dropped, others stay', async () => {
+    const message =
+      'Authentication-Results: mx.here.test; spf=pass\r\nAuthentication-Results: other.test; spf=fail\r\nFrom: a@b.test\r\n\r\nx\r\n'
+    await submit({ to: ['later@here.test'], message })
+    await until(() => events.some((e) => e.event === 'attempt'))
+    const text = await bytesOf(only().id)
+    expect(text).not.toContain('spf=pass')
+    expect(text).toContain('other.test; spf=fail')
+  })
+
+  test('a submission gets Date, Message-ID and domains; Bcc goes', async () => {
+    const message = 'From: Ana <ana>\r\nTo: paco, "x, y" <rosa>, b@c.test\r\nBcc: secret@here.test\r\n\r\nx\r\n'
+    await submit({ to: ['later@here.test'], service: 'submission', message })
+    await until(() => events.some((e) => e.event === 'attempt'))
+    const text = await bytesOf(only().id)
+    expect(text).toContain('From: Ana <ana@here.test>\r\n')
+    expect(text).toContain('To: paco@here.test, "x, y" <rosa@here.test>, b@c.test\r\n')
+    expect(text).toMatch(/\r\nDate: Thu, 1 Jan 2026 00:00:0\d \+0000\r\n/)
+    expect(text).toMatch(/\r\nMessage-ID: <\w{16}@mx\.here\.test>\r\n/)
+    expect(text).not.toContain('secret')
+  })
+})
+
+describe('dispatch', () => {
+  test('a list is expanded level by level, without doubles, and a circle does no harm', async () => {
+    await submit({ to: ['list@here.test', 'ok@here.test'] })
+    await until(() => queue.stats().items === 0)
+    expect(shared.pipelineTest.attempts.sort()).toEqual(['ok', 'ok2', 'ok3'])
+  })
+
+  test('aliases that lead only in a circle fail with a report', async () => {
+    await submit({ to: ['loop@here.test'], from: 'later@here.test' })
+    await until(() => events.some((e) => e.event === 'reported'))
+    const report = [...queue.list()].find((item) => item.parent !== null)!
+    expect(await bytesOf(report.id)).toContain('Status: 5.4.6')
+  })
+
+  test('a failed recipient is reported with the remote reply; the report has the null reverse-path', async () => {
+    await submit({ to: ['bad@here.test'], from: 'later@away.test' })
+    await until(() => events.filter((e) => e.event === 'attempt').length === 2)
+    const report = only()
+    expect(report.envelope.reversePath).toBeNull()
+    const text = await bytesOf(report.id)
+    expect(text).toContain('Content-Type: multipart/report; report-type=delivery-status;')
+    expect(text).toContain(
+      'Action: failed\r\nStatus: 5.1.1\r\nRemote-MTA: dns; mx.test\r\nDiagnostic-Code: smtp; 550 5.1.1',
+    )
+    expect(text).toContain('Subject: hello\r\n')
+  })
+
+  test('a report that fails is dropped, not reported', async () => {
+    await submit({ to: ['bad@here.test'], from: null })
+    await until(() => queue.stats().items === 0)
+    expect(events.some((e) => e.event === 'reported')).toBe(false)
+  })
+
+  test('NOTIFY=NEVER and NOTIFY=SUCCESS are obeyed', async () => {
+    await submit({ to: ['bad@here.test'], notify: ['never'] })
+    await until(() => queue.stats().items === 0)
+    expect(events.some((e) => e.event === 'reported')).toBe(false)
+    await submit({ to: ['ok@here.test'], notify: ['success'], from: 'later@away.test' })
+    await until(() => events.some((e) => e.event === 'attempt' && e.rcpt === 'later@away.test'))
+    expect(await bytesOf(only().id)).toContain('Action: relayed\r\nStatus: 2.0.0')
+  })
+
+  test('a deferred recipient is tried again by the schedule, warned about once, and given up at the end', async () => {
+    await submit({ to: ['later@here.test'], from: 'ok@away.test' })
+    await until(() => events.some((e) => e.event === 'attempt'))
+    const first = only().recipients[0]!
+    expect(first).toMatchObject({ status: 'ready', attempts: 1 })
+    expect(first.due).toBeGreaterThan(clock.now())
+    const attempts = () => events.filter((e) => e.event === 'attempt' && e.rcpt === 'later@here.test').length
+    const until5d = clock.now() + 5 * 86_400_000 + 3_600_000
+    while (clock.now() < until5d && queue.stats().items > 0) {
+      const before = attempts()
+      const item = [...queue.list()].find((i) => i.parent === null)
+      if (!item) break
+      clock.advance(Math.max(1, item.recipients[0]!.due - clock.now()) + 1)
+      await until(() => attempts() > before)
+    }
+    await until(() => queue.stats().items === 0)
+    const reported = events.filter((e) => e.event === 'reported').map((e) => e.verdict)
+    expect(reported).toEqual(['delayed', 'failed'])
+    expect(attempts()).toBeGreaterThan(10)
+  })
+
+  test('a dead host holds up its own mail alone, and what waited for it is deferred without an attempt', async () => {
+    for (let i = 0; i < 20; i++) await submit({ to: [`dead${i}@here.test`] })
+    await submit({ to: ['ok@here.test'] })
+    await until(() => queue.stats().items === 20 && [...queue.list()].every((i) => i.recipients[0]!.attempts === 1))
+    expect(shared.pipelineTest.attempts.filter((a) => a === 'ok')).toHaveLength(1)
+    expect(shared.pipelineTest.attempts.filter((a) => a.startsWith('dead')).length).toBeLessThan(20)
+    expect(pipeline.lanes().find((lane) => lane.key === 'test:dead')!.closedForMs).toBeGreaterThan(0)
+  })
+
+  test('a held message waits until it is released', async () => {
+    await submit({ to: ['later@here.test'] })
+    await until(() => events.some((e) => e.event === 'attempt'))
+    const { id } = only()
+    await queue.update({ id, held: { reason: 'test', quarantine: false } })
+    clock.advance(86_400_000)
+    await submit({ to: ['ok@here.test'] })
+    await until(() => queue.stats().items === 1)
+    expect(shared.pipelineTest.attempts.filter((a) => a === 'later')).toHaveLength(1)
+    await queue.update({ id, held: null, due: clock.now() })
+    await until(() => shared.pipelineTest.attempts.filter((a) => a === 'later').length === 2)
+  })
+})
