@@ -1,0 +1,225 @@
+// Sends mail to a destination by SMTP or LMTP: pooled connections first, then its hosts in order, until every recipient has an answer.
+import type { SecureContextOptions } from 'node:tls'
+import type { Clock } from '../base/clock.ts'
+import { asFailure, type Reply } from '../base/failure.ts'
+import type { Logger } from '../base/log.ts'
+import { err, ok, type Result } from '../base/result.ts'
+import { replies, replyLine } from '../message/reply.ts'
+import type { SmtpClient, SmtpDestination, SmtpSend, SmtpSendResult, TlsLevel } from '../plugin/services.ts'
+import { Connection, type OpenFailure } from './connection.ts'
+import { ConnectionPool, defaultLimits, type PoolLimits } from './pool.ts'
+import { type Delivery, isPositive } from './transaction.ts'
+
+export interface SmtpClientOptions {
+  readonly clock: Clock
+  readonly log: Logger
+  /** What EHLO says: the site's host name. */
+  readonly hostname: string
+  /** CA certificates beyond those of Node, a client certificate and the like. */
+  readonly tlsOptions?: SecureContextOptions
+  /** Source addresses of outgoing connections, one a family. */
+  readonly localAddresses?: readonly string[]
+  readonly limits?: Partial<PoolLimits>
+}
+
+const MAX_ADDRESSES = 5 // connected to for one attempt
+const MAX_SESSIONS = 2 // that may answer 4xx for one attempt, before it is put off
+const CONNECT_BUDGET_MS = 120_000 // no further host is tried after that
+const CLOSE_MS = 10_000
+
+type SendResult = SmtpSendResult['results'][number]
+
+export function createSmtpClient(options: SmtpClientOptions): SmtpClient {
+  const pool = new ConnectionPool(options.clock, { ...defaultLimits, ...options.limits })
+  return {
+    send: (destination, mail, signal) => new Sending(options, pool, destination, mail, signal).run(),
+    close: () => pool.close(CLOSE_MS),
+  }
+}
+
+/** One call of `send`. */
+class Sending {
+  readonly #options: SmtpClientOptions
+  readonly #pool: ConnectionPool
+  readonly #destination: SmtpDestination
+  readonly #mail: SmtpSend
+  readonly #signal: AbortSignal
+  readonly #key: string
+  readonly #results: (SendResult | null)[]
+  /** Indices of recipients that may still be tried. */
+  #pending: number[]
+  readonly #deferrals: ({ reply: Reply; relay: string } | null)[]
+  /** The last reason why no connection came about. */
+  #trouble: Reply | null = null
+  #sessions = 0
+  readonly #tried = new Set<string>()
+
+  constructor(
+    options: SmtpClientOptions,
+    pool: ConnectionPool,
+    destination: SmtpDestination,
+    mail: SmtpSend,
+    signal: AbortSignal,
+  ) {
+    this.#options = options
+    this.#pool = pool
+    this.#destination = destination
+    this.#mail = mail
+    this.#signal = signal
+    const { key, tls, auth, protocol } = destination
+    this.#key = JSON.stringify([key, tls, auth, protocol])
+    this.#results = mail.recipients.map(() => null)
+    this.#deferrals = mail.recipients.map(() => null)
+    this.#pending = [...mail.recipients.keys()]
+  }
+
+  async run(): Promise<SmtpSendResult> {
+    // RFC 8689 §4.2.1: a promise that this client does not make
+    if (this.#mail.parameters.requiretls) this.#settleAll(replies.requireTlsUnsupported())
+    else {
+      await this.#overIdle()
+      await this.#overNew()
+    }
+    const hostDown = this.#sessions === 0 && this.#pending.length > 0
+    for (const i of this.#pending) this.#results[i] = this.#deferred(i)
+    return { results: this.#results.map((result, i) => result ?? this.#deferred(i)), hostDown }
+  }
+
+  async #overIdle(): Promise<void> {
+    while (this.#goesOn()) {
+      const connection = this.#pool.take(this.#key)
+      if (!connection) return
+      await this.#over(connection, true)
+    }
+  }
+
+  async #overNew(): Promise<void> {
+    const deadline = this.#options.clock.mono() + CONNECT_BUDGET_MS
+    for (const host of this.#destination.hosts) {
+      for (const address of host.addresses) {
+        if (!this.#goesOn() || this.#tried.size >= MAX_ADDRESSES || this.#options.clock.mono() >= deadline) return
+        const target = `${address} ${host.port}`
+        if (this.#tried.has(target)) continue
+        this.#tried.add(target)
+        const opened = await this.#connect(host.name, address, host.port)
+        if (opened.ok) await this.#over(opened.value, false)
+        else this.#trouble = opened.error
+      }
+    }
+  }
+
+  #goesOn(): boolean {
+    return this.#pending.length > 0 && this.#sessions < MAX_SESSIONS && !this.#signal.aborted
+  }
+
+  async #connect(name: string, address: string, port: number): Promise<Result<Connection, Reply>> {
+    const first = await this.#open(name, address, port, this.#destination.tls)
+    if (first.ok) return first
+    if (!first.error.withoutTls) return err(first.error.reply)
+    // RFC 7435 §3: opportunistic TLS that fails is no reason not to deliver
+    this.#options.log.info('smtp client: TLS failed, going on without', { relay: `${name}[${address}]:${port}` })
+    const second = await this.#open(name, address, port, 'none')
+    return second.ok ? second : err(second.error.reply)
+  }
+
+  async #open(name: string, address: string, port: number, level: TlsLevel): Promise<Result<Connection, OpenFailure>> {
+    const { hostname, tlsOptions = {}, localAddresses = [], clock, log } = this.#options
+    const { auth, protocol } = this.#destination
+    const localAddress = localAddresses.find((local) => local.includes(':') === address.includes(':')) ?? null
+    const make = () =>
+      new Connection({
+        name,
+        address,
+        port,
+        level,
+        auth,
+        protocol,
+        hostname,
+        tls: tlsOptions,
+        localAddress,
+        clock,
+        log,
+      })
+    let connection: Connection
+    try {
+      connection = await this.#pool.open(this.#signal, make)
+    } catch (error) {
+      return err({ reply: replies.hostUnreachable(asFailure(error).detail), withoutTls: false })
+    }
+    const opened = await this.#guarded(connection, () => connection.open())
+    if (opened.ok) return ok(connection)
+    const status = replyLine(opened.error.reply)
+    log.info('smtp client: no connection', { relay: connection.relay, status })
+    return opened
+  }
+
+  /** Runs one step over a connection, which an abort of the caller ends. */
+  async #guarded<T>(connection: Connection, step: () => Promise<T>): Promise<T> {
+    const abort = () => connection.abort('given up by this side')
+    if (this.#signal.aborted) abort()
+    this.#signal.addEventListener('abort', abort, { once: true })
+    try {
+      return await step()
+    } finally {
+      this.#signal.removeEventListener('abort', abort)
+    }
+  }
+
+  /** One mail for all that are pending; once more for those that the server found too many (RFC 5321 §4.5.3.1.10). */
+  async #over(connection: Connection, reused: boolean): Promise<void> {
+    for (;;) {
+      const asked = this.#pending
+      const recipients = asked.map((i) => this.#mail.recipients[i]!)
+      const delivery = await this.#guarded(connection, () => connection.deliver(this.#mail, recipients))
+      // A kept connection that the server has closed meanwhile says nothing about the host.
+      if (reused && isStale(delivery)) break
+      this.#tried.add(`${connection.address} ${connection.port}`)
+      this.#record(asked, delivery, connection)
+      const more = this.#pending.length > 0 && this.#pending.length < asked.length && connection.isReady
+      if (!more || !delivery.answers.some(isTooMany) || this.#signal.aborted) {
+        this.#sessions++
+        break
+      }
+    }
+    this.#pool.give(this.#key, connection)
+  }
+
+  #record(asked: readonly number[], delivery: Delivery, connection: Connection): void {
+    const { relay } = connection
+    const dsn = connection.offersDsn
+    for (const [n, i] of asked.entries()) {
+      const answer = delivery.answers[n] ?? null
+      const lost = replies.connectionLost(`${relay}: ${delivery.lost}`)
+      if (answer === null) {
+        this.#deferrals[i] = { reply: lost, relay }
+        if (delivery.maybeSent) this.#results[i] = { kind: 'deferred', reply: lost, relay, dsn: false }
+      } else if (isPositive(answer)) this.#results[i] = { kind: 'sent', reply: answer, relay, dsn }
+      else if (answer.code >= 500) this.#results[i] = { kind: 'failed', reply: answer, relay, dsn: false }
+      else this.#deferrals[i] = { reply: answer, relay }
+    }
+    this.#pending = this.#pending.filter((i) => this.#results[i] === null)
+  }
+
+  #deferred(i: number): SendResult {
+    const heard = this.#deferrals[i]
+    const reply = heard?.reply ?? this.#trouble ?? replies.hostUnreachable(this.#unreached())
+    return { kind: 'deferred', reply, relay: heard?.relay ?? null, dsn: false }
+  }
+
+  #unreached(): string {
+    return this.#signal.aborted ? 'given up before a host answered' : `${this.#destination.key}: no host to connect to`
+  }
+
+  #settleAll(reply: Reply): void {
+    for (const i of this.#pending) this.#results[i] = { kind: 'failed', reply, relay: null, dsn: false }
+    this.#pending = []
+  }
+}
+
+/** Closed, or said goodbye, before the server had anything to say about this mail. */
+const isStale = (delivery: Delivery): boolean =>
+  delivery.lost !== null &&
+  !delivery.maybeSent &&
+  delivery.answers.every((answer) => answer === null || answer.code === 421)
+
+const isTooMany = (answer: Reply | null): boolean => answer?.code === 452 && answer.enhanced === '4.5.3'

@@ -1,0 +1,45 @@
+// Puts a message on the wire: small ones in one write, large ones as fast as the other side reads.
+import type { Socket } from 'node:net'
+import { contentChunks, type MessageContent } from '../message/content.ts'
+import { DotStuffer } from './wire/dot-stuffer.ts'
+
+const SMALL_MESSAGE = 64 * 1024
+
+/** The message as DATA wants it, the final dot included; null when it is large or not in memory. */
+export function smallContent({ header, body, bodyStart, size }: MessageContent): Buffer | null {
+  if (!body.bytes || size > SMALL_MESSAGE) return null
+  const stuffer = new DotStuffer()
+  return Buffer.concat([...stuffer.push(header), ...stuffer.push(body.bytes.subarray(bodyStart)), stuffer.end()])
+}
+
+/** Writes all but the end, which it gives back; null when the socket closed first. `onProgress` is told of each chunk taken. */
+export async function streamContent(
+  socket: Socket,
+  content: MessageContent,
+  onProgress: () => void,
+): Promise<Buffer | null> {
+  const stuffer = new DotStuffer()
+  for await (const chunk of contentChunks(content)) {
+    if (socket.destroyed) return null
+    const flowing = socket.write(Buffer.concat(stuffer.push(chunk)))
+    if (!flowing && !(await drained(socket))) return null
+    onProgress()
+  }
+  return stuffer.end()
+}
+
+/** False when the socket closed first. */
+function drained(socket: Socket): Promise<boolean> {
+  return new Promise((resolve) => {
+    const finish = (result: boolean) => {
+      socket.off('drain', onDrain)
+      socket.off('close', onClose)
+      resolve(result)
+    }
+    const onDrain = () => finish(true)
+    const onClose = () => finish(false)
+    if (socket.destroyed) return resolve(false)
+    socket.once('drain', onDrain)
+    socket.once('close', onClose)
+  })
+}

@@ -1,0 +1,160 @@
+// One mail over one connection: which command each reply answers, and what every recipient has heard so far.
+import type { Reply } from '../base/failure.ts'
+import { type Address, needsUtf8 } from '../message/address.ts'
+import { replies } from '../message/reply.ts'
+import type { SmtpSend } from '../plugin/services.ts'
+import type { Capabilities } from './wire/capabilities.ts'
+import { breaksLine, formatMail, formatRcpt } from './wire/commands.ts'
+
+export type SendRecipient = SmtpSend['recipients'][number]
+
+/** What came of it. `answers[i]` belongs to `recipients[i]`; null: the connection ended before there was one. */
+export interface Delivery {
+  readonly answers: readonly (Reply | null)[]
+  /** Why the connection ended early; null when it did not. */
+  readonly lost: string | null
+  /** It ended after the final dot: recipients without an answer may have got the message. */
+  readonly maybeSent: boolean
+}
+
+export class Transaction {
+  readonly #recipients: readonly SendRecipient[]
+  readonly #answers: (Reply | null)[]
+  /** Indices of recipients that are asked for on the wire, in that order. */
+  readonly #asked: number[]
+  readonly #commands: readonly string[]
+  readonly #pipelining: boolean
+  readonly #perRecipient: boolean
+  /** Indices of recipients that the server took. */
+  #accepted: number[] = []
+  #mailRefused = false
+  #sent = 0
+  #answered = 0
+  #contentAnswers = 0
+
+  constructor(mail: SmtpSend, recipients: readonly SendRecipient[], offered: Capabilities, protocol: 'smtp' | 'lmtp') {
+    this.#recipients = recipients
+    const common = messageHindrance(mail, offered)
+    this.#answers = recipients.map(({ address }) => common ?? recipientHindrance(address, offered))
+    this.#asked = recipients.flatMap((_, i) => (this.#answers[i] === null ? [i] : []))
+    const size = mail.content.size
+    const smtputf8 = mail.parameters.smtputf8 || anyUtf8(mail)
+    this.#commands = [
+      formatMail({ reversePath: mail.reversePath, parameters: mail.parameters, size, smtputf8 }, offered),
+      ...this.#asked.map((i) => formatRcpt(recipients[i]!, offered)),
+      'DATA',
+    ]
+    this.#pipelining = offered.pipelining
+    this.#perRecipient = protocol === 'lmtp'
+  }
+
+  /** Nothing to ask the server: every recipient has an answer of ours. */
+  get isSettled(): boolean {
+    return this.#asked.length === 0
+  }
+
+  /** False after DATA was taken without any recipient: the message ends before it starts (RFC 2920 §3.1). */
+  get hasContent(): boolean {
+    return this.#accepted.length > 0
+  }
+
+  /** Commands that may be written now: all of them with PIPELINING, else one at a time (RFC 2920 §3.1). */
+  nextCommands(): string {
+    const end = this.#pipelining ? this.#commands.length : Math.min(this.#answered + 1, this.#commands.length)
+    const text = this.#commands.slice(this.#sent, end).join('\r\n')
+    const some = end > this.#sent
+    this.#sent = Math.max(this.#sent, end)
+    return some ? text + '\r\n' : ''
+  }
+
+  /** The name of the command whose reply is awaited, for log lines. */
+  get awaited(): string {
+    const command = this.#commands[this.#answered]
+    return command === undefined ? 'the final dot' : command.slice(0, command.indexOf(':') + 1 || undefined)
+  }
+
+  /** What follows this reply; changes nothing. */
+  step(reply: Reply): 'more' | 'content' | 'refused' | 'over' {
+    const last = this.#commands.length - 1
+    if (this.#answered === last) {
+      if (reply.code === 354) return 'content'
+      return this.#mailRefused ? 'over' : 'refused'
+    }
+    if (this.#pipelining) return 'more'
+    const accepted = isPositive(reply)
+    if (this.#answered === 0) return accepted ? 'more' : 'over'
+    return this.#answered === last - 1 && !accepted && this.#accepted.length === 0 ? 'refused' : 'more'
+  }
+
+  take(reply: Reply): void {
+    const index = this.#answered++
+    if (index === 0) {
+      this.#mailRefused = !isPositive(reply)
+      if (this.#mailRefused) for (const i of this.#asked) this.#answers[i] = refusal(reply)
+    } else if (index <= this.#asked.length) {
+      const recipient = this.#asked[index - 1]!
+      if (isPositive(reply) && !this.#mailRefused) this.#accepted.push(recipient)
+      else this.#answers[recipient] ??= tooMany(refusal(reply))
+    } else if (reply.code !== 354) {
+      for (const i of this.#accepted) this.#answers[i] = refusal(reply)
+      this.#accepted = []
+    }
+  }
+
+  get isLastAnswer(): boolean {
+    return !this.#perRecipient || this.#contentAnswers + 1 >= this.#accepted.length
+  }
+
+  /** A reply after the final dot: for all recipients in SMTP, for the next one in LMTP (RFC 2033 §4.2). */
+  takeAnswer(reply: Reply): void {
+    const verdict = isPositive(reply) ? reply : refusal(reply)
+    const heard = this.#perRecipient ? this.#accepted.slice(this.#contentAnswers++).slice(0, 1) : this.#accepted
+    for (const i of heard) this.#answers[i] = verdict
+    if (reply.code === 421) for (const i of this.#accepted) this.#answers[i] ??= verdict
+  }
+
+  /** A goodbye during the envelope, or a reply while the message was still being sent: nobody got it. */
+  takeEarly(reply: Reply): void {
+    for (const i of this.#recipients.keys()) this.#answers[i] ??= refusal(reply)
+  }
+
+  outcome(lost: string | null, maybeSent: boolean): Delivery {
+    return { answers: this.#answers, lost, maybeSent }
+  }
+}
+
+export const isPositive = (reply: Reply): boolean => reply.code >= 200 && reply.code < 300
+
+/** A reply that makes no sense where it came counts as a temporary refusal. */
+function refusal(reply: Reply): Reply {
+  return reply.code >= 400 ? reply : replies.remoteProtocol(`unexpected reply ${reply.code}`)
+}
+
+/** RFC 5321 §4.5.3.1.10: 552 to RCPT was once "too many recipients". */
+function tooMany(reply: Reply): Reply {
+  const old = reply.code === 552 && (reply.enhanced === null || reply.enhanced === '5.5.3')
+  return old ? { code: 452, enhanced: '4.5.3', text: reply.text } : reply
+}
+
+/** Why this message cannot go to this server at all; null when it can. */
+function messageHindrance(mail: SmtpSend, offered: Capabilities): Reply | null {
+  if (breaksLine(mail.reversePath)) return replies.badSenderAddress('Sender address holds control characters')
+  // RFC 1870 §6.1: a known limit is not tried
+  if (offered.size && mail.content.size > offered.size) return replies.messageTooBig(offered.size)
+  if (mail.parameters.body === 'binarymime') return replies.remoteLacks('BINARYMIME') // RFC 3030 §3
+  if (!offered.smtputf8 && isInternational(mail)) return replies.utf8Needed() // RFC 6531 §3.2
+  return null
+}
+
+function recipientHindrance(address: Address, offered: Capabilities): Reply | null {
+  if (breaksLine(address)) return replies.badAddress('Recipient address holds control characters')
+  return needsUtf8(address) && !offered.smtputf8 ? replies.utf8Needed() : null
+}
+
+/** Sender or header need SMTPUTF8. A message that only came with it, and is ASCII, travels without. */
+const isInternational = (mail: SmtpSend): boolean =>
+  needsUtf8(mail.reversePath) ||
+  (mail.parameters.smtputf8 && /[\x80-\xff]/.test(mail.content.header.toString('latin1')))
+
+const anyUtf8 = (mail: SmtpSend): boolean =>
+  needsUtf8(mail.reversePath) || mail.recipients.some((recipient) => needsUtf8(recipient.address))
