@@ -71,10 +71,15 @@ const listener = z
     addresses: z
       .array(listenAddress)
       .describe('Where it listens: `*:port`, `ip:port`, `[ipv6]:port`, or the path of a socket'),
-    proxies: z
+    proxyProtocol: z
       .array(network)
       .optional()
-      .describe('Proxies whose PROXY protocol header (v1 and v2) is believed and demanded'),
+      .describe('Proxies whose PROXY protocol header (v1 and v2) is demanded and believed'),
+    mode: z
+      .string()
+      .regex(/^0?[0-7]{3}$/, { error: 'expected file permissions such as "0660"' })
+      .optional()
+      .describe('Permissions of a socket, in octal; "0666" when left out'),
   })
   .meta({ short: ['list', 'string'] })
 

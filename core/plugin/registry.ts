@@ -1,7 +1,7 @@
 // Loads, checks and sets up the plugins of a configuration. Everything wrong with them comes in one report.
 import 'reflect-metadata'
 import { inspect } from 'node:util'
-import type { DependencyContainer } from 'tsyringe'
+import { type DependencyContainer, container as rootContainer } from 'tsyringe'
 import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { asFailure } from '../base/failure.ts'
@@ -21,11 +21,20 @@ export type Container = DependencyContainer
 /** How long one plugin's `setup`, and its `close`, may take, ms. */
 export const SETUP_TIMEOUT = 10_000
 
+/** A container that holds these services. */
+export function createContainer(services: Iterable<readonly [Token<unknown>, unknown]>): Container {
+  const made = rootContainer.createChildContainer()
+  for (const [token, value] of services) made.register(token.symbol, { useValue: value })
+  return made
+}
+
 export interface RegistryDeps {
   /** Holds the services that plugins ask for by token. */
   readonly container: DependencyContainer
   readonly clock: Clock
   readonly log: Logger
+  /** Where definitions come from; the test kit has its own at hand. */
+  readonly find?: typeof findDefinition
 }
 
 /** An entry with its definition and its settings, checked, not yet set up. */
@@ -67,7 +76,7 @@ export async function closePlugins(plugins: readonly RunningPlugin[], { clock, l
 /** All checks that need no plugin code to run; also what `estafeta check` asks. */
 export async function checkPlugins(
   loaded: LoadedConfig,
-  { container }: Pick<RegistryDeps, 'container'> | { container: null },
+  { container, find = findDefinition }: Pick<RegistryDeps, 'find'> & { readonly container: Container | null },
 ): Promise<readonly CheckedPlugin[]> {
   const problems: Problem[] = []
   const { order, problems: disorder } = orderEntries(loaded.plugins)
@@ -75,7 +84,7 @@ export async function checkPlugins(
   const checked: CheckedPlugin[] = []
   for (const entry of order) {
     const path = ['plugins', entry.name]
-    const found = await findDefinition(entry)
+    const found = await find(entry)
     if ('problem' in found) problems.push(loaded.problem(path, found.problem))
     else if (entry.enabled) {
       const settings = checkSettings(entry, found.definition, loaded)
