@@ -72,8 +72,8 @@ export class AliasFile implements AliasMap {
   readonly #includes = new Map<string, WatchedFile<readonly AliasTarget[]>>()
   readonly #log: Logger
 
-  constructor(path: string, log: Logger) {
-    this.#file = new WatchedFile(path, parseAliasFile, log)
+  constructor(path: string, log: Logger, optional = false) {
+    this.#file = new WatchedFile(path, parseAliasFile, log, optional ? new Map() : null)
     this.#log = log
   }
 

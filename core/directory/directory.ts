@@ -36,8 +36,11 @@ export interface AliasMap {
 export interface LookupTable {
   /** Value of the key (any letter case); of the first pattern that matches in a regexp table. */
   get(key: string): string | null
-  /** Value of the closest network that holds this IP address: itself, CIDR blocks, then prefixes (`192.0.2`, `2001:db8`). */
-  network(ip: string): string | null
+  /**
+   * Value of the closest network that holds this IP address: itself, CIDR blocks, then prefixes (`192.0.2`, `2001:db8`).
+   * With a tag (`connect:`) only keys that begin with it count in a text table.
+   */
+  network(ip: string, tag?: string): string | null
 }
 
 /** Reads of users.yaml and maps; each call sees the newest file. Trouble reading one is a temporary Failure. */
@@ -47,7 +50,10 @@ export interface Directory {
   /** The user whose account or address this is, in lower case. */
   userByAddress(address: string): Promise<User | null>
   users(): Promise<readonly User[]>
-  /** True for the site's final destinations and the virtual domains of users.yaml. `''` (as in `<postmaster>`) is local. */
+  /**
+   * True for the site's final destinations and the virtual domains of users.yaml. `''` (as in `<postmaster>`) is local.
+   * Never throws: while users.yaml was never readable its domains are unknown, and `recipient` fails for all addresses.
+   */
   isLocalDomain(domain: string): boolean
 
   /** The user that mail to this address of a local domain reaches: exactly, else with the detail (`+x`) split off. */
@@ -58,8 +64,11 @@ export interface Directory {
   virtualAlias(address: string): Promise<readonly string[] | null>
   /** Where mail for unknown names of this domain goes. */
   catchAll(domain: string): Promise<readonly string[] | null>
-  /** An alias file; a relative path lies beside the configuration file. Opened once, checked for changes at each lookup. */
-  aliases(path: string): AliasMap
+  /**
+   * An alias file; a relative path lies beside the configuration file. Opened once, checked for changes at each lookup.
+   * One that need not exist is empty until it does.
+   */
+  aliases(path: string, options?: { readonly optional?: boolean }): AliasMap
   /** `path`, `text:path`, `cidr:path` or `regexp:path`, likewise. Postfix's hash:, lmdb:, texthash: and pcre: name the text they are made from. */
   table(definition: string): LookupTable
   /** Reads the items of a .forward file or one alias's right side. */

@@ -71,7 +71,8 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
     },
     userByAddress: async (address) => findAddress(address),
     users: async () => [...read().users.values()],
-    isLocalDomain: (domain) => locals.isFinal(domain) || read().domains.has(domain.toLowerCase()),
+    isLocalDomain: (domain) =>
+      locals.isFinal(domain) || (file?.getOrNull()?.domains.has(domain.toLowerCase()) ?? false),
     async recipient({ local, domain }) {
       const exact = find(local, domain)
       if (exact) return { user: exact, detail: null }
@@ -85,7 +86,7 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
     },
     virtualAlias: async (address) => read().aliases.get(address.toLowerCase()) ?? null,
     catchAll: async (domain) => read().catchAll.get(domain.toLowerCase()) ?? null,
-    aliases: (path) => maps.aliases(path),
+    aliases: (path, { optional = false } = {}) => maps.aliases(path, optional),
     table: (definition) => maps.table(definition),
     parseTargets,
     readForward: async (account) => readForward(join(accountFolder(site.data, account), '.forward')),
@@ -113,9 +114,9 @@ class MapFiles {
     this.#base = base
     this.#log = log
   }
-  aliases(path: string): AliasFile {
+  aliases(path: string, optional: boolean): AliasFile {
     const whole = resolve(this.#base, path)
-    const file = this.#aliases.get(whole) ?? new AliasFile(whole, this.#log)
+    const file = this.#aliases.get(whole) ?? new AliasFile(whole, this.#log, optional)
     this.#aliases.set(whole, file)
     return file
   }

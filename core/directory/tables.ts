@@ -2,7 +2,7 @@
 import type { Logger } from '../base/log.ts'
 import type { Problem } from '../config/problems.ts'
 import type { LookupTable } from './directory.ts'
-import { ipOctets, maskedKey, parseNetwork, prefixKeys } from './networks.ts'
+import { ipOctets, maskedKey, type Network, parseNetwork, prefixKeys } from './networks.ts'
 import { logicalLines } from './text-lines.ts'
 import { type Parsed, WatchedFile } from './watched-file.ts'
 
@@ -45,8 +45,8 @@ export class TableFile implements LookupTable {
   get(key: string): string | null {
     return this.#file.get().get(key)
   }
-  network(ip: string): string | null {
-    return this.#file.get().network(ip)
+  network(ip: string, tag = ''): string | null {
+    return this.#file.get().network(ip, tag)
   }
   problems(): readonly Problem[] {
     return this.#file.problems()
@@ -82,24 +82,41 @@ function parseTextTable(text: string, path: string): Parsed<LookupTable> {
     if (value === '') problems.push(problem(line, `'${key}' has no value: expected 'key value'`))
     if (values.has(name)) problems.push(problem(line, `'${key}' is there twice`))
     values.set(name, value)
-    const network = name.includes('/') ? parseNetwork(name) : null
-    if (!network) continue
-    blocks.set(maskedKey(network.octets, network.bits), value)
-    lengths.add(network.bits)
+    const block = name.includes('/') ? taggedNetwork(name) : null
+    if (!block) continue
+    blocks.set(block.tag + maskedKey(block.network.octets, block.network.bits), value)
+    lengths.add(block.network.bits)
   }
   const longestFirst = [...lengths].sort((a, b) => b - a)
   const get = (key: string): string | null => values.get(key.toLowerCase()) ?? null
-  const block = (ip: string): string | null => {
+  const block = (ip: string, tag: string): string | null => {
     const octets = ipOctets(ip)
-    const bits = octets && longestFirst.find((n) => n <= octets.length * 8 && blocks.has(maskedKey(octets, n)))
-    return octets && bits !== undefined && bits !== null ? blocks.get(maskedKey(octets, bits))! : null
+    if (!octets) return null
+    const fitting = longestFirst.filter((bits) => bits <= octets.length * 8)
+    return firstOf(fitting, (bits) => blocks.get(tag + maskedKey(octets, bits)) ?? null)
   }
   const table: LookupTable = {
     get,
-    network: (ip) =>
-      get(ip) ?? block(ip) ?? prefixKeys(ip).reduce<string | null>((found, key) => found ?? get(key), null),
+    network: (ip, tag = '') => get(tag + ip) ?? block(ip, tag) ?? firstOf(prefixKeys(ip), (key) => get(tag + key)),
   }
   return { value: table, problems }
+}
+
+/** `192.0.2.0/24` or `connect:192.0.2.0/24`. */
+function taggedNetwork(key: string): { tag: string; network: Network } | null {
+  const whole = parseNetwork(key)
+  if (whole) return { tag: '', network: whole }
+  const match = /^([a-z]+:)(.+)$/.exec(key)
+  const network = match && parseNetwork(match[2]!)
+  return network && { tag: match[1]!, network }
+}
+
+function firstOf<T>(items: readonly T[], find: (item: T) => string | null): string | null {
+  for (const item of items) {
+    const found = find(item)
+    if (found !== null) return found
+  }
+  return null
 }
 
 /** The first line whose block holds the address decides. */
@@ -124,7 +141,7 @@ function parseCidrTable(text: string, path: string): Parsed<LookupTable> {
       block.length === octets.length && (maskedKey(octets, block.bits) === block.key) !== block.negated
     return blocks.find(holds)?.value ?? null
   }
-  return { value: { get: network, network }, problems }
+  return { value: { get: network, network: (ip) => network(ip) }, problems }
 }
 
 /** `/pattern/flags value`, first match first; letter case counts only with the flag `i`, as in Postfix. `$1` stands for a group. */
@@ -161,7 +178,7 @@ function parseRegexpTable(text: string, path: string): Parsed<LookupTable> {
     }
     return null
   }
-  return { value: { get, network: get }, problems }
+  return { value: { get, network: (ip) => get(ip) }, problems }
 }
 
 const regexpFlags = (written: string): string =>

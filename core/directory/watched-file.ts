@@ -17,19 +17,29 @@ export class WatchedFile<T> {
   readonly path: string
   readonly #parse: (text: string, path: string) => Parsed<T>
   readonly #log: Logger
+  /** What a missing file means, when it need not exist. */
+  readonly #missing: T | null
   #good: T | null = null
   #problems: readonly Problem[] = []
   #stamp = ''
   #fresh = false
 
-  constructor(path: string, parse: (text: string, path: string) => Parsed<T>, log: Logger) {
+  constructor(path: string, parse: (text: string, path: string) => Parsed<T>, log: Logger, missing: T | null = null) {
     this.path = path
     this.#parse = parse
     this.#log = log
+    this.#missing = missing
   }
 
-  /** The newest good version. None so far: a temporary Failure. One look at the file a turn of the event loop. */
+  /** The newest good version. None so far: a temporary Failure. */
   get(): T {
+    const value = this.getOrNull()
+    if (value === null) throw temporary(`cannot use ${this.path}: ${new ConfigError(this.#problems).format()}`)
+    return value
+  }
+
+  /** The newest good version; null when there was none. One look at the file a turn of the event loop. */
+  getOrNull(): T | null {
     if (!this.#fresh) {
       this.#check()
       this.#fresh = true
@@ -37,8 +47,7 @@ export class WatchedFile<T> {
         this.#fresh = false
       })
     }
-    if (this.#good === null) throw temporary(`cannot use ${this.path}: ${new ConfigError(this.#problems).format()}`)
-    return this.#good
+    return this.#good ?? (this.#problems.length === 0 ? this.#missing : null)
   }
 
   /** What is wrong with the file as it stands now; empty when it is good. */
@@ -51,6 +60,7 @@ export class WatchedFile<T> {
     const stamp = this.#stat()
     if (stamp === this.#stamp) return
     this.#stamp = stamp
+    if (stamp === 'ENOENT' && this.#good === null && this.#missing !== null) return
     const problems = this.#read()
     this.#problems = problems
     if (problems.length === 0) return

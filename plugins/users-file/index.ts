@@ -49,9 +49,9 @@ export default definePlugin({
       },
 
       async rcpt(transaction, { address }): Promise<RcptVerdict> {
-        if (!directory.isLocalDomain(address.domain)) return pass()
+        // asked first: while users.yaml cannot be read nobody knows which domains are ours, and this defers
         const found = await directory.recipient(address)
-        if (found === null) return pass('no such user')
+        if (found === null || !directory.isLocalDomain(address.domain)) return pass('no such user')
         const { user } = found
         if (!user.enabled) return reject(replies.mailboxDisabled(formatAddress(address)))
         const size = transaction.parameters.size ?? 0

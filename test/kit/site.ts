@@ -1,5 +1,5 @@
-// A site with plain defaults, for the tests of this folder and of the plugins that ask it.
-import type { Site } from '../config/site.ts'
+// A site with plain defaults: for tests that need no configuration file.
+import type { Site } from '../../core/config/site.ts'
 
 /** Domains example.com and localhost; users in `<data>/users.yaml`. */
 export const testSite = (data: string, changes: Partial<Site> = {}): Site => ({

@@ -1,0 +1,38 @@
+// Admits mail for the operating system's accounts at the site's own domains.
+import {
+  admit,
+  DIRECTORY,
+  definePlugin,
+  pass,
+  type RcptVerdict,
+  SITE,
+  SYSTEM_USERS,
+  splitDetail,
+  z,
+} from 'estafeta/plugin'
+
+export default definePlugin({
+  name: 'system-users',
+  description: "Admits mail for the operating system's accounts",
+  config: z.strictObject({
+    minimumUid: z
+      .number()
+      .int()
+      .min(0)
+      .default(0)
+      .describe('Accounts with a lower user id get no mail; root is left to aliases'),
+  }),
+  inject: { users: SYSTEM_USERS, site: SITE, directory: DIRECTORY },
+  setup({ users, site, directory, config: { minimumUid } }) {
+    return {
+      async rcpt(_transaction, { address }): Promise<RcptVerdict> {
+        const { local, domain } = address
+        const literal = domain.startsWith('[') && directory.isLocalDomain(domain)
+        if (!site.domains.includes(domain) && !literal) return pass()
+        const name = splitDetail(local, site.recipientDelimiter)?.user
+        const user = (await users.find(local)) ?? (name === undefined ? null : await users.find(name))
+        return user && user.uid >= minimumUid ? admit('local', { detail: `system user ${user.name}` }) : pass()
+      },
+    }
+  },
+})

@@ -1,0 +1,151 @@
+// Virtual aliases: whole addresses that stand for others, catch-all of a domain, distribution lists; in users.yaml or in Postfix's virtual(5) tables.
+import {
+  type Address,
+  admit,
+  DIRECTORY,
+  type Directory,
+  definePlugin,
+  formatAddress,
+  type LookupTable,
+  type NewRecipient,
+  parseAddress,
+  pass,
+  type RcptVerdict,
+  SITE,
+  type Site,
+  SYSTEM_USERS,
+  type SystemUsers,
+  sameAddress,
+  splitDetail,
+  temporary,
+  z,
+} from 'estafeta/plugin'
+
+const config = z.strictObject({
+  maps: z
+    .array(z.string())
+    .default([])
+    .describe("Tables in the syntax of Postfix's virtual(5), asked before users.yaml: paths, or regexp:path"),
+})
+
+export default definePlugin({
+  name: 'virtual-users',
+  description: 'Virtual aliases, catch-all addresses, redirections and distribution lists',
+  config,
+  inject: { directory: DIRECTORY, site: SITE, systemUsers: SYSTEM_USERS },
+  setup({ directory, site, systemUsers, config: { maps } }) {
+    const virtual = new VirtualAliases(
+      directory,
+      site,
+      systemUsers,
+      maps.map((map) => directory.table(map)),
+    )
+    return {
+      async rcpt(_transaction, { address }): Promise<RcptVerdict> {
+        const found = await virtual.find(address)
+        return found ? admit('local', { detail: found.detail }) : pass()
+      },
+      async expand(recipient): Promise<readonly NewRecipient[] | null> {
+        const found = await virtual.find(recipient.address)
+        if (!found) return null
+        const { reversePath, notify, orcpt } = recipient
+        return found.targets.map((text) => {
+          const address = toAddress(text, recipient.address, site)
+          return { address, reversePath, notify, orcpt, final: sameAddress(address, recipient.address) }
+        })
+      },
+    }
+  },
+})
+
+interface Found {
+  readonly targets: readonly string[]
+  readonly detail: string
+}
+
+class VirtualAliases {
+  readonly #directory: Directory
+  readonly #site: Site
+  readonly #systemUsers: SystemUsers
+  readonly #tables: readonly LookupTable[]
+
+  constructor(directory: Directory, site: Site, systemUsers: SystemUsers, tables: readonly LookupTable[]) {
+    this.#directory = directory
+    this.#site = site
+    this.#systemUsers = systemUsers
+    this.#tables = tables
+  }
+
+  /** What an address of a local domain stands for: itself, then without its detail, then its domain's catch-all. */
+  async find(address: Address): Promise<Found | null> {
+    const { domain } = address
+    if (domain === '' || !this.#directory.isLocalDomain(domain)) return null
+    for (const key of this.#keys(address)) {
+      const targets = await this.#lookup(key)
+      if (targets) return { targets, detail: `virtual alias ${key}` }
+    }
+    if (await this.#hasMailbox(address)) return null
+    const caught = this.#table(`@${domain}`) ?? (await this.#directory.catchAll(domain))
+    if (caught) return { targets: caught, detail: `catch-all of ${domain}` }
+    // RFC 5321 §4.5.1: every domain that takes mail has a postmaster; final destinations have theirs from `aliases`
+    const needsPostmaster = address.local.toLowerCase() === 'postmaster' && !this.#isFinal(domain)
+    return needsPostmaster ? { targets: [this.#site.postmaster], detail: 'postmaster' } : null
+  }
+
+  /** The order of virtual(5): whole address, without detail; for final destinations also the local part alone. */
+  #keys({ local, domain }: Address): string[] {
+    const name = local.toLowerCase()
+    const user = splitDetail(name, this.#site.recipientDelimiter)?.user
+    const names = user === undefined ? [name] : [name, user]
+    return [...names.map((one) => `${one}@${domain}`), ...(this.#isFinal(domain) ? names : [])]
+  }
+
+  async #lookup(key: string): Promise<readonly string[] | null> {
+    return this.#table(key) ?? (key.includes('@') ? await this.#directory.virtualAlias(key) : null)
+  }
+
+  #table(key: string): readonly string[] | null {
+    for (const table of this.#tables) {
+      const value = table.get(key)
+      if (value !== null) return this.#targets(key, value)
+    }
+    return null
+  }
+
+  #targets(key: string, value: string): readonly string[] {
+    // `@domain` as a target keeps the local part: parseTargets knows no such thing
+    const whole = value.split(/[\s,]+/).filter((item) => item !== '')
+    if (whole.every((item) => /^@[^@]+$/.test(item))) return whole
+    const { targets, errors } = this.#directory.parseTargets(value)
+    const addresses = targets.flatMap((target) => (target.kind === 'address' ? [target.address] : []))
+    if (errors.length > 0 || addresses.length !== targets.length)
+      throw temporary(`virtual alias '${key}': ${errors[0] ?? 'only addresses may stand on the right'}`)
+    return addresses
+  }
+
+  #isFinal(domain: string): boolean {
+    return this.#site.domains.includes(domain)
+  }
+
+  async #hasMailbox(address: Address): Promise<boolean> {
+    if (await this.#directory.recipient(address)) return true
+    if (!this.#site.users.system || !this.#isFinal(address.domain)) return false
+    const user = splitDetail(address.local, this.#site.recipientDelimiter)?.user
+    return (
+      (await this.#systemUsers.find(address.local)) !== null ||
+      (user !== undefined && (await this.#systemUsers.find(user)) !== null)
+    )
+  }
+}
+
+/** `@domain` keeps the local part; a name alone is one at `origin`. */
+function toAddress(text: string, from: Address, site: Site): Address {
+  const whole = text.startsWith('@')
+    ? formatAddress({ ...from, domain: text.slice(1) })
+    : text.includes('@')
+      ? text
+      : `${text}@${site.origin}`
+  const parsed = parseAddress(whole)
+  if (!parsed.ok) throw temporary(`'${text}': ${parsed.error}`)
+  return parsed.value
+}
