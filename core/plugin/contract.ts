@@ -36,6 +36,7 @@ export {
   sameAddress,
   splitDetail,
 } from '../message/address.ts'
+export { type ListedAddress, parseAddressList } from '../message/address-list.ts'
 export { contentBytes, contentChunks, type MessageContent, type SpooledBody } from '../message/content.ts'
 export type { MailParameters, Notify, Recipient } from '../message/envelope.ts'
 export type { HeaderField, HeaderView } from '../message/header.ts'
