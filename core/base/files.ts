@@ -37,6 +37,8 @@ export interface Files {
   rename(from: string, to: string): void
   link(from: string, to: string): void
   unlink(path: string): void
+  /** Sets the modification time, where the back end keeps one. */
+  utimes?(path: string, mtimeMs: number): void
   rmdir(path: string): void
   /** Octets free for this user on the file system that holds `path`. */
   free(path: string): number
