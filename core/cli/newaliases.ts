@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
+import { ConfigError } from '../config/problems.ts'
 import { parseAliasFile } from '../directory/alias-file.ts'
 import { CliError, EX, loadSite } from './context.ts'
 import { print } from './output.ts'
@@ -20,6 +21,6 @@ export async function checkAliases(): Promise<void> {
     throw new CliError(`cannot read ${path}: ${(thrown as Error).message}`, EX.noInput)
   }
   const parsed = parseAliasFile(text, path)
-  if (parsed.problems.length > 0) throw new CliError(parsed.problems.map(formatProblem).join('\n'), EX.data)
+  if (parsed.problems.length > 0) throw new CliError(new ConfigError(parsed.problems).format(), EX.data)
   print(`${path}: ${parsed.value.size} aliases`)
 }

@@ -1,0 +1,101 @@
+// The root parent: starts the server under its own user and does for it the three things that need root. Loads no plugin.
+import { fork } from 'node:child_process'
+import { chownSync, mkdirSync, readFileSync, statSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { systemClock } from '../base/clock.ts'
+import { asFailure, permanent } from '../base/failure.ts'
+import type { Site } from '../config/site.ts'
+import { systemUsers } from '../directory/system-users.ts'
+import type { SystemUser } from '../plugin/services.ts'
+import type { BindRequest, Down, ReadKeyRequest, Up } from './protocol.ts'
+import { createUserWorkers } from './user-workers.ts'
+
+export interface BrokerOptions {
+  readonly site: Site
+  /** Who the server runs as. */
+  readonly user: string
+  /** Module and arguments that start the server in the child. */
+  readonly module: string
+  readonly arguments: readonly string[]
+}
+
+/** Resolves with the server's exit code. Throws a permanent Failure that says what to mend before it can start. */
+export async function runBroker(options: BrokerOptions): Promise<number> {
+  const user = await systemUsers.find(options.user)
+  if (!user)
+    throw permanent(
+      `no system user '${options.user}' to run the server as: adduser --system --group ${options.user}, or set 'user'`,
+    )
+  if (user.uid === 0) throw permanent("the server does not run as root: set 'user' to another")
+  ownData(options.site.data, user)
+  const child = fork(options.module, [...options.arguments], {
+    uid: user.uid,
+    gid: user.gid,
+    env: { ...process.env, ESTAFETA_BROKER: '1', HOME: user.home, USER: user.name, LOGNAME: user.name },
+    execArgv: process.execArgv,
+    serialization: 'advanced',
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  })
+  const workers = createUserWorkers(systemUsers, systemClock)
+  const tell = (up: Up, handle?: Server): void => {
+    if (child.connected) child.send(up, handle)
+  }
+  const refuse = (id: number, thrown: unknown): void => {
+    const failure = asFailure(thrown)
+    tell({ id, error: { kind: failure.kind === 'permanent' ? 'permanent' : 'temporary', detail: failure.detail } })
+  }
+  child.on('message', (down: Down) => {
+    if ('chunk' in down) return workers.chunk(down.id, down.chunk)
+    const { id, request } = down
+    if (request.ask === 'bind') {
+      bind(request, options.site)
+        .then((server) => {
+          tell({ id, value: null }, server)
+          server.close()
+        })
+        .catch((thrown) => refuse(id, thrown))
+    } else if (request.ask === 'readKey') {
+      try {
+        tell({ id, value: readKey(request, options.site) })
+      } catch (thrown) {
+        refuse(id, thrown)
+      }
+    } else workers.request(id, request, tell).catch((thrown) => refuse(id, thrown))
+  })
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
+  const code = await new Promise<number>((resolve) =>
+    child.on('exit', (status, signal) => resolve(status ?? (signal === null ? 1 : 0))),
+  )
+  workers.close()
+  return code
+}
+
+/** The data folder belongs to the server's user; others may pass through to the sockets and the pickup folder. */
+function ownData(data: string, user: SystemUser): void {
+  if (mkdirSync(data, { recursive: true, mode: 0o711 }) !== undefined) chownSync(data, user.uid, user.gid)
+  const stat = statSync(data)
+  if (stat.uid === user.uid) return
+  throw permanent(`${data} belongs to uid ${stat.uid}, not to ${user.name}: chown -R ${user.name}: ${data}`)
+}
+
+/** Only what the configuration lists is bound. */
+async function bind({ listener }: BindRequest, site: Site): Promise<Server> {
+  const listed = site.listen.some(
+    (l) => l.host === listener.host && l.port === listener.port && l.path === listener.path,
+  )
+  if (!listed || listener.path !== null)
+    throw permanent(`${listener.host}:${listener.port} is not an address of the configuration`)
+  const server = createServer()
+  const host = listener.host === '*' ? (site.protocols === 'ipv4' ? '0.0.0.0' : '::') : listener.host
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port: listener.port, ipv6Only: site.protocols === 'ipv6' }, resolve)
+  })
+  return server
+}
+
+function readKey({ path }: ReadKeyRequest, site: Site): Buffer {
+  if (site.tls === null || (path !== site.tls.cert && path !== site.tls.key))
+    throw permanent(`${path} is not a key of the configuration`)
+  return readFileSync(path)
+}
