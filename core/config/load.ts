@@ -85,7 +85,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   stopAt(problems)
   const merged = mergeTrees(mergeTrees(emptyMapping, profile), site)
   const checked = check(merged, problems)
-  problems.push(...unanswered(head.questions, merged, name))
+  problems.push(...unanswered(head.questions, merged, name, positionAt(site, ['profile'])))
   stopAt(problems)
 
   const settings = checked as Settings
@@ -151,12 +151,18 @@ function loadProfile(
 }
 
 /** Blanks of the profile that must be filled. */
-function unanswered(questions: readonly Question[], merged: Tree, profile: string | null): Problem[] {
+function unanswered(
+  questions: readonly Question[],
+  merged: Tree,
+  profile: string | null,
+  at: Position | null,
+): Problem[] {
   return questions
     .filter((question) => question.required)
     .flatMap(({ key, ask, example }) => {
       const hint = example === undefined ? '' : ` (for example ${example})`
-      return missing(merged, key.split('.'), `missing: profile ${profile} asks: ${ask}${hint}`)
+      const message = `missing: profile ${profile} asks: ${ask}${hint}`
+      return missing(merged, key.split('.'), message).map((problem) => ({ ...problem, at }))
     })
 }
 
