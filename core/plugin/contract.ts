@@ -25,6 +25,8 @@ export {
   type LookupTable,
   type User,
 } from '../directory/directory.ts'
+export type { MailHost, MailHosts } from '../dns/mail-hosts.ts'
+export { reverseLabels } from '../dns/names.ts'
 export { DNS_RESOLVER, type DnsAnswer, type DnsResolver } from '../dns/resolver.ts'
 export {
   type Address,
@@ -44,6 +46,7 @@ export { replies } from '../message/reply.ts'
 export type { NewRecipient, Origin, QueuedRecipient } from '../queue/queue.ts'
 export { MAILBOX_STORE, type MailboxChange, type MailboxStore } from '../store/mailbox-store.ts'
 export type { TraceEvent } from '../trace/trace.ts'
+export { findRelayHosts, noHostsReply, outcomeForAll, type RelayHostsQuery, relayAttempt } from './relay.ts'
 export * from './services.ts'
 export { CLOCK, LOGGER } from './services.ts'
 

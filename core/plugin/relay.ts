@@ -1,0 +1,111 @@
+// What couriers that hand mail on by SMTP or LMTP share: where to, what is sent, and what each recipient's outcome is.
+import { isIPv4 } from 'node:net'
+import { networkInterfaces } from 'node:os'
+import type { Reply } from '../base/failure.ts'
+import type { Site } from '../config/site.ts'
+import { findMailHosts, type MailHosts } from '../dns/mail-hosts.ts'
+import type { DnsResolver } from '../dns/resolver.ts'
+import { formatAddress } from '../message/address.ts'
+import { replies } from '../message/reply.ts'
+import type { QueuedRecipient } from '../queue/queue.ts'
+import type { Attempt, Outcome } from './contract.ts'
+import type { SmtpClient, SmtpDestination, SmtpSendResult } from './services.ts'
+
+export interface RelayHostsQuery {
+  readonly dns: DnsResolver
+  readonly site: Site
+  readonly port: number
+  /** False takes the name as a host's: `[host]:port`. */
+  readonly mx: boolean
+}
+
+/**
+ * Hosts that take mail for a domain, best first, this server itself left out (RFC 5321 §5.1); an address literal is its own host.
+ * Throws Failure('temporary') when the DNS gives no answer.
+ */
+export function findRelayHosts(domain: string, query: RelayHostsQuery, signal: AbortSignal): Promise<MailHosts> {
+  const { site, mx } = query
+  // a host that the configuration names may be this machine at another port: a content filter, say
+  const isSelf = (name: string, address: string, port: number): boolean =>
+    (mx && name === site.hostname) || isOwnListener(site, address, port)
+  const options = { ...query, protocols: site.protocols, random: Math.random, isSelf }
+  return findMailHosts(domain, options, signal)
+}
+
+const SMTP_SERVICES: ReadonlySet<string> = new Set(['smtp', 'submission', 'submissions'])
+
+function isOwnListener(site: Site, address: string, port: number): boolean {
+  return site.listen.some(
+    (listener) =>
+      SMTP_SERVICES.has(listener.service) &&
+      listener.port === port &&
+      (listener.host === address || (isWildcard(listener.host) && isOwnAddress(address))),
+  )
+}
+
+const isWildcard = (host: string): boolean => host === '*' || host === '0.0.0.0' || host === '::'
+
+function isOwnAddress(address: string): boolean {
+  if (isIPv4(address) && address.startsWith('127.')) return true
+  return Object.values(networkInterfaces()).some((entries) => entries?.some((entry) => entry.address === address))
+}
+
+/** What an answer of `findRelayHosts` without hosts means for a recipient of that domain. */
+export function noHostsReply(domain: string, why: Extract<MailHosts, { kind: 'none' }>['why']): Reply {
+  switch (why) {
+    case 'nxdomain':
+      return replies.noSuchDomain(domain)
+    case 'nullMx':
+      return replies.nullMx(domain)
+    case 'noAddress':
+      return replies.noMailHost(domain)
+    case 'loop':
+      return replies.mailLoop(`Mail for ${domain} loops back to this server`)
+  }
+}
+
+/** The same outcome for every recipient of an attempt. */
+export const outcomeForAll = (
+  attempt: Attempt,
+  kind: Outcome['kind'],
+  reply: Reply,
+  more: Partial<Outcome> = {},
+): Outcome[] => attempt.recipients.map(({ n }) => ({ n, kind, reply, relay: null, ...more }))
+
+/** Sends an attempt to one destination; recipients with different reverse-paths go as mails of their own. */
+export async function relayAttempt(
+  client: SmtpClient,
+  destination: SmtpDestination,
+  attempt: Attempt,
+  signal: AbortSignal,
+): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = []
+  for (const recipients of bySender(attempt.recipients)) {
+    const [{ reversePath }] = recipients
+    const { content, message } = attempt
+    const mail = { reversePath, parameters: message.parameters, recipients, content }
+    const sent = await client.send(destination, mail, signal)
+    outcomes.push(...recipients.map((recipient, i) => outcomeOf(recipient, sent.results[i]!, sent.hostDown)))
+  }
+  return outcomes
+}
+
+type Recipients = readonly [QueuedRecipient, ...QueuedRecipient[]]
+
+function bySender(recipients: readonly QueuedRecipient[]): Recipients[] {
+  const groups = new Map<string, [QueuedRecipient, ...QueuedRecipient[]]>()
+  for (const recipient of recipients) {
+    const key = formatAddress(recipient.reversePath)
+    const group = groups.get(key)
+    if (group) group.push(recipient)
+    else groups.set(key, [recipient])
+  }
+  return [...groups.values()]
+}
+
+const KINDS = { sent: 'relayed', deferred: 'deferred', failed: 'failed' } as const
+
+function outcomeOf({ n }: QueuedRecipient, result: SmtpSendResult['results'][number], hostDown: boolean): Outcome {
+  const { kind, reply, relay, dsn } = result
+  return { n, kind: KINDS[kind], reply, relay, hostDown, dsnHandedOn: kind === 'sent' && dsn }
+}
