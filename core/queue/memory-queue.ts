@@ -46,7 +46,7 @@ class MemoryQueue extends StateQueue<MessageContent> implements Queue {
   }
 
   async remove(ids: readonly string[]): Promise<void> {
-    release(this.state.apply({ op: 'remove', ids }, null))
+    release(this.state.apply(this.state.prepareRemove(ids), null))
   }
 
   async content(id: string): Promise<MessageContent> {

@@ -3,6 +3,16 @@
 import { newRows, type PackedItem, packMeta, type RecipientRow, recipientRow } from './packed.ts'
 import type { NewQueueItem, QueueItem, Settlement } from './queue.ts'
 
+/** Where an operation's bytes lie: header and small body in the record's payload, a large body in a file. */
+export type ContentRow = [
+  header: number,
+  /** Octets of the body in the payload, from `bodyStart` on; 0 with a file. */
+  inline: number,
+  file: string | null,
+  fileSize: number,
+  bodyStart: number,
+]
+
 /** A new item, or a known one as it stands now: either way all there is to know of it but its bytes. */
 export interface AddOperation {
   readonly op: 'add'
@@ -15,6 +25,7 @@ export interface AddOperation {
   readonly held: QueueItem['held']
   readonly filtered: boolean
   readonly size: number
+  readonly content?: ContentRow
 }
 
 export interface UpdateOperation {
@@ -31,6 +42,7 @@ export interface UpdateOperation {
   readonly expires?: number
   /** New content goes with this operation; its size in octets. */
   readonly size?: number
+  readonly content?: ContentRow
 }
 
 export interface RemoveOperation {
@@ -39,9 +51,6 @@ export interface RemoveOperation {
 }
 
 export type Operation = AddOperation | UpdateOperation | RemoveOperation
-
-/** True for operations that bring bytes with them. */
-export const hasContent = (op: Operation): boolean => op.op === 'add' || (op.op === 'update' && op.size !== undefined)
 
 export function addOperation(item: NewQueueItem): AddOperation {
   return {

@@ -4,7 +4,7 @@ import { permanent } from '../base/failure.ts'
 import { DueHeap } from './due-heap.ts'
 import { Interned } from './interned.ts'
 import { matches } from './match.ts'
-import type { AddOperation, Operation, UpdateOperation } from './operations.ts'
+import type { AddOperation, Operation, RemoveOperation, UpdateOperation } from './operations.ts'
 import {
   childRows,
   type Last,
@@ -99,6 +99,20 @@ export class QueueState<C> {
     for (const r of this.#touched(item, op)) {
       r.busy = false
       this.#arm(r)
+    }
+  }
+
+  /** Marks items that are to be removed. */
+  prepareRemove(ids: readonly string[]): RemoveOperation {
+    const known = ids.filter((id) => this.#items.has(id))
+    for (const id of known) this.#items.get(id)!.busy++
+    return { op: 'remove', ids: known }
+  }
+
+  cancelRemove(op: RemoveOperation): void {
+    for (const id of op.ids) {
+      const item = this.#items.get(id)
+      if (item) item.busy--
     }
   }
 

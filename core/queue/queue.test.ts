@@ -1,12 +1,18 @@
 // The queue's contract, run against every back end.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FakeClock } from '../base/clock.ts'
 import { Failure } from '../base/failure.ts'
 import { createQueueId } from '../base/ids.ts'
+import { silentLogger } from '../base/log.ts'
+import { nodeFiles } from '../base/node-files.ts'
 import type { Address } from '../message/address.ts'
 import { contentBytes, memoryContent } from '../message/content.ts'
 import { defaultMailParameters } from '../message/envelope.ts'
 import { replies } from '../message/reply.ts'
+import { openEmbeddedQueue } from './embedded-queue.ts'
 import { createMemoryQueue } from './memory-queue.ts'
 import type { NewQueueItem, Queue, Settlement } from './queue.ts'
 
@@ -51,18 +57,29 @@ const later = (n: number, due: number): Settlement => ({
 })
 const isPermanent = (thrown: unknown) => thrown instanceof Failure && thrown.kind === 'permanent'
 
-const backEnds: readonly [string, (clock: FakeClock) => Promise<Queue>][] = [
-  ['memory', async (clock) => createMemoryQueue({ clock, maxWait: 86_400_000 })],
+const DAY = 86_400_000
+const embedded = (committer: 'worker' | 'inline') => (clock: FakeClock, directory: string) =>
+  openEmbeddedQueue({ directory, files: nodeFiles, clock, log: silentLogger, minFree: 0, committer, maxWait: DAY })
+
+const backEnds: readonly [string, (clock: FakeClock, directory: string) => Promise<Queue>][] = [
+  ['memory', async (clock) => createMemoryQueue({ clock, maxWait: DAY })],
+  ['embedded (in this thread)', embedded('inline')],
+  ['embedded (on its own thread)', embedded('worker')],
 ]
 
 describe.each(backEnds)('the %s queue', (_name, open) => {
+  let directory: string
   let clock: FakeClock
   let queue: Queue
   beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'queue-'))
     clock = new FakeClock()
-    queue = await open(clock)
+    queue = await open(clock, join(directory, 'queue'))
   })
-  afterEach(() => queue.close())
+  afterEach(async () => {
+    await queue.close()
+    rmSync(directory, { recursive: true })
+  })
 
   const add = async (to: readonly string[], more: Partial<NewQueueItem> = {}) => {
     const item = newItem(clock.now(), to, more)
@@ -241,7 +258,8 @@ describe.each(backEnds)('the %s queue', (_name, open) => {
     const change = queue.update({ id, settled: [later(0, clock.now())] })
     const second = queue.update({ id, settled: [done(0)] })
     const other = queue.update({ id, settled: [later(1, clock.now())] })
-    await Promise.allSettled([change, second, other])
+    const outcomes = await Promise.allSettled([change, second, other])
+    expect(outcomes.map((o) => o.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     expect(queue.claim(id, [0, 1], 1000)).not.toBeNull()
   })
 

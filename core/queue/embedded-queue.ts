@@ -1,0 +1,283 @@
+// The queue of one machine: the state in memory, every change of it in a log on disk before anybody hears of it.
+import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
+import { permanent, temporary } from '../base/failure.ts'
+import type { Files } from '../base/files.ts'
+import type { Logger } from '../base/log.ts'
+import { type MessageContent, memoryBody } from '../message/content.ts'
+import { replies } from '../message/reply.ts'
+import type { Where } from './batch.ts'
+import { BodyStore, type StoredContent } from './body-store.ts'
+import { type Committer, createInlineCommitter, createWorkerCommitter } from './committer.ts'
+import { CopyForward } from './copy-forward.ts'
+import { SEGMENT_SIZE } from './log-format.ts'
+import { readLog } from './log-reader.ts'
+import { addOperation, type ContentRow, type Operation } from './operations.ts'
+import type { PackedItem } from './packed.ts'
+import type { ItemUpdate, NewQueueItem, Queue, QueueStats } from './queue.ts'
+import { QueueLog } from './queue-log.ts'
+import { QueueState } from './queue-state.ts'
+import type { Place } from './segment.ts'
+import { SegmentReader } from './segment-reader.ts'
+import { noRoom, StateQueue } from './state-queue.ts'
+
+export interface EmbeddedQueueOptions {
+  /** `<data>/queue`; made when missing. Its owner holds the data folder's lock. */
+  readonly directory: string
+  readonly files: Files
+  readonly clock: Clock
+  readonly log: Logger
+  /** Octets that must stay free on the disk: below, new mail is refused. */
+  readonly minFree: number
+  /** worker: on its own thread, for servers. inline: in this one, for commands and tests (the only way with other files than the real ones). */
+  readonly committer?: 'worker' | 'inline'
+  /** ms that no recipient waits longer than, however the clock jumps. */
+  readonly maxWait?: number
+  readonly segmentSize?: number
+}
+
+/** Reads the log, which may put damaged parts aside (see the log), and removes bodies that belong to nothing. */
+export async function openEmbeddedQueue(options: EmbeddedQueueOptions): Promise<Queue> {
+  const queue = new EmbeddedQueue(options)
+  await queue.start()
+  return queue
+}
+
+/** ms for which an answer about free space is good. */
+const FREE_VALID = 1000
+
+class EmbeddedQueue extends StateQueue<Place> implements Queue {
+  readonly #options: EmbeddedQueueOptions
+  readonly #log: QueueLog
+  readonly #bodies: BodyStore
+  readonly #reader: SegmentReader
+  readonly #forward: CopyForward
+  readonly #committer: Committer
+  #free = 0
+  #freeUntil = Number.NEGATIVE_INFINITY
+  /** The log has been read. Before that, freed bodies are not removed: a later record may name them again. */
+  #started = false
+  #closed = false
+
+  constructor(options: EmbeddedQueueOptions) {
+    super(new QueueState(options.clock, options.maxWait))
+    this.#options = options
+    const { directory, files, clock, log, segmentSize = SEGMENT_SIZE, committer = 'worker' } = options
+    const logs = join(directory, 'log')
+    const bodies = join(directory, 'body')
+    for (const folder of [directory, logs, bodies]) makeFolder(files, folder)
+    const found = readLog({
+      directory: logs,
+      damaged: join(directory, 'damaged'),
+      files,
+      log,
+      record: (operations, segment, record) => this.#apply(operations, { segment, ...record }),
+    })
+    const start = committer === 'worker' ? createWorkerCommitter : () => createInlineCommitter(files)
+    this.#committer = start()
+    this.#log = new QueueLog({
+      directory: logs,
+      committer: this.#committer,
+      log,
+      found,
+      segmentSize,
+      committed: () => {
+        this.state.wake()
+        this.#forward.kick()
+      },
+    })
+    this.#reader = new SegmentReader(files)
+    this.#bodies = new BodyStore({ directory: bodies, files, log, start })
+    this.#forward = new CopyForward({
+      log: this.#log,
+      state: this.state,
+      reader: this.#reader,
+      files,
+      clock,
+      logger: log,
+      segmentSize,
+      moved: (item, from, to) => this.#moved(item, from, to),
+    })
+  }
+
+  async start(): Promise<void> {
+    const used = new Set<string>()
+    for (const { content } of this.state.items()) if (content.file !== null) used.add(content.file)
+    this.#bodies.keepOnly(used)
+    this.#started = true
+    if (this.#options.committer !== 'inline') await this.#log.keepReserve()
+    this.#forward.kick()
+  }
+
+  async enqueue(item: NewQueueItem): Promise<void> {
+    this.#checkOpen()
+    this.checkNew(item)
+    if (!this.hasRoom(item.content.size)) throw noRoom(`less than ${this.#options.minFree} octets would stay free`)
+    this.#free -= item.content.size
+    const stored = this.#bodies.small(item.content) ?? (await this.#bodies.store(item.id, item.content))
+    const operations = [{ ...addOperation(item), content: stored.row }]
+    await this.#append(operations, stored.payload, 'new', [stored])
+  }
+
+  async update(update: ItemUpdate): Promise<void> {
+    this.#checkOpen()
+    for (const item of update.enqueue ?? []) this.checkNew(item)
+    const change = this.state.prepare(update)
+    const stored: StoredContent[] = []
+    try {
+      const operations: Operation[] = []
+      for (const item of update.enqueue ?? []) {
+        const bounce = await this.#bodies.store(item.id, item.content)
+        stored.push(bounce)
+        operations.push({ ...addOperation(item), content: bounce.row })
+      }
+      if (update.content) {
+        const name = `${update.id}.${randomBytes(4).toString('hex')}`
+        const content = await this.#bodies.store(name, update.content)
+        stored.push(content)
+        operations.push({ ...change, content: content.row })
+      } else operations.push(change)
+      const payload = stored.flatMap((content) => content.payload)
+      await this.#append(operations, payload, 'state', stored)
+    } catch (error) {
+      this.state.cancel(change)
+      throw error
+    }
+  }
+
+  async remove(ids: readonly string[]): Promise<void> {
+    this.#checkOpen()
+    const change = this.state.prepareRemove(ids)
+    if (change.ids.length === 0) return
+    try {
+      await this.#append([change], [], 'state', [])
+    } catch (error) {
+      this.state.cancelRemove(change)
+      throw error
+    }
+  }
+
+  async content(id: string): Promise<MessageContent> {
+    const item = this.state.item(id)
+    if (!item) throw permanent(`no message ${id} in the queue`)
+    const place = item.content
+    try {
+      const bytes = this.#reader.read(place)
+      const header = bytes.subarray(0, place.header)
+      if (place.file === null)
+        return { header, body: memoryBody(bytes.subarray(place.header)), bodyStart: 0, size: item.size }
+      const body = this.#bodies.open(place.file, place.fileSize)
+      return { header, body, bodyStart: place.bodyStart, size: item.size }
+    } catch (cause) {
+      throw temporary(`cannot read message ${id}: ${(cause as Error).message}`, {
+        reply: replies.internalError(),
+        cause,
+      })
+    }
+  }
+
+  hasRoom(size: number): boolean {
+    if (this.#closed) return false
+    const now = this.#options.clock.mono()
+    if (now >= this.#freeUntil || this.#log.full) {
+      this.#free = this.#measureFree()
+      this.#freeUntil = now + FREE_VALID
+    }
+    return this.#free - size >= this.#options.minFree
+  }
+
+  #measureFree(): number {
+    try {
+      return this.#options.files.free(this.#options.directory)
+    } catch (error) {
+      this.#options.log.error('queue: cannot ask for free space', { error: (error as Error).message })
+      return 0
+    }
+  }
+
+  stats(): QueueStats {
+    const { size, recipients, held, bytes } = this.state
+    return { items: size, recipients, held, bytes, syncs: this.#log.syncs + this.#bodies.syncs }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#forward.close()
+    await this.#log.idle()
+    await this.#committer.close()
+    await this.#bodies.close()
+    this.#reader.close()
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw temporary('the queue is closed', { reply: replies.internalError() })
+  }
+
+  async #append(
+    operations: Operation[],
+    payload: readonly Buffer[],
+    kind: 'new' | 'state',
+    stored: readonly StoredContent[],
+  ): Promise<void> {
+    try {
+      await this.#log.append(JSON.stringify(operations), payload, kind, (where) => this.#apply(operations, where))
+    } catch (error) {
+      for (const { row } of stored) if (row[2] !== null) this.#bodies.remove(row[2])
+      throw error
+    }
+  }
+
+  /** Makes a durable record true, now and when the log is read at the start. */
+  #apply(operations: readonly Operation[], where: Where): void {
+    let at = where.payloadAt
+    for (const op of operations) {
+      const row = op.op === 'remove' ? undefined : op.content
+      const place = row ? this.#place(op, row, where, at) : null
+      if (place) {
+        at += place.header + place.inline
+        count(place, 1)
+      }
+      for (const freed of this.state.apply(op, place)) {
+        count(freed, -1)
+        if (this.#started && freed.file !== null) this.#bodies.remove(freed.file)
+      }
+    }
+  }
+
+  #place(op: Operation, row: ContentRow, { segment, length }: Where, at: number): Place {
+    const [header, inline, file, fileSize, bodyStart] = row
+    const old = op.op === 'update' ? this.state.item(op.id)?.content : undefined
+    return {
+      base: old?.base ?? segment,
+      length: old?.length ?? length,
+      segment,
+      at,
+      header,
+      inline,
+      file,
+      fileSize,
+      bodyStart,
+    }
+  }
+
+  /** A snapshot of an item stands further on in the log. */
+  #moved(item: PackedItem<Place>, from: Place, { segment, length, payloadAt }: Where): void {
+    if (item.content !== from) return
+    item.content = { ...from, base: segment, length, segment, at: payloadAt }
+    count(from, -1)
+    count(item.content, 1)
+  }
+}
+
+function makeFolder(files: Files, path: string): void {
+  if (files.stat(path) !== null) return
+  files.mkdir(path, 0o700)
+  files.fsyncDir(dirname(path))
+}
+
+function count(place: Place, sign: 1 | -1): void {
+  place.base.live += sign
+  place.base.liveBytes += sign * place.length
+}

@@ -1,0 +1,139 @@
+// How the queue's log lies on disk: segments with a header, and records that prove themselves whole.
+import { crc32 } from 'node:zlib'
+
+/*
+ * Segment:  header (HEADER_SIZE octets: the same 64 octets at 0 and at 512), then records, each at a multiple of 8.
+ * Record:   0 nonce of the segment (8) | 8 CRC-32 of all that follows (4) | 12 length in octets, from the nonce on (4)
+ *           | 16 where in the segment its batch begins (4) | 20 octets of the head (4) | head, JSON | payload
+ * The nonce is random: nothing that a message holds, and nothing left over in a used-again file, passes for a record.
+ */
+const MAGIC = 'ESTAFETA QUEUE 1'
+export const HEADER_SIZE = 1024
+export const RECORD_HEADER = 24
+
+/** Segments are rolled at this size; a single large record may go beyond. */
+export const SEGMENT_SIZE = 16 << 20
+
+export const align = (at: number): number => (at + 7) & ~7
+
+export function formatHeader(number: number, nonce: bigint): Buffer {
+  const header = Buffer.alloc(HEADER_SIZE)
+  header.write(MAGIC, 0, 'latin1')
+  header.writeUInt32LE(number, 16)
+  header.writeBigUInt64LE(nonce, 24)
+  header.writeUInt32LE(crc32(header.subarray(0, 32)), 32)
+  header.copy(header, 512, 0, 64)
+  return header
+}
+
+/** The segment's nonce; 'other' when the file was another segment before; null when neither copy of the header is whole. */
+export function parseHeader(bytes: Buffer, number: number): bigint | 'other' | null {
+  let other = false
+  for (const at of [0, 512]) {
+    const copy = bytes.subarray(at, at + 64)
+    if (copy.length < 64 || copy.toString('latin1', 0, 16) !== MAGIC) continue
+    if (copy.readUInt32LE(32) !== crc32(copy.subarray(0, 32))) continue
+    if (copy.readUInt32LE(16) === number) return copy.readBigUInt64LE(24)
+    other = true
+  }
+  return other ? 'other' : null
+}
+
+/** Octets that a record takes at most, padding included. */
+export const recordBound = (head: string, payload: readonly Buffer[]): number =>
+  align(RECORD_HEADER + 3 * head.length + octetsOf(payload))
+
+const octetsOf = (buffers: readonly Buffer[]): number => buffers.reduce((sum, b) => sum + b.length, 0)
+
+/** Writes a record, but for what `sealBatch` adds; gives its length without padding. */
+export function writeRecord(into: Buffer, at: number, head: string, payload: readonly Buffer[]): number {
+  const headLength = into.write(head, at + RECORD_HEADER, 'utf8')
+  let end = at + RECORD_HEADER + headLength
+  for (const bytes of payload) {
+    into.set(bytes, end)
+    end += bytes.length
+  }
+  into.writeUInt32LE(end - at, at + 12)
+  into.writeUInt32LE(headLength, at + 20)
+  into.fill(0, end, align(end))
+  return end - at
+}
+
+/** Makes the records of a batch valid for one place in one segment. */
+export function sealBatch(batch: Buffer, nonce: bigint, start: number): void {
+  for (let at = 0; at < batch.length; ) {
+    const end = at + batch.readUInt32LE(at + 12)
+    batch.writeBigUInt64LE(nonce, at)
+    batch.writeUInt32LE(start, at + 16)
+    batch.writeUInt32LE(crc32(batch.subarray(at + 12, end)), at + 8)
+    at = align(end)
+  }
+}
+
+export interface LogRecord {
+  readonly at: number
+  /** Octets, without padding. */
+  readonly length: number
+  readonly batchStart: number
+  readonly head: Buffer
+  /** Where in the segment the payload begins. */
+  readonly payloadAt: number
+}
+
+/** The record at `at`, if one stands there whole. `shift` is where in the segment `bytes` begins. */
+export function recordAt(bytes: Buffer, at: number, nonce: bigint, shift = 0): LogRecord | null {
+  if (at + RECORD_HEADER > bytes.length || bytes.readBigUInt64LE(at) !== nonce) return null
+  const length = bytes.readUInt32LE(at + 12)
+  const headLength = bytes.readUInt32LE(at + 20)
+  if (length < RECORD_HEADER + headLength || at + length > bytes.length) return null
+  if (crc32(bytes.subarray(at + 12, at + length)) !== bytes.readUInt32LE(at + 8)) return null
+  const headEnd = at + RECORD_HEADER + headLength
+  return {
+    at: at + shift,
+    length,
+    batchStart: bytes.readUInt32LE(at + 16),
+    head: bytes.subarray(at + RECORD_HEADER, headEnd),
+    payloadAt: headEnd + shift,
+  }
+}
+
+/** A stretch of a segment in which a record began that is not whole. */
+export interface Damage {
+  readonly from: number
+  readonly to: number
+  /** A later sync succeeded: what stood here was acknowledged. */
+  readonly acknowledged: boolean
+}
+
+export interface Scan {
+  readonly records: readonly LogRecord[]
+  /** Whole records follow these. */
+  readonly damages: readonly Damage[]
+  /** Behind the last whole record. */
+  readonly end: number
+  /** Something was begun behind `end` and never finished. */
+  readonly torn: boolean
+}
+
+/** Reads a whole segment. */
+export function scanSegment(bytes: Buffer, nonce: bigint): Scan {
+  const mark = Buffer.alloc(8)
+  mark.writeBigUInt64LE(nonce)
+  const records: LogRecord[] = []
+  const holes: { from: number; to: number }[] = []
+  let end = HEADER_SIZE
+  for (let at = HEADER_SIZE; at >= 0; ) {
+    const record = recordAt(bytes, at, nonce)
+    if (!record) {
+      at = bytes.indexOf(mark, at + 1)
+      continue
+    }
+    if (record.at !== end) holes.push({ from: end, to: record.at })
+    records.push(record)
+    end = align(record.at + record.length)
+    at = end
+  }
+  const synced = records.at(-1)?.batchStart ?? HEADER_SIZE
+  const damages = holes.map((hole) => ({ ...hole, acknowledged: hole.from < synced }))
+  return { records, damages, end, torn: bytes.indexOf(mark, end) >= 0 }
+}

@@ -1,0 +1,154 @@
+// Reads the whole log at start: every record in order; what is damaged is put aside and reported, never skipped in silence.
+import { basename, join } from 'node:path'
+import type { Files } from '../base/files.ts'
+import type { Logger } from '../base/log.ts'
+import { type Damage, type LogRecord, parseHeader, scanSegment } from './log-format.ts'
+import type { Operation } from './operations.ts'
+import { cutPath, parseLogFile, Segment } from './segment.ts'
+
+export interface LogFiles {
+  /** In order. */
+  readonly segments: Segment[]
+  readonly nextNumber: number
+  readonly spares: { path: string; size: number }[]
+  readonly reserve: number | null
+}
+
+export interface LogReaderOptions {
+  /** `queue/log` */
+  readonly directory: string
+  /** `queue/damaged`: made when needed. */
+  readonly damaged: string
+  readonly files: Files
+  readonly log: Logger
+  record(operations: readonly Operation[], segment: Segment, record: LogRecord): void
+}
+
+export function readLog(options: LogReaderOptions): LogFiles {
+  return new LogReader(options).read()
+}
+
+interface Found {
+  readonly path: string
+  readonly number: number
+  readonly cut: number | null
+}
+
+class LogReader {
+  readonly #options: LogReaderOptions
+  #buffer = Buffer.alloc(0)
+
+  constructor(options: LogReaderOptions) {
+    this.#options = options
+  }
+
+  read(): LogFiles {
+    const { directory, files, log } = this.#options
+    const found: Found[] = []
+    const spares: { path: string; size: number }[] = []
+    let reserve: number | null = null
+    for (const name of files.readdir(directory)) {
+      const path = join(directory, name)
+      const file = parseLogFile(name)
+      if (file?.kind === 'segment') found.push({ path, number: file.number, cut: file.cut })
+      else if (file?.kind === 'spare') spares.push({ path, size: files.stat(path)?.size ?? 0 })
+      else if (file?.kind === 'reserve') reserve = files.stat(path)?.size ?? 0
+      else log.warn('queue log: unknown file left alone', { file: path })
+    }
+    found.sort((a, b) => a.number - b.number)
+    const segments: Segment[] = []
+    for (const file of found) {
+      const segment = this.#segment(file, file === found.at(-1))
+      if (segment) segments.push(segment)
+    }
+    return { segments, nextNumber: (found.at(-1)?.number ?? 0) + 1, spares, reserve }
+  }
+
+  #segment(file: Found, newest: boolean): Segment | null {
+    const whole = this.#load(file.path)
+    const bytes = file.cut === null ? whole : whole.subarray(0, file.cut)
+    const nonce = parseHeader(bytes, file.number)
+    if (typeof nonce !== 'bigint') return this.#noSegment(file, bytes, nonce)
+    const scan = scanSegment(bytes, nonce)
+    const segment = new Segment(file.number, nonce, file.path, scan.end, whole.length)
+    segment.poisoned = file.cut !== null
+    for (const damage of scan.damages) this.#quarantine(file, bytes, damage)
+    if (scan.torn) this.#tail(segment, bytes, newest && file.cut === null)
+    for (const record of scan.records) {
+      const operations = JSON.parse(record.head.toString()) as Operation[]
+      this.#options.record(operations, segment, record)
+    }
+    return segment
+  }
+
+  /** Its first batch never became durable, or its header is damaged. */
+  #noSegment(file: Found, bytes: Buffer, nonce: 'other' | null): null {
+    const { files, log, directory } = this.#options
+    if (nonce === 'other' || bytes.every((octet) => octet === 0)) {
+      files.unlink(file.path)
+      files.fsyncDir(directory)
+      return null
+    }
+    const to = this.#aside(basename(file.path))
+    files.rename(file.path, to)
+    files.fsyncDir(directory)
+    log.error(
+      'queue log: a segment without a valid header was put aside; its messages, if it held any, are in that file',
+      {
+        segment: file.path,
+        file: to,
+      },
+    )
+    return null
+  }
+
+  /** What a crash left unfinished at the end of the newest segment is cut off; in an older one it was acknowledged. */
+  #tail(segment: Segment, bytes: Buffer, newest: boolean): void {
+    const { files, log, directory } = this.#options
+    if (!newest) {
+      this.#quarantine(segment, bytes, { from: segment.end, to: bytes.length, acknowledged: true })
+      return
+    }
+    const to = cutPath(directory, segment.number, segment.end)
+    files.rename(segment.path, to)
+    files.fsyncDir(directory)
+    segment.path = to
+    segment.poisoned = true
+    log.info('queue log: cut off what a crash left unfinished and unacknowledged', { file: to })
+  }
+
+  #quarantine(file: { path: string; number: number }, bytes: Buffer, damage: Damage): void {
+    const { files, log } = this.#options
+    const to = this.#aside(`${file.number}-${damage.from}`)
+    // reported before, and the segment is still here
+    if (files.stat(to) !== null) return
+    const fd = files.open(to, 'wx')
+    files.write(fd, [bytes.subarray(damage.from, damage.to)], 0)
+    files.fsync(fd)
+    files.close(fd)
+    const fields = { segment: file.path, from: damage.from, to: damage.to, file: to }
+    if (damage.acknowledged) log.error('queue log: a damaged record was put aside; mail in it was not read', fields)
+    else log.warn('queue log: a record that a crash left unfinished was put aside; it was never acknowledged', fields)
+  }
+
+  #aside(name: string): string {
+    const { files, damaged } = this.#options
+    if (files.stat(damaged) === null) files.mkdir(damaged, 0o700)
+    return join(damaged, name)
+  }
+
+  #load(path: string): Buffer {
+    const { files } = this.#options
+    const size = files.stat(path)?.size ?? 0
+    if (this.#buffer.length < size) this.#buffer = Buffer.allocUnsafe(size)
+    const fd = files.open(path, 'r')
+    let octets = 0
+    try {
+      for (let more = -1; more !== 0 && octets < size; octets += more)
+        more = files.read(fd, this.#buffer, octets, size - octets, octets)
+    } finally {
+      files.close(fd)
+    }
+    return this.#buffer.subarray(0, octets)
+  }
+}
