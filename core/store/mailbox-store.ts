@@ -124,6 +124,8 @@ export interface Mailbox {
   /** Flags in use, keywords included. */
   flags(): readonly Flag[]
   status(): MailboxStatus
+  /** UID of the first message without \Seen; null when all are seen. Quick, or not there. */
+  firstUnseen?(): number | null
   structures(uids: Uint32Array): AsyncIterable<readonly MessageStructure[]>
   /**
    * Header blocks (each with its empty line), in batches, without opening the bodies where the back end can. With `fields`
