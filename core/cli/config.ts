@@ -1,0 +1,89 @@
+// estafeta config: what the configuration comes to, what it changes, what a setting means, and how to change one.
+import { Command } from 'commander'
+import { setSetting } from '../config/edit.ts'
+import { formatPath } from '../config/problems.ts'
+import { editorSchema } from '../config/reference.ts'
+import { differences, effective, explainKey, toYaml } from '../config/show.ts'
+import { CliError, EX, findConfig, loadFound } from './context.ts'
+import { print, printJson } from './output.ts'
+
+export function build(): Command {
+  const config = new Command('config')
+  config
+    .command('show')
+    .description('every setting with its value, defaults included')
+    .argument('[key]', 'only this part, such as limits or plugins.rbl')
+    .option('--json', 'as JSON')
+    .action(show)
+  config.command('diff').description('what the site changes in its profile').option('--json', 'as JSON').action(diff)
+  config
+    .command('explain')
+    .description('what a setting means, what it is, and which file made it so')
+    .argument('<key>', 'such as limits.messageSize')
+    .option('--json', 'as JSON')
+    .action(explain)
+  config
+    .command('schema')
+    .description('a JSON Schema, for editors')
+    .action(() => printJson(editorSchema()))
+  config
+    .command('set')
+    .description('change one setting in the file; comments stay')
+    .argument('<key>', 'such as limits.messageSize')
+    .argument('[value]', "in YAML: 50MiB, '[a, b]', null")
+    .option('--unset', 'take the key out of the file')
+    .action(set)
+  return config
+}
+
+function show(key: string | undefined, options: { json?: true }): void {
+  const whole = effective(loadFound())
+  const value = (key?.split('.') ?? []).reduce<unknown>(
+    (at, part) => (typeof at === 'object' && at !== null ? (at as { [key: string]: unknown })[part] : undefined),
+    whole,
+  )
+  if (value === undefined) throw new CliError(`${key} is not set`, EX.usage)
+  if (options.json) printJson(value)
+  else print(toYaml(value))
+}
+
+function diff(options: { json?: true }): void {
+  const found = differences(loadFound())
+  if (options.json) {
+    printJson(found)
+    return
+  }
+  const text = (value: unknown): string => (value === undefined ? '(not set)' : JSON.stringify(value))
+  for (const { key, was, is } of found) print(`${key}: ${text(was)} → ${text(is)}`)
+}
+
+function explain(key: string, options: { json?: true }): void {
+  const found = explainKey(loadFound(), key)
+  if ('hint' in found) throw new CliError(`there is no setting ${key}${found.hint}`, EX.usage)
+  if (options.json) {
+    printJson(found)
+    return
+  }
+  const { row, value, sources } = found
+  print(`${key}: ${value === undefined ? '(not set)' : JSON.stringify(value)}`)
+  if (row) {
+    print(`  ${row.what || '(a group of settings)'}`)
+    print(`  form: ${row.form}; default: ${row.default}${row.restart ? '; a change needs a restart' : ''}`)
+  } else print("  a plugin's own setting: see its README")
+  for (const { from, at, value: set } of sources) {
+    const place = at ? `${at.file}:${at.line}:${at.column}` : 'the command line'
+    print(`  ${from}: ${JSON.stringify(set)} at ${place}`)
+  }
+  if (sources.length === 0) print('  no file sets it: the default holds')
+}
+
+function set(key: string, value: string | undefined, options: { unset?: true }): void {
+  if ((value === undefined) === (options.unset === undefined))
+    throw new CliError('give either a value or --unset', EX.usage)
+  const file = findConfig()
+  const loaded = setSetting(file, key, value)
+  const at = loaded.locate(key.split('.'))
+  print(
+    `${formatPath(key.split('.'))} ${options.unset ? 'taken out of' : 'set in'} ${file}${at ? `:${at.line}` : ''}; run 'estafeta reload' to have the server take it`,
+  )
+}
