@@ -1,5 +1,5 @@
 // The grammar of SMTP commands (RFC 5321 §4.1.2): a line into verb and arguments, a path, and ESMTP parameters.
-import { isAscii, isUtf8 } from 'node:buffer'
+import { isUtf8 } from 'node:buffer'
 import { err, ok, type Result } from '../../base/result.ts'
 import { type Address, MAX_PATH, parseAddress } from '../../message/address.ts'
 
@@ -10,16 +10,14 @@ export interface CommandLine {
   readonly args: string
 }
 
-const SPACE = 32
-
 /** Splits a line (without its line end). Control characters and octets that are no UTF-8 are errors. */
 export function parseCommandLine(line: Buffer): Result<CommandLine> {
-  for (let i = 0; i < line.length; i++) {
-    const octet = line[i]!
-    if ((octet < SPACE && octet !== 9) || octet === 127) return err('control character in command')
+  let text = line.toString('latin1')
+  if (/[^ -~]/.test(text)) {
+    if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(text)) return err('Control character in command')
+    if (!isUtf8(line)) return err('Neither ASCII nor UTF-8')
+    text = line.toString('utf8')
   }
-  if (!isUtf8(line)) return err('neither ASCII nor UTF-8')
-  const text = line.toString(isAscii(line) ? 'latin1' : 'utf8')
   const space = text.indexOf(' ')
   if (space < 0) return ok({ verb: text.trimEnd().toUpperCase(), args: '' })
   return ok({ verb: text.slice(0, space).toUpperCase(), args: text.slice(space + 1).trim() })
@@ -32,29 +30,36 @@ export interface Path {
   readonly rest: string
 }
 
-/**
- * Parses `<path>` at the start of `text`. A source route is read and ignored (RFC 5321 §4.1.1.3, appendix C).
- * With `postmaster`, `<postmaster>` alone is an address without domain (RFC 5321 §4.5.1).
- */
-export function parsePath(text: string, postmaster: boolean): Result<Path> {
+export interface PathOptions {
+  /** Domain for an address without one; null: such an address is an error. */
+  readonly origin: string | null
+  /** `<postmaster>` alone is an address without domain (RFC 5321 §4.5.1). */
+  readonly postmaster?: boolean
+}
+
+/** Parses `<path>` at the start of `text`. A source route is read and ignored (RFC 5321 §4.1.1.3, appendix C). */
+export function parsePath(text: string, options: PathOptions): Result<Path> {
   if (text[0] !== '<') return err('address must stand in angle brackets')
   const end = pathEnd(text)
   if (end < 0) return err('no closing angle bracket')
   const rest = text.slice(end + 1)
   if (rest !== '' && rest[0] !== ' ') return err('space expected behind the address')
   if (end === 1) return ok({ address: null, rest: rest.trim() })
-  let written = text.slice(1, end)
-  if (Buffer.byteLength(written) + 2 > MAX_PATH) return err('address too long')
-  if (written[0] === '@') {
-    const colon = written.indexOf(':')
-    if (colon < 0 || !isRoute(written.slice(0, colon))) return err('bad source route')
-    written = written.slice(colon + 1)
-  }
-  if (postmaster && /^postmaster$/i.test(written)) {
-    return ok({ address: { local: written, domain: '', original: written }, rest: rest.trim() })
-  }
-  const address = parseAddress(written)
+  const address = pathAddress(text.slice(1, end), options)
   return address.ok ? ok({ address: address.value, rest: rest.trim() }) : address
+}
+
+function pathAddress(path: string, options: PathOptions): Result<Address> {
+  if (Buffer.byteLength(path) + 2 > MAX_PATH) return err('address too long')
+  let written = path
+  if (path[0] === '@') {
+    const colon = path.indexOf(':')
+    if (colon < 0 || !isRoute(path.slice(0, colon))) return err('bad source route')
+    written = path.slice(colon + 1)
+  }
+  if (options.postmaster && /^postmaster$/i.test(written)) return ok({ local: written, domain: '', original: written })
+  if (options.origin !== null && !written.includes('@')) return parseAddress(`${written}@${options.origin}`)
+  return parseAddress(written)
 }
 
 /** RFC 5321 §4.1.2: A-d-l = At-domain *( "," At-domain ) */

@@ -37,7 +37,7 @@ export interface DataDecoderOptions {
  */
 export class DataDecoder {
   readonly #dots: boolean
-  readonly #normalise: boolean
+  readonly normalise: boolean
   #state = LINE_START
   /** Of the chunk in work: the pieces to keep so far, and where the next one starts. */
   #chunk: Buffer = NOTHING
@@ -51,7 +51,7 @@ export class DataDecoder {
 
   constructor(options: DataDecoderOptions) {
     this.#dots = options.dots
-    this.#normalise = options.normalise
+    this.normalise = options.normalise
   }
 
   /** The content of this chunk, which may be empty. Not to be called after the end. */
@@ -122,7 +122,7 @@ export class DataDecoder {
     if (octet === NUL) this.nul = true
     if (octet !== LF) return TEXT
     this.bareLineEnd = true
-    if (!this.#normalise) return TEXT
+    if (!this.normalise) return TEXT
     this.#keep(i, i + 1)
     this.#parts.push(CRLF)
     return AFTER_LF
@@ -132,7 +132,7 @@ export class DataDecoder {
   #bareCr(i: number): void {
     this.bareLineEnd = true
     if (i > 0) this.#keep(i - 1, i)
-    this.#parts.push(this.#normalise ? BLANK : CR_ALONE)
+    this.#parts.push(this.normalise ? BLANK : CR_ALONE)
   }
 
   /** The dot before `i` was not stuffed and ends nothing: it is content. */

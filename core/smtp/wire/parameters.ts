@@ -11,10 +11,10 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 const bad = (key: string): Result<never, Reply> => err(replies.syntaxError(`Bad value of ${key}`))
 
-/** `offered`: what this session's EHLO listed, `AUTH` among it or not. */
+/** `offered`: whether this session's listener knows AUTH. */
 export function parseMailParameters(
   parameters: Parameters,
-  offered: { readonly auth: boolean; readonly binary: boolean },
+  offered: { readonly auth: boolean },
 ): Result<MailParameters, Reply> {
   if (parameters.size === 0) return ok(defaultMailParameters)
   const mail: Writable<MailParameters> = { ...defaultMailParameters }
@@ -29,7 +29,7 @@ function mailParameter(
   mail: Writable<MailParameters>,
   key: string,
   value: string | null,
-  offered: { readonly auth: boolean; readonly binary: boolean },
+  offered: { readonly auth: boolean },
 ): Reply | null {
   const wrong = replies.syntaxError(`Bad value of ${key}`)
   switch (key) {
@@ -39,7 +39,7 @@ function mailParameter(
       return null
     case 'BODY': {
       const body = value?.toLowerCase()
-      if (body !== '7bit' && body !== '8bitmime' && !(body === 'binarymime' && offered.binary)) return wrong
+      if (body !== '7bit' && body !== '8bitmime') return wrong
       mail.body = body
       return null
     }

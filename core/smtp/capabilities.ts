@@ -1,0 +1,40 @@
+// What EHLO and LHLO list: only what works in this session as it stands.
+import { isLoopback } from '../net/networks.ts'
+import { mechanismsFor } from '../sasl/sasl.ts'
+import type { OwnSessionFacts } from './facts.ts'
+import type { Role } from './roles.ts'
+
+/** A password may cross this connection: within TLS, or without leaving the machine. */
+export const isSecure = (facts: OwnSessionFacts): boolean => facts.tls !== null || isLoopback(facts.remoteIp)
+
+export interface Offer {
+  readonly role: Role
+  readonly facts: OwnSessionFacts
+  readonly hostname: string
+  readonly messageSize: number
+  readonly recipients: number
+  readonly tlsAvailable: boolean
+}
+
+export const offersStarttls = (offer: Pick<Offer, 'role' | 'facts' | 'tlsAvailable'>): boolean =>
+  offer.role.starttls && offer.tlsAvailable && offer.facts.tls === null
+
+/** The lines of the reply, the host name first (RFC 5321 §4.1.1.1). */
+export function capabilities(offer: Offer): string[] {
+  const lines = [
+    offer.hostname,
+    'PIPELINING', // RFC 2920
+    `SIZE ${offer.messageSize}`, // RFC 1870
+    '8BITMIME', // RFC 6152
+    'SMTPUTF8', // RFC 6531
+    'CHUNKING', // RFC 3030
+    'DSN', // RFC 3461
+    'ENHANCEDSTATUSCODES', // RFC 2034
+    `LIMITS RCPTMAX=${offer.recipients}`, // RFC 9422
+    'HELP',
+  ]
+  if (offersStarttls(offer)) lines.push('STARTTLS') // RFC 3207
+  const mechanisms = offer.role.auth && offer.facts.identity === null ? mechanismsFor(isSecure(offer.facts)) : []
+  if (mechanisms.length > 0) lines.push(`AUTH ${mechanisms.map((mechanism) => mechanism.name).join(' ')}`) // RFC 4954
+  return lines
+}

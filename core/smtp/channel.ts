@@ -1,0 +1,116 @@
+// The socket side of a session: octets and lines in, replies gathered out, the change to TLS, the end.
+import type { Socket } from 'node:net'
+import { type Line, LineReader, type LineReaderOptions } from '../net/line-reader.ts'
+import type { TlsService } from '../net/tls.ts'
+import { OUTPUT_MAX } from './wire/limits.ts'
+
+export interface ChannelOwner {
+  /** Something came, or nothing more will. */
+  readable(): void
+  /** The connection is gone; told once. */
+  gone(): void
+}
+
+export class Channel {
+  readonly #owner: ChannelOwner
+  readonly #reader: LineReader
+  #socket: Socket
+  #out = ''
+  /** The last reply is on its way. */
+  #ending = false
+  #gone = false
+
+  constructor(socket: Socket, owner: ChannelOwner, options: LineReaderOptions) {
+    this.#owner = owner
+    this.#socket = socket
+    const readable = (): void => owner.readable()
+    this.#reader = new LineReader(socket, { readable, ended: readable }, options)
+    this.#watch(socket)
+  }
+
+  get socket(): Socket {
+    return this.#socket
+  }
+  /** Octets that came and were not asked for yet. */
+  get unread(): number {
+    return this.#reader.buffered
+  }
+  get ended(): boolean {
+    return this.#reader.ended
+  }
+  /** The client does not read its replies. */
+  get clogged(): boolean {
+    if (this.#out.length > OUTPUT_MAX) this.flush()
+    return this.#socket.writableLength > OUTPUT_MAX
+  }
+
+  line(): Line | null {
+    return this.#reader.line()
+  }
+  take(max?: number): Buffer | null {
+    return this.#reader.take(max)
+  }
+  unreadRest(rest: Buffer): void {
+    this.#reader.unread(rest)
+  }
+
+  /** Adds to what the next `flush` writes. */
+  write(text: string): void {
+    if (!this.#ending) this.#out += text
+  }
+
+  flush(): void {
+    if (this.#out === '' || this.#ending) return
+    this.#socket.write(this.#out, 'latin1')
+    this.#out = ''
+  }
+
+  /** Resolves when the client has read what clogged the channel. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => this.#socket.once('drain', resolve))
+  }
+
+  /** Writes what is left, reads no more, and closes when the client does. */
+  end(): void {
+    if (this.#ending) return
+    this.#ending = true
+    this.#reader.detach()
+    this.#socket.resume()
+    this.#socket.end(this.#out, 'latin1')
+    this.#out = ''
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+    this.#close()
+  }
+
+  /**
+   * Writes what is left, forgets all that came in the clear (RFC 3207 §6), and does the handshake. Gives the octets
+   * forgotten. Nothing is read until `resume`. Rejects when the handshake fails; the connection is gone then.
+   */
+  async upgrade(tls: TlsService): Promise<number> {
+    const dropped = this.#reader.detach()
+    const plain = this.#socket
+    await new Promise<void>((resolve) => plain.write(this.#out, 'latin1', () => resolve()))
+    this.#out = ''
+    this.#socket = await tls.upgrade(plain)
+    this.#watch(this.#socket)
+    return dropped
+  }
+
+  resume(): void {
+    if (!this.#gone) this.#reader.attach(this.#socket)
+  }
+
+  #watch(socket: Socket): void {
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => this.#close())
+  }
+
+  #close(): void {
+    if (this.#gone) return
+    this.#gone = true
+    this.#owner.gone()
+  }
+}

@@ -1,0 +1,10 @@
+// Small readings of arguments that MAIL and RCPT share.
+import type { Address } from '../../message/address.ts'
+
+/** What stands behind `FROM:` or `TO:` in any letter case; white space there is tolerated. null: another word. */
+export const afterKeyword = (args: string, keyword: string): string | null =>
+  args.slice(0, keyword.length).toUpperCase() === keyword ? args.slice(keyword.length).trimStart() : null
+
+/** RFC 6531 §3.4: neither part of a mailbox may leave ASCII without SMTPUTF8, not even a domain that has A-labels. */
+export const needsUtf8Parameter = (address: Address | null): boolean =>
+  address !== null && /[^\u0000-\u007f]/.test(address.original)

@@ -1,0 +1,74 @@
+// What the file of a verb exports: a command takes its arguments and gives an answer, which the session replies and tells its chart.
+import type { Reply } from '../../base/failure.ts'
+import type { Defer, Reject } from '../../plugin/contract.ts'
+import type { OwnTransaction } from '../facts.ts'
+import type { OutcomeEvent, Verb } from '../session.machine.ts'
+import type { SmtpSession } from '../session.ts'
+
+/** A refusal on policy, for log and trace. */
+export interface Refusal {
+  /** The command, as Postfix names it in its log. */
+  readonly where: string
+  readonly transaction: OwnTransaction | null
+  readonly recipient: string
+}
+
+export interface Answer {
+  /** null: the reply follows the octets of a BDAT. */
+  readonly reply: Reply | null
+  /** null: the chart stays in its state. */
+  readonly outcome: OutcomeEvent['type'] | null
+  readonly refusal: Refusal | null
+}
+
+const answer = (reply: Reply | null, outcome: Answer['outcome'], refusal: Refusal | null = null): Answer => ({
+  reply,
+  outcome,
+  refusal,
+})
+
+/** Replies where the state does not wait for an outcome. */
+export const stay = (reply: Reply): Answer => answer(reply, null)
+export const proceed = (outcome: OutcomeEvent['type'], reply: Reply): Answer => answer(reply, outcome)
+export const silent: Answer = answer(null, null)
+/** The last reply. */
+export const goodbye = (reply: Reply): Answer => answer(reply, 'session.goodbye')
+/** A 421 ends the session (RFC 5321 §3.8). */
+export const refuse = (reply: Reply, refusal: Refusal | null = null): Answer =>
+  answer(reply, reply.code === 421 ? 'session.goodbye' : 'command.refused', refusal)
+
+export const refuseOnPolicy = (
+  where: string,
+  reply: Reply,
+  transaction: OwnTransaction | null,
+  recipient = '',
+): Answer => refuse(reply, { where, transaction, recipient })
+
+export function refuseByHook(
+  where: string,
+  verdict: Reject | Defer,
+  transaction: OwnTransaction | null,
+  recipient = '',
+): Answer {
+  const refused = refuseOnPolicy(where, verdict.reply, transaction, recipient)
+  return verdict.disconnect ? { ...refused, outcome: 'session.goodbye' } : refused
+}
+
+export interface Command {
+  readonly verb: Verb
+  /** The section that defines it. */
+  readonly rfc: string
+  /** Its syntax, for HELP. */
+  readonly syntax: string
+  /** The protocol that alone knows it; absent: both. */
+  readonly only?: 'ESMTP' | 'LMTP'
+  /** Checks `args`, asks the hooks, and answers: at once, unless a hook waits for something. */
+  run(session: SmtpSession, args: string): Answer | Promise<Answer>
+}
+
+export const defineCommand = (command: Command): Command => command
+
+/** Goes on at once with a value that is here, so that a bare server waits for nothing. */
+export function whenAnswered<T, R>(value: T | Promise<T>, then: (value: T) => R | Promise<R>): R | Promise<R> {
+  return value instanceof Promise ? value.then(then) : then(value)
+}

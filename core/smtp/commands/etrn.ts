@@ -1,0 +1,11 @@
+// ETRN (RFC 1985): known, not offered: nobody starts queue runs from outside.
+import { replies } from '../../message/reply.ts'
+import { defineCommand, stay } from './command.ts'
+
+export const etrn = defineCommand({
+  verb: 'etrn',
+  rfc: 'RFC 1985 §5',
+  syntax: 'ETRN <domain>',
+  only: 'ESMTP',
+  run: (_session) => stay(replies.notImplemented()),
+})

@@ -1,0 +1,25 @@
+// EHLO, HELO and LHLO alike (RFC 5321 §4.1.1.1, RFC 2033 §4.1): who the client says it is, and what it may use.
+import { replies } from '../../message/reply.ts'
+import { noteEarlyTalk } from '../journal.ts'
+import type { SmtpSession } from '../session.ts'
+import { isHeloArgument } from '../wire/command.ts'
+import { type Answer, proceed, refuse, refuseByHook, whenAnswered } from './command.ts'
+
+export function greetClient(session: SmtpSession, args: string, extended: boolean): Answer | Promise<Answer> {
+  if (args === '') return refuse(replies.syntaxError('Domain or address literal expected'))
+  if (!isHeloArgument(args)) return refuse(replies.syntaxError('Invalid domain or address literal'))
+  noteEarlyTalk(session, extended ? 'EHLO' : 'HELO')
+  const { facts, generation } = session
+  // RFC 5321 §4.1.4: the state is as after RSET
+  session.reset()
+  facts.helo = args
+  facts.extended = extended
+  return whenAnswered(generation.hooks.helo(facts), (verdict) => {
+    if (verdict.kind !== 'pass') {
+      const refused = refuseByHook('HELO', verdict, null)
+      facts.helo = null
+      return refused
+    }
+    return proceed('hello.accepted', replies.hello(extended ? session.capabilities() : [generation.site.hostname]))
+  })
+}

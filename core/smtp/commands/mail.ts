@@ -1,0 +1,60 @@
+// MAIL (RFC 5321 §4.1.1.2): opens a transaction.
+import type { Reply } from '../../base/failure.ts'
+import { err, ok, type Result } from '../../base/result.ts'
+import type { Address } from '../../message/address.ts'
+import type { MailParameters } from '../../message/envelope.ts'
+import { replies } from '../../message/reply.ts'
+import { isSecure, offersStarttls } from '../capabilities.ts'
+import { createTransaction } from '../facts.ts'
+import { maySendAs } from '../ownership.ts'
+import type { SmtpSession } from '../session.ts'
+import { parseParameters, parsePath } from '../wire/command.ts'
+import { parseMailParameters } from '../wire/parameters.ts'
+import { afterKeyword, needsUtf8Parameter } from './arguments.ts'
+import { defineCommand, proceed, refuse, refuseByHook, refuseOnPolicy, whenAnswered } from './command.ts'
+
+export const mail = defineCommand({
+  verb: 'mail',
+  rfc: 'RFC 5321 §4.1.1.2',
+  syntax: 'MAIL FROM:<address> [parameters]',
+  run(session, args) {
+    const { facts, role, generation, service } = session
+    const { limits, recipientDelimiter } = generation.site
+    if (role.authRequired && facts.identity === null) {
+      const locked = !isSecure(facts) && offersStarttls(session.offer)
+      return refuse(locked ? replies.tlsRequired() : replies.authRequired()) // RFC 3207 §4, RFC 4954 §6
+    }
+    const parsed = parseMail(session, args)
+    if (!parsed.ok) return refuse(parsed.error)
+    const { reversePath, parameters } = parsed.value
+    const size = parameters.size ?? 0
+    if (size > limits.messageSize) return refuse(replies.messageTooBig(limits.messageSize)) // RFC 1870 §6.1
+    if (!service.hasRoom(size)) return refuse(replies.noRoom())
+    const transaction = createTransaction(session.nextTransactionId(), facts, reversePath, parameters)
+    if (facts.identity && role.ownSender && !maySendAs(facts.identity, reversePath, recipientDelimiter)) {
+      return refuseOnPolicy('MAIL', replies.senderNotOwned(), transaction)
+    }
+    return whenAnswered(generation.hooks.mail(transaction), (verdict) => {
+      if (verdict.kind !== 'pass') return refuseByHook('MAIL', verdict, transaction)
+      session.transaction = transaction
+      return proceed('mail.accepted', replies.senderOk())
+    })
+  },
+})
+
+function parseMail(
+  { role, generation }: SmtpSession,
+  args: string,
+): Result<{ reversePath: Address | null; parameters: MailParameters }, Reply> {
+  const written = afterKeyword(args, 'FROM:')
+  if (written === null) return err(replies.syntaxError('Syntax: MAIL FROM:<address>'))
+  const path = parsePath(written, { origin: role.completes ? generation.site.origin : null })
+  if (!path.ok) return err(replies.badSenderAddress(`Sender: ${path.error}`))
+  const words = parseParameters(path.value.rest)
+  if (!words.ok) return err(replies.syntaxError(words.error))
+  const parameters = parseMailParameters(words.value, { auth: role.auth })
+  if (!parameters.ok) return parameters
+  const reversePath = path.value.address
+  if (!parameters.value.smtputf8 && needsUtf8Parameter(reversePath)) return err(replies.utf8Needed())
+  return ok({ reversePath, parameters: parameters.value })
+}

@@ -1,0 +1,64 @@
+// What a session writes to log and trace, in the words of Postfix where tools read them (pflogsumm, fail2ban). Never a secret.
+import type { Reply } from '../base/failure.ts'
+import { formatAddress } from '../message/address.ts'
+import { replyLine } from '../message/reply.ts'
+import type { Refusal } from './commands/command.ts'
+import type { SmtpSession } from './session.ts'
+
+export const clientName = (session: SmtpSession): string => `unknown[${session.facts.remoteIp}]`
+
+export function logEvent(session: SmtpSession, level: 'debug' | 'info' | 'warn', event: string): void {
+  session.service.log[level](event, { sid: session.facts.id, ip: session.facts.remoteIp })
+}
+
+export function noteRefusal(session: SmtpSession, reply: Reply, refusal: Refusal): void {
+  const { facts, service, role } = session
+  const { where, transaction, recipient } = refusal
+  const from = formatAddress(transaction?.reversePath ?? null)
+  const protocol = role.protocol === 'LMTP' ? 'LMTP' : facts.extended ? 'ESMTP' : 'SMTP'
+  const line = [`NOQUEUE: reject: ${where} from ${clientName(session)}: ${replyLine(reply)};`]
+  if (transaction !== null) line.push(`from=<${from}>`)
+  if (recipient !== '') line.push(`to=<${recipient}>`)
+  line.push(`proto=${protocol}`)
+  if (facts.helo !== null) line.push(`helo=<${facts.helo}>`)
+  const ids = { sid: facts.id, ...(transaction === null ? {} : { tid: transaction.id }) }
+  service.log.info(line.join(' '), { ...ids, ip: facts.remoteIp })
+  service.trace.record({
+    time: service.clock.now(),
+    ...ids,
+    event: 'refused',
+    verdict: reply.code < 500 ? 'defer' : 'reject',
+    ...(recipient === '' ? {} : { rcpt: recipient }),
+    ...(transaction === null ? {} : { from }),
+    detail: `${where}: ${replyLine(reply)}`,
+  })
+}
+
+export function logAuthSuccess(session: SmtpSession, mechanism: string, account: string): void {
+  const { facts, service } = session
+  service.log.info(`${clientName(session)}: sasl_method=${mechanism}, sasl_username=${account}`, {
+    sid: facts.id,
+    ip: facts.remoteIp,
+    user: account,
+  })
+}
+
+export function logAuthFailure(session: SmtpSession, mechanism: string, claimed: string, why: string): void {
+  const { facts, service } = session
+  const user = claimed.replace(/[^!-~]/gu, '?').slice(0, 100)
+  const line = `warning: ${clientName(session)}: SASL ${mechanism} authentication failed: ${why}, sasl_username=${user}`
+  service.log.warn(line, { sid: facts.id, ip: facts.remoteIp, user })
+  service.trace.record({
+    time: service.clock.now(),
+    sid: facts.id,
+    event: 'auth',
+    verdict: 'failed',
+    detail: `${mechanism} ${user}: ${why}`,
+  })
+}
+
+/** The client sent more than RFC 2920 §3.1 lets it before it could know the answer. */
+export function noteEarlyTalk(session: SmtpSession, where: string): void {
+  if (session.unread === 0) return
+  logEvent(session, 'info', `improper command pipelining after ${where} from ${clientName(session)}`)
+}
