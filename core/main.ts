@@ -1,0 +1,341 @@
+// The composition root: config → container → plugins → listeners → dispatch; and the way back down.
+import 'reflect-metadata'
+import { mkdirSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { type DependencyContainer, container as root } from 'tsyringe'
+import { startControlServer } from './admin/control-server.ts'
+import { controlRoutes } from './admin/routes.ts'
+import { type Clock, systemClock } from './base/clock.ts'
+import { openData } from './base/data-lock.ts'
+import { createLogger, type Logger } from './base/log.ts'
+import { nodeFiles } from './base/node-files.ts'
+import { socketPath } from './base/socket-path.ts'
+import type { Token } from './base/token.ts'
+import { type Broker, noAsUser } from './broker/client.ts'
+import { version } from './cli/version.ts'
+import type { LoadedConfig } from './config/load.ts'
+import type { ListenerSettings, Site } from './config/site.ts'
+import { DIRECTORY } from './directory/directory.ts'
+import { openDirectory } from './directory/open-directory.ts'
+import { Passwords } from './directory/passwords.ts'
+import { systemUsers } from './directory/system-users.ts'
+import { DNS_RESOLVER, type DnsResolver } from './dns/resolver.ts'
+import { createResolver } from './dns/stub-resolver.ts'
+import { createImapService } from './imap/service.ts'
+import { createBodySpool } from './message/body-spool.ts'
+import { createAdmission } from './net/admission.ts'
+import { type Listener, openListener } from './net/listener.ts'
+import { createNetworks } from './net/networks.ts'
+import type { ProtocolService } from './net/service.ts'
+import { openTls, type TlsService } from './net/tls.ts'
+import { startPickup } from './pipeline/pickup.ts'
+import { createPipeline } from './pipeline/pipeline.ts'
+import { createGenerations, type ReloadableGenerations } from './plugin/generations.ts'
+import { AS_USER, CLOCK, LOGGER, SMTP_CLIENT, SPOOL, SYSTEM_USERS } from './plugin/services.ts'
+import { createPop3Service } from './pop3/service.ts'
+import { openEmbeddedQueue } from './queue/embedded-queue.ts'
+import type { Queue } from './queue/queue.ts'
+import { createSmtpService } from './smtp/service.ts'
+import { createSmtpClient } from './smtp-client/client.ts'
+import { MAILBOX_STORE, type MailboxStore } from './store/mailbox-store.ts'
+import { openStore } from './store/open-store.ts'
+import type { Trace } from './trace/trace.ts'
+import { openTrace } from './trace/trace-store.ts'
+
+/** Connections of one client within a minute: a mail server that sends a lot stays well below. */
+const CONNECTIONS_PER_MINUTE = 600
+const SMTP_SERVICES = new Set(['smtp', 'submission', 'submissions', 'lmtp', 'local'])
+const IMAP_SERVICES = new Set(['imap', 'imaps'])
+
+export interface ServerOptions {
+  readonly loaded: LoadedConfig
+  readonly clock?: Clock
+  /** In the place of the DNS: for tests. */
+  readonly resolver?: DnsResolver
+  /** Gets the log's lines; the standard output or the configured file when left out. */
+  readonly write?: (lines: string) => void
+  readonly broker?: Broker | null
+}
+
+export interface Server {
+  readonly log: Logger
+  readonly site: Site
+  readonly queue: Queue
+  readonly store: MailboxStore
+  readonly trace: Trace
+  readonly generations: ReloadableGenerations
+  /** The port of a service's first listener; throws for a service that does not listen. */
+  port(service: string): number
+  /** Throws ConfigError, and leaves everything as it was, when the new configuration cannot be used. */
+  reload(loaded: LoadedConfig): Promise<{ readonly generation: number; readonly notes: readonly string[] }>
+  /** No new connections, sessions may finish for `ms`, then everything is closed and the data folder let go. */
+  stop(ms: number): Promise<void>
+}
+
+/** Resolves when every listener accepts. Rejects, with everything closed again, when anything cannot start. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const undo: (() => unknown)[] = []
+  try {
+    return await assemble(options, undo)
+  } catch (thrown) {
+    for (const step of undo.reverse()) await Promise.resolve(step()).catch(() => {})
+    throw thrown
+  }
+}
+
+/** Each part registers how it is undone, in case a later one fails; `stop` does the same in its own order. */
+async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promise<Server> {
+  const { loaded } = options
+  const { site } = loaded
+  const clock = options.clock ?? systemClock
+  const broker = options.broker ?? null
+  const started = clock.now()
+
+  // ------------------------------------------------------------ durable things
+  mkdirSync(site.data, { recursive: true, mode: 0o700 })
+  const lock = openData(site.data)
+  undo.push(() => lock.release())
+  const log = createLogger({
+    format: site.log.format,
+    level: site.log.level,
+    clock,
+    hostname: site.hostname,
+    write: options.write ?? logWriter(site),
+  })
+  const trace = openTrace({
+    path: join(site.data, 'trace.db'),
+    days: site.trace.days,
+    maxSize: site.trace.maxSize,
+    clock,
+    log,
+  })
+  undo.push(() => trace.close())
+  const spool = createBodySpool({
+    directory: join(site.data, 'queue', 'body'),
+    files: nodeFiles,
+    memoryBudget: site.limits.bodyMemory,
+  })
+  const queue = await openEmbeddedQueue({
+    directory: join(site.data, 'queue'),
+    files: nodeFiles,
+    clock,
+    log,
+    minFree: site.queue.minFree,
+  })
+  undo.push(() => queue.close())
+  const store = await openStore({
+    directory: join(site.data, 'mail'),
+    format: site.store.format,
+    files: nodeFiles,
+    clock,
+    log,
+    hostname: site.hostname,
+  })
+  undo.push(() => store.close())
+
+  // ------------------------------------------------------- services of plugins
+  const resolver = options.resolver ?? createResolver({ ...site.dns, clock, log })
+  const smtpClient = createSmtpClient({ clock, log, hostname: site.hostname })
+  undo.push(() => smtpClient.close())
+  const passwords = new Passwords(clock)
+  const container = root.createChildContainer()
+  provide(container, CLOCK, clock)
+  provide(container, LOGGER, log)
+  provide(container, DNS_RESOLVER, resolver)
+  provide(container, SMTP_CLIENT, smtpClient)
+  provide(container, MAILBOX_STORE, store)
+  provide(container, SPOOL, spool)
+  provide(container, SYSTEM_USERS, systemUsers)
+  provide(container, AS_USER, broker?.asUser ?? noAsUser)
+  const generations = await createGenerations({
+    loaded,
+    container,
+    clock,
+    log,
+    trace,
+    prepare(own, { site: facts, path }) {
+      provide(
+        own,
+        DIRECTORY,
+        openDirectory({ site: facts, clock, log, passwords, ...(path ? { base: join(path, '..') } : {}) }),
+      )
+    },
+  })
+  undo.push(() => generations.close())
+
+  // ----------------------------------------------------- sessions and dispatch
+  const pipeline = createPipeline({ queue, generations, spool, clock, log, trace })
+  undo.push(() => pipeline.stop(0))
+  const tls = await openTls({
+    files: site.tls,
+    data: site.data,
+    hostname: site.hostname,
+    clock,
+    log,
+    ...(broker ? { readKey: broker.readKey } : {}),
+  })
+  const networks = createNetworks(site.networks)
+  const admission = createAdmission(
+    {
+      connections: site.limits.connections,
+      connectionsPerClient: site.limits.connectionsPerClient,
+      connectionsPerMinute: CONNECTIONS_PER_MINUTE,
+    },
+    clock,
+    (ip) => networks.contains(ip),
+  )
+  undo.push(() => admission.close())
+  const common = { generations, store, clock, log, tls, admission, spool, trace }
+  const smtp = createSmtpService({ ...common, intake: pipeline.intake, hasRoom: (size) => queue.hasRoom(size) })
+  const imap = createImapService(common)
+  const pop3 = createPop3Service(common)
+  const services = [smtp, imap, pop3]
+  const serviceOf = (name: string): ProtocolService =>
+    SMTP_SERVICES.has(name) ? smtp : IMAP_SERVICES.has(name) ? imap : pop3
+
+  // ------------------------------------------------------------------ openings
+  const listening = createListeners(serviceOf, { clock, log, tls }, broker)
+  undo.push(() => listening.close())
+  const submit = socketPath(site.data, 'submit')
+  await listening.set(withSubmitSocket(site, submit), site)
+  const pickup = startPickup({ data: site.data, socket: submit, log, origin: site.origin, ownerOf: ownerOf })
+  undo.push(() => pickup.close())
+
+  const reload = async (next: LoadedConfig): Promise<{ generation: number; notes: readonly string[] }> => {
+    const fresh = await generations.reload(next)
+    await tls.reload()
+    await listening.set(withSubmitSocket(next.site, submit), next.site)
+    log.info(`configuration read anew: generation ${fresh.number}`)
+    return { generation: fresh.number, notes: needsRestart(site, next.site) }
+  }
+  const reloadFile = async () => {
+    if (loaded.path === null) throw new Error('the server was not started from a file')
+    const { loadConfig } = await import('./config/load.ts')
+    return reload(loadConfig({ path: loaded.path }))
+  }
+  const control = await startControlServer(
+    socketPath(site.data, 'control'),
+    controlRoutes({ queue, pipeline, trace, services, clock, started, version: version(), reload: reloadFile }),
+    log,
+  )
+  undo.push(() => control.close())
+  pipeline.start()
+  log.info(
+    `started, version ${version()}: ${listening
+      .list()
+      .map((l) => `${l.settings.service} ${l.settings.path ?? `${l.settings.host}:${l.port}`}`)
+      .join(', ')}`,
+  )
+  if (tls.selfSigned) log.info('no certificate is configured: a self-signed one is in use', { component: 'tls' })
+
+  return {
+    log,
+    site,
+    queue,
+    store,
+    trace,
+    generations,
+    port(service) {
+      const found = listening.list().find((l) => l.settings.service === service)
+      if (!found) throw new Error(`${service} does not listen`)
+      return found.port
+    },
+    reload,
+    async stop(ms) {
+      log.info('stopping')
+      await listening.close()
+      pickup.close()
+      await Promise.all([...services.map((service) => service.drain(ms)), pipeline.stop(ms)])
+      await control.close()
+      await smtpClient.close()
+      await generations.close()
+      await store.close()
+      await queue.close()
+      await trace.close()
+      admission.close()
+      lock.release()
+      log.info('stopped')
+      log.flush()
+    },
+  }
+}
+
+const provide = <T>(container: DependencyContainer, token: Token<T>, value: T): void =>
+  void container.register(token.symbol, { useValue: value })
+
+/** Facts that a running server cannot change. */
+function needsRestart(running: Site, next: Site): string[] {
+  const notes: string[] = []
+  if (running.hostname !== next.hostname) notes.push('hostname: takes effect at a restart')
+  if (running.data !== next.data) notes.push('data: takes effect at a restart')
+  if (running.store.format !== next.store.format) notes.push('store.format: takes effect at a restart')
+  return notes
+}
+
+const ownerOf = async (uid: number): Promise<string | null> =>
+  uid === 0 || uid === process.getuid?.() ? null : (systemUsers.byUid(uid)?.name ?? `uid${uid}`)
+
+const withSubmitSocket = (site: Site, path: string): readonly ListenerSettings[] => [
+  ...site.listen,
+  { service: 'local', host: '', port: 0, path, options: {} },
+]
+
+function logWriter(site: Site): (lines: string) => void {
+  const fd = site.log.file === null ? 1 : openSync(site.log.file, 'a', 0o640)
+  return (lines) => {
+    try {
+      writeSync(fd, lines)
+    } catch (thrown) {
+      // a full pipe or disk must not stop the mail
+      if (!['EAGAIN', 'EPIPE', 'ENOSPC'].includes((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown
+    }
+  }
+}
+
+/** The open listeners, compared by address when the configuration changes. */
+function createListeners(
+  serviceOf: (name: string) => ProtocolService,
+  deps: { clock: Clock; log: Logger; tls: TlsService },
+  broker: Broker | null,
+) {
+  const open = new Map<string, Listener>()
+  const keyOf = (l: ListenerSettings): string =>
+    `${l.service} ${l.path ?? `${l.host}:${l.port}`} ${JSON.stringify(l.options)}`
+  return {
+    list: (): readonly Listener[] => [...open.values()],
+    /** Opens what is new before it closes what is gone; leaves all as it was when something cannot be opened. */
+    async set(wanted: readonly ListenerSettings[], site: Site): Promise<void> {
+      const fresh = new Map<string, Listener>()
+      try {
+        for (const settings of wanted) {
+          const key = keyOf(settings)
+          if (open.has(key)) continue
+          if (settings.path) mkdirSync(join(settings.path, '..'), { recursive: true, mode: 0o711 })
+          const bound = broker && settings.path === null ? await broker.bind(settings) : null
+          fresh.set(
+            key,
+            await openListener(settings, serviceOf(settings.service), {
+              ...deps,
+              protocols: site.protocols,
+              ...(bound ? { bound } : {}),
+            }),
+          )
+        }
+      } catch (thrown) {
+        for (const listener of fresh.values()) await listener.close()
+        throw thrown
+      }
+      const keep = new Set(wanted.map(keyOf))
+      for (const [key, listener] of open) {
+        if (keep.has(key)) continue
+        open.delete(key)
+        void listener.close()
+      }
+      for (const [key, listener] of fresh) open.set(key, listener)
+    },
+    async close(): Promise<void> {
+      for (const listener of open.values()) void listener.close()
+      open.clear()
+    },
+  }
+}
