@@ -1,0 +1,375 @@
+// One POP3 session: the chart decides, the commands answer, and this carries lines in and responses out.
+import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { createActor } from 'xstate'
+import { asFailure } from '../base/failure.ts'
+import { type Line, LineReader } from '../net/line-reader.ts'
+import { isLoopback } from '../net/networks.ts'
+import type { Connection, SessionSummary } from '../net/service.ts'
+import { tlsInfo } from '../net/tls.ts'
+import type { Identity } from '../plugin/contract.ts'
+import type { AuthDecision, Generation } from '../plugin/generation.ts'
+import type { SaslDialogue } from '../sasl/sasl.ts'
+import type { StoredMessage } from '../store/mailbox-store.ts'
+import { respond } from './commands/auth.ts'
+import { commands } from './commands/index.ts'
+import { createFacts, type OwnFacts } from './facts.ts'
+import { decideLogin } from './login.ts'
+import type { Maildrop } from './maildrop.ts'
+import { Output } from './output.ts'
+import type { Pop3Deps } from './service.ts'
+import {
+  type ChartedSession,
+  type CommandEvent,
+  type Input,
+  type SessionEvent,
+  type SessionState,
+  sessionMachine,
+  stateFacts,
+} from './session.machine.ts'
+import { parseCommand, type Verb } from './wire/command.ts'
+import { DotStuffer, TopCutter } from './wire/dot-stuffing.ts'
+import { AUTH_LINE_MAX, COMMAND_LINE_MAX, ERRORS_MAX } from './wire/limits.ts'
+import { responses } from './wire/response.ts'
+
+const LINES = { maxLine: COMMAND_LINE_MAX, acceptBareLineFeed: true }
+const AUTH_LINES = { maxLine: AUTH_LINE_MAX, acceptBareLineFeed: true }
+
+export class Pop3Session implements ChartedSession {
+  readonly deps: Pop3Deps
+  readonly facts: OwnFacts
+  readonly generation: Generation
+  /** The greeting's, where APOP is offered. */
+  readonly timestamp: string | null
+  /** Of USER, until PASS. */
+  userName: string | null = null
+  dialogue: SaslDialogue<Identity> | null = null
+  loginFailures = 0
+  /** Set from login to QUIT. */
+  maildrop: Maildrop | null = null
+
+  readonly #chart = createActor(sessionMachine, { input: this as ChartedSession })
+  readonly #ended: (session: Pop3Session) => void
+  #socket: Socket
+  readonly #reader: LineReader
+  readonly #output: Output
+  #lockedAccount: string | null = null
+  #errors = 0
+  #pumping = false
+  #shuttingDown = false
+  #closed = false
+  #waitsForDrain: (() => void) | null = null
+  /** Monotonic ms at which the present state has lasted too long. */
+  #deadline = 0
+
+  constructor(connection: Connection, deps: Pop3Deps, ended: (session: Pop3Session) => void) {
+    const { socket, listener } = connection
+    this.deps = deps
+    this.#ended = ended
+    this.generation = deps.generations.current()
+    this.generation.hold()
+    this.facts = createFacts(connection, deps.clock.now())
+    const { hostname } = this.generation.site
+    this.timestamp = listener.options.apop === true ? createTimestamp(hostname) : null
+    this.#socket = socket
+    this.#watch(socket)
+    this.#output = new Output(socket, () => this.#drained())
+    this.#chart.subscribe({ error: (error) => this.#bug(error) })
+    this.#chart.start()
+    this.#output.text(responses.greeting(hostname, this.timestamp))
+    this.#output.flush()
+    this.#touch()
+    this.#reader = new LineReader(socket, { readable: () => this.#pump(), ended: () => this.#pump() }, LINES)
+  }
+
+  // -------------------------------------------------------------- what commands ask
+
+  get state(): SessionState {
+    return this.#chart.getSnapshot().value as SessionState
+  }
+  get closed(): boolean {
+    return this.#closed
+  }
+  /** A password may cross the wire: within TLS, or on this machine. */
+  get secure(): boolean {
+    return this.facts.tls !== null || isLoopback(this.facts.remoteIp)
+  }
+  get canStartTls(): boolean {
+    return this.deps.tls !== null && this.facts.tls === null && this.maildrop === null
+  }
+
+  answer(response: string): void {
+    this.#output.text(response)
+  }
+  /** An answer that counts as a mistake of the client. */
+  error(response: string): void {
+    this.#output.text(response)
+    this.#errors += 1
+    if (this.#errors >= ERRORS_MAX) this.goodbye(responses.tooManyErrors())
+  }
+  proceed(outcome: 'stls.accepted' | 'auth.challenged' | 'login.accepted', response: string): void {
+    this.#output.text(response)
+    this.#tell({ type: outcome })
+    this.#pump()
+  }
+  /** Ends the state that waits for an outcome; `counts` as a mistake unless said otherwise. */
+  refuse(response: string, counts = true): void {
+    if (counts) this.error(response)
+    else this.answer(response)
+    this.#tell({ type: 'command.refused' })
+    this.#pump()
+  }
+  /** The last response; then the connection is closed. */
+  goodbye(response: string): void {
+    if (this.#closed || this.state === 'closing') return
+    this.#output.text(response)
+    this.#output.flush()
+    this.#tell({ type: 'session.goodbye' })
+    this.#touch()
+    this.#socket.end()
+    this.#socket.resume()
+  }
+
+  /** Asks the auth hooks. A banned client is wrong without asking. */
+  verify(user: string, password: string): Promise<AuthDecision> {
+    if (this.deps.admission.isBanned(this.facts.remoteIp)) return Promise.resolve({ kind: 'denied' })
+    return this.generation.hooks.authVerify(user, password, this.facts)
+  }
+  /** Ends `loggingIn`: with the maildrop open, or a refusal. */
+  login(user: string, decision: Promise<AuthDecision>): void {
+    decision.then((result) => decideLogin(this, user, result)).catch((error) => this.#bug(error))
+  }
+  /** The maildrop is open and its account locked for this session, which frees both. */
+  enter(maildrop: Maildrop, account: string): void {
+    this.maildrop = maildrop
+    this.#lockedAccount = account
+    if (this.#closed) this.#release()
+    else this.proceed('login.accepted', responses.loggedIn(maildrop.length))
+  }
+
+  startTls(): void {
+    this.#output.flush()
+    this.#reader.detach()
+    this.deps.tls!.upgrade(this.#socket).then(
+      (secure) => {
+        this.#socket = secure
+        this.#watch(secure)
+        this.#output.attach(secure)
+        this.facts.tls = tlsInfo(secure)
+        this.#tell({ type: 'tls.started' })
+        this.#reader.attach(secure)
+        this.#pump()
+      },
+      (error: Error) => {
+        this.deps.log.info(`TLS handshake failed: ${error.message}`, this.about())
+        this.destroy()
+      },
+    )
+  }
+
+  /** Ends `sending`. `lines`: of the body, after the header; null for the whole message. */
+  sendMessage(number: number, heading: string, lines: number | null): void {
+    this.#send(number, heading, lines).catch((error) => this.#bug(error))
+  }
+
+  /** The UPDATE state (RFC 1939 §6): all marked messages go, or none and the client is told. */
+  update(): void {
+    this.#removeDeleted()
+      .then((response) => this.goodbye(response))
+      .catch((error) => this.#bug(error))
+  }
+
+  // -------------------------------------------------------------- what the chart asks
+
+  run(event: CommandEvent): void {
+    try {
+      if (event.type === 'pop3.response') respond(this, event.args)
+      else commands[event.type.slice('pop3.'.length) as Verb].run(this, event.args)
+    } catch (error) {
+      this.#bug(error)
+    }
+  }
+  badSequence(): void {
+    this.error(responses.badSequence(this.maildrop === null ? 'Log in first' : 'Not after login'))
+  }
+  forget(): void {
+    this.userName = null
+    this.dialogue = null
+  }
+
+  // -------------------------------------------------------------- what the service asks
+
+  summary(): SessionSummary {
+    const { id, service, remoteIp, identity, started } = this.facts
+    const detail = this.maildrop === null ? '' : `${this.maildrop.length} messages`
+    return { id, service, remoteIp, user: identity?.account ?? null, state: this.state, since: started, detail }
+  }
+  /** Ends a session that has waited too long: without a word, and without removing anything (RFC 1939 §3). */
+  expire(now: number): void {
+    if (now < this.#deadline) return
+    this.deps.log.info('idle for too long', this.about())
+    this.destroy()
+  }
+  /** Ends an idle session at once, a busy one after its answer. */
+  shutDown(): void {
+    this.#shuttingDown = true
+    this.#pump()
+  }
+  destroy(): void {
+    if (this.#closed) return
+    this.#tell({ type: 'net.closed' })
+    this.#closed = true
+    this.#socket.destroy()
+    this.#waitsForDrain?.()
+    this.#release()
+    this.generation.release()
+    this.#ended(this)
+  }
+  about(): { sid: string; ip: string; service: string } {
+    return { sid: this.facts.id, ip: this.facts.remoteIp, service: this.facts.service }
+  }
+
+  // -------------------------------------------------------------- lines in
+
+  /** Takes lines while the chart takes input and the client reads what it gets. */
+  #pump(): void {
+    if (this.#pumping || this.#closed) return
+    this.#pumping = true
+    this.#touch()
+    let starved = false
+    while (!starved && !this.#output.full) {
+      const { input } = stateFacts[this.state]
+      if (input === null) break
+      if (this.#shuttingDown) this.goodbye(responses.shuttingDown())
+      const line = this.#shuttingDown ? null : this.#nextLine(input)
+      if (line === null) starved = true
+      else this.#take(input, line)
+    }
+    this.#pumping = false
+    if (this.state !== 'sending') this.#output.flush()
+    if (starved && this.#reader.ended) this.#socket.end()
+  }
+
+  #nextLine(input: Input): Line | null {
+    this.#reader.options = input === 'line' ? AUTH_LINES : LINES
+    return this.#reader.line()
+  }
+
+  #take(input: Input, line: Line): void {
+    if (input === 'line') {
+      // what is no base64 is answered as malformed
+      this.#tell({ type: 'pop3.response', args: typeof line === 'string' ? line : line.toString('latin1') })
+      return
+    }
+    const command = typeof line === 'string' ? null : parseCommand(line)
+    if (command === null) this.error(responses.lineTooLong())
+    else if (!command.ok) this.error(responses.syntax(command.error))
+    else this.#tell({ type: `pop3.${command.value.verb}`, args: command.value.args })
+  }
+
+  // -------------------------------------------------------------- messages out
+
+  async #send(number: number, heading: string, lines: number | null): Promise<void> {
+    const message = await this.maildrop!.message(number).catch((error) => {
+      this.deps.log.error(`message ${number} cannot be read: ${asFailure(error).detail}`, this.about())
+      return null
+    })
+    if (message === null) return this.refuse(responses.messageUnavailable(), false)
+    try {
+      this.#output.text(heading)
+      await this.#sendOctets(message, lines)
+    } catch (error) {
+      // in the middle of a message there is no way left to say so
+      this.deps.log.error(`message ${number} broke off: ${asFailure(error).detail}`, this.about())
+      this.destroy()
+    } finally {
+      message.close()
+    }
+    this.#tell({ type: 'answer.sent' })
+    this.#pump()
+  }
+
+  async #sendOctets(message: StoredMessage, lines: number | null): Promise<void> {
+    const stuffer = new DotStuffer((part) => this.#output.bytes(part))
+    const cutter = lines === null ? null : new TopCutter(lines)
+    /** False: the top is complete. */
+    const push = (chunk: Buffer): boolean => {
+      const length = cutter?.take(chunk) ?? chunk.length
+      stuffer.push(length === chunk.length ? chunk : chunk.subarray(0, length))
+      return length === chunk.length
+    }
+    if (message.bytes) push(message.bytes)
+    else
+      for await (const chunk of message.chunks()) {
+        if (!push(chunk)) break
+        if (this.#output.full) await this.#drain()
+        if (this.#closed) return
+      }
+    stuffer.end()
+    if (this.#output.full) await this.#drain()
+  }
+
+  #drain(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waitsForDrain = resolve
+    })
+  }
+  #drained(): void {
+    this.#touch()
+    const waiting = this.#waitsForDrain
+    this.#waitsForDrain = null
+    if (waiting) waiting()
+    else this.#pump()
+  }
+
+  // -------------------------------------------------------------- the end
+
+  /** The response to QUIT. */
+  async #removeDeleted(): Promise<string> {
+    const { log } = this.deps
+    try {
+      const removed = await this.maildrop!.removeDeleted()
+      log.info('logged out', { ...this.about(), user: this.facts.identity?.account ?? '', removed })
+      return responses.goodbye()
+    } catch (error) {
+      log.error(`deleted messages were not removed: ${asFailure(error).detail}`, this.about())
+      return responses.notRemoved()
+    } finally {
+      this.#release()
+    }
+  }
+
+  #release(): void {
+    this.maildrop?.close()
+    this.maildrop = null
+    if (this.#lockedAccount !== null) this.deps.locks.free(this.#lockedAccount)
+    this.#lockedAccount = null
+  }
+
+  #watch(socket: Socket): void {
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      if (socket === this.#socket) this.destroy()
+    })
+  }
+
+  #bug(error: unknown): void {
+    if (this.#closed) return
+    const { message, cause } = asFailure(error)
+    const stack = cause instanceof Error ? cause.stack : undefined
+    this.deps.log.error(`internal error: ${message}`, { ...this.about(), stack })
+    this.goodbye(responses.internalError())
+  }
+
+  /** To the chart; one that has ended hears no more. */
+  #tell(event: SessionEvent): void {
+    if (!this.#closed) this.#chart.send(event)
+  }
+
+  #touch(): void {
+    this.#deadline = this.deps.clock.mono() + stateFacts[this.state].timeoutMs
+  }
+}
+
+/** RFC 1939 §7: unique to each greeting, in the form of a message id. */
+const createTimestamp = (hostname: string): string => `<${randomBytes(12).toString('hex')}@${hostname}>`
