@@ -117,7 +117,7 @@ test('a socket bound by somebody else is taken by its descriptor', async () => {
     const { silentLogger } = await import('./core/base/log.ts')
     const service = { accept: ({ socket }) => socket.end('from the child', () => process.exit()), sessions: () => [] }
     const settings = { service: 'smtp', host: '', port: 0, path: null, options: {} }
-    const deps = { clock: systemClock, log: silentLogger, tls: null, protocols: 'all', fd: 3 }
+    const deps = { clock: systemClock, log: silentLogger, tls: null, protocols: 'all', bound: { fd: 3 } }
     console.log((await openListener(settings, service, deps)).port)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit', fd],
@@ -127,6 +127,14 @@ test('a socket bound by somebody else is taken by its descriptor', async () => {
   expect(Number(told)).toBe(port)
   holder.close()
   expect(await exchange(connect(port, '127.0.0.1'), '')).toBe('from the child')
+})
+
+test('a server bound by somebody else lends its handle', async () => {
+  const holder = createServer().listen(0, '127.0.0.1')
+  await once(holder, 'listening')
+  const { port } = holder.address() as { port: number }
+  expect((await open({}, { bound: holder })).port).toBe(port)
+  expect(await exchange(connect(port, '127.0.0.1'), 'x')).toMatch(/^127/)
 })
 
 test('implicit TLS is done before the service sees the connection', async () => {

@@ -18,8 +18,8 @@ export interface ListenerDeps {
   readonly log: Logger
   readonly tls: TlsService | null
   readonly protocols: 'all' | 'ipv4' | 'ipv6'
-  /** A socket that is bound already (systemd, the broker). */
-  readonly fd?: number
+  /** A socket that is bound already: by the broker, or as a descriptor from systemd. */
+  readonly bound?: Server | { readonly fd: number }
 }
 
 export interface Listener {
@@ -96,7 +96,7 @@ async function receive(
 }
 
 async function bind(server: Server, settings: ListenerSettings, deps: ListenerDeps): Promise<void> {
-  if (deps.fd !== undefined) return listen(server, { fd: deps.fd }, settings)
+  if (deps.bound !== undefined) return listen(server, deps.bound, settings)
   if (settings.path !== null) {
     await removeStaleSocket(settings.path)
     await listen(server, { path: settings.path, backlog: BACKLOG }, settings)
@@ -117,7 +117,11 @@ async function bind(server: Server, settings: ListenerSettings, deps: ListenerDe
   }
 }
 
-function listen(server: Server, options: ListenOptions | { fd: number }, settings: ListenerSettings): Promise<void> {
+function listen(
+  server: Server,
+  options: ListenOptions | Server | { readonly fd: number },
+  settings: ListenerSettings,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => {
       server.off('listening', done)
