@@ -1,0 +1,77 @@
+// What a session writes: text and octets gathered into few writes, with a sign when the client reads too slowly.
+import type { Socket } from 'node:net'
+
+/** Text is handed to the socket in pieces of about this size. */
+const GATHER = 32_768
+/** Unsent octets beyond which a command waits for the client. */
+const HIGH_WATER = 262_144
+
+/** The connection went away within a command: unwinds it, no answer is possible. */
+export class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost'
+}
+
+export class Output {
+  #socket: Socket
+  #text = ''
+  /** What was written last does not end a response. */
+  midLine = false
+  /** Called at each write that reached the socket: the client is alive as long as these drain. */
+  readonly #progress: () => void
+
+  constructor(socket: Socket, progress: () => void) {
+    this.#socket = socket
+    this.#progress = progress
+  }
+
+  /** Each char is one octet. */
+  text(text: string): void {
+    this.#text += text
+    this.midLine = text.charCodeAt(text.length - 1) !== 10
+    if (this.#text.length > GATHER) this.flush()
+  }
+
+  bytes(octets: Buffer): void {
+    if (octets.length <= 1024) this.text(octets.toString('latin1'))
+    else {
+      this.flush()
+      this.#socket.write(octets)
+    }
+    this.midLine = true
+  }
+
+  flush(): void {
+    if (this.#text === '') return
+    const text = this.#text
+    this.#text = ''
+    this.#socket.write(text, 'latin1')
+  }
+
+  get full(): boolean {
+    return this.#socket.writableLength > HIGH_WATER
+  }
+
+  /** Resolves when the client has taken what was written; rejects with ConnectionLost. */
+  async drained(): Promise<void> {
+    this.flush()
+    if (this.#socket.destroyed) throw new ConnectionLost()
+    if (!this.full) return
+    await new Promise<void>((resolve, reject) => {
+      const socket = this.#socket
+      const done = () => {
+        socket.off('drain', done)
+        socket.off('close', done)
+        if (socket.destroyed) reject(new ConnectionLost())
+        else resolve()
+      }
+      socket.on('drain', done)
+      socket.on('close', done)
+    })
+    this.#progress()
+  }
+
+  /** Goes on with another socket (STARTTLS). */
+  attach(socket: Socket): void {
+    this.#socket = socket
+  }
+}
