@@ -9,7 +9,7 @@ const alias = {
 }
 const project = (name: string, include: string[], extra: object = {}) => ({
   resolve: { alias },
-  test: { name, include, exclude: ['dist/**', 'node_modules/**'], ...extra },
+  test: { name, include, exclude: ['dist/**', 'node_modules/**', 'plugins/_template/**'], ...extra },
 })
 
 export default defineConfig({
