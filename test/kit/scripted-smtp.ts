@@ -12,7 +12,7 @@ export type Act =
   | Buffer
   | 'close'
   | 'hang'
-  | { readonly then: 'close'; readonly say: string }
+  | { readonly say: string; readonly close: true }
 
 export interface Script {
   readonly greeting?: Act
@@ -105,6 +105,7 @@ class State {
   accept(socket: Socket): void {
     this.connections++
     this.sockets.add(socket)
+    this.changed()
     socket.on('close', () => {
       this.sockets.delete(socket)
       this.changed()
@@ -148,6 +149,8 @@ class Dialogue {
   #socket: Socket
   #pending: Buffer = Buffer.alloc(0)
   #inData = false
+  /** Octets of the message in which its end was not found. */
+  #scanned = 0
   #secured = false
   #silent = false
   #mail: Mail
@@ -211,7 +214,8 @@ class Dialogue {
       }
     }
     const empty = this.#pending.subarray(0, 3).toString() === '.\r\n'
-    const end = empty ? 0 : this.#pending.indexOf('\r\n.\r\n')
+    const end = empty ? 0 : this.#pending.indexOf('\r\n.\r\n', this.#scanned)
+    this.#scanned = end < 0 ? Math.max(0, this.#pending.length - 4) : 0
     if (end < 0) return false
     const data = this.#pending.toString('latin1', 0, empty ? 0 : end + 2)
     this.#pending = this.#pending.subarray(end + (empty ? 3 : 5))
@@ -231,7 +235,7 @@ class Dialogue {
     const verb = line.split(/[ :]/)[0]!.toUpperCase()
     const act = this.#state.act(verb, line) ?? this.#usual(verb, line)
     const positive = typeof act === 'string' && /^[23]/.test(act)
-    if (verb === 'MAIL' && positive) this.#mail.from = /<(.*?)>/.exec(line)?.[1] ?? ''
+    if (verb === 'MAIL' && positive) this.#mail = { ...this.#newMail(), from: /<(.*?)>/.exec(line)?.[1] ?? '' }
     if (verb === 'RCPT' && positive) this.#mail.to.push(/<(.*?)>/.exec(line)?.[1] ?? '')
     if (verb === 'RSET') this.#mail = this.#newMail()
     this.#do(act)
@@ -265,11 +269,13 @@ class Dialogue {
   }
 
   #do(act: Act): void {
-    if (act === 'hang') this.#silent = true
-    else if (act === 'close') this.#socket.destroy()
+    if (act === 'hang') {
+      this.#silent = true
+      this.#socket.pause()
+    } else if (act === 'close') this.#socket.destroy()
     else if (typeof act === 'string') this.#socket.write(act + '\r\n')
     else if (Buffer.isBuffer(act)) this.#socket.write(act)
-    else if ('then' in act) this.#socket.end(act.say + '\r\n')
+    else if ('say' in act) this.#socket.end(act.say + '\r\n')
     else {
       const last = act.length - 1
       this.#socket.write(
