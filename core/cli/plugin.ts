@@ -1,7 +1,7 @@
 // estafeta plugin: write a new one, list what there is, run its tests.
 import { spawn } from 'node:child_process'
 import { existsSync, globSync, statSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { basename, join, relative, resolve } from 'node:path'
 import { Command } from 'commander'
 import type { LoadedConfig } from '../config/load.ts'
 import { findDefinition, shippedPlugins } from '../plugin/definitions.ts'
@@ -34,9 +34,8 @@ function create(path: string): void {
   const [main = path, ...others] = writePlugin(path).map((file) => relative('.', file))
   for (const file of [main, ...others]) print(`wrote ${file}`)
   print(`\nTest it:       estafeta plugin test ${path}`)
-  print(
-    `Configure it:  plugins: { ${path.replace(/^.*\//, '').replace(/\.ts$/, '')}: { use: ./${path}, onError: pass } }`,
-  )
+  print(`Configure it:  plugins: { ${basename(path, '.ts')}: { use: ${resolve(path)}, onError: pass } }`)
+  print('               (or a path that begins with ./ and is relative to the configuration file)')
 }
 
 // ---------------------------------------------------------------- list

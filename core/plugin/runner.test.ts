@@ -180,7 +180,7 @@ describe('rcpt', () => {
     const decision = await ask(
       'ana@example.com',
       { hooks: { rcpt: async () => admit('local', { rewrite }) } },
-      { hooks: { rcpt: (_, { address }) => (seen.push(address.local), pass()) } },
+      { hooks: { rcpt: (_, { address }) => pass(String(seen.push(address.local))) } },
     )
     expect(decision).toMatchObject({ kind: 'accept', as: 'local', recipient: { address: { local: 'ana.new' } } })
     expect(seen).toEqual(['ana.new'])
@@ -396,8 +396,8 @@ it('hands notes from one hook to the next, typed by token', () => {
   const SEEN = token<number>('seen')
   const values: (number | undefined)[] = []
   const { runner } = runnerOf(
-    { hooks: { connect: (s) => (s.notes.set(SEEN, 7), pass()) } },
-    { hooks: { helo: (s) => (values.push(s.notes.get(SEEN)), pass()) } },
+    { hooks: { connect: (s) => pass(String(s.notes.set(SEEN, 7))) } },
+    { hooks: { helo: (s) => pass(String(values.push(s.notes.get(SEEN)))) } },
   )
   const one = fakeSession({}, site, clock)
   void runner.connect(one)
