@@ -22,8 +22,9 @@ async function deny(session: Pop3Session, user: string): Promise<void> {
   session.loginFailures += 1
   const wait = admission.loginFailed(session.facts.remoteIp)
   if (wait > 0) await new Promise<void>((resolve) => clock.after(wait, resolve))
-  session.refuse(responses.loginFailed())
-  if (session.loginFailures >= LOGIN_FAILURES_MAX) session.goodbye(responses.tooManyErrors())
+  if (session.loginFailures < LOGIN_FAILURES_MAX) return session.refuse(responses.loginFailed())
+  session.answer(responses.loginFailed())
+  session.goodbye(responses.tooManyErrors())
 }
 
 async function enter(session: Pop3Session, identity: Identity): Promise<void> {
