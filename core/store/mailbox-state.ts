@@ -159,6 +159,13 @@ export class MailboxState {
     return { unseen, deleted, size: octets }
   }
 
+  /** UID of the first message without \\Seen; null when all are seen. */
+  firstUnseen(): number | null {
+    const { flags, uid } = this.#columns
+    for (let i = 0; i < this.#count; i++) if (!(flags[i]! & SEEN)) return uid[i]!
+    return null
+  }
+
   status(): MailboxStatus {
     const { uidNext, uidValidity, highestModSeq, mailboxId } = this.facts
     return { messages: this.#count, ...this.totals(), uidNext, uidValidity, highestModSeq, mailboxId }

@@ -251,7 +251,7 @@ class MemoryMailbox implements MailboxBackend {
       if (known !== undefined) return known
       const uid = state.facts.uidNext + rows.length
       const email = randomBytes(8).readBigUInt64BE()
-      const thread = threadOf(parseHeader(octets[i]!.subarray(0, findBodyStart(octets[i]!))), email.toString(16))
+      const thread = threadOf(parseHeader(octets[i]!.subarray(0, findBodyStart(octets[i]!)))) ?? email
       const saveDate = this.#account.store.clock.now()
       rows.push({
         uid,

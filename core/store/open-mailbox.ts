@@ -180,6 +180,9 @@ class Handle implements Mailbox {
   status(): MailboxStatus {
     return this.#state.status()
   }
+  firstUnseen(): number | null {
+    return this.#state.firstUnseen()
+  }
   structures(uids: Uint32Array) {
     return this.#backend.structures(uids)
   }

@@ -1,0 +1,222 @@
+// Writes messages into Maildirs, many at a time: all that arrive while a sync runs share the next one.
+import type { EngineMessage, PostedFailure } from '../engine.ts'
+import { postFailure } from '../failures.ts'
+import type { Syncer } from '../syncer.ts'
+import { unsized, withSizes } from './file-name.ts'
+import type { FolderDeps, MaildirFolder, NewFile, Placed } from './folder.ts'
+import { type MessageWriter, type StagedFile, writeMessage } from './message-file.ts'
+
+/** Messages for one folder that succeed or fail together. */
+interface Group {
+  readonly find: () => MaildirFolder
+  readonly messages: readonly EngineMessage[]
+  readonly settle: (outcome: { uids: readonly number[] } | { failure: PostedFailure }) => void
+  /** Set on the way. */
+  folder: MaildirFolder | null
+  files: WrittenFile[]
+  failure: PostedFailure | null
+}
+
+interface WrittenFile {
+  readonly staged: StagedFile | null
+  readonly message: EngineMessage
+  /** Name without sizes. */
+  readonly name: string
+}
+
+export interface CommitHost {
+  readonly deps: FolderDeps
+  readonly syncer: Syncer
+  /** Takes a staged body over. */
+  takeStaged(staged: number): MessageWriter
+  /** Looks for foreign changes before we append, when the UID list is not as we left it. */
+  catchUp(folder: MaildirFolder): void
+  /** Tells sessions; called once a folder and batch, with the folder locked. */
+  shown(folder: MaildirFolder, placed: Placed): void
+}
+
+export class Committer {
+  readonly #host: CommitHost
+  #waiting: Group[] = []
+  #running: Promise<void> | null = null
+  #count = 0
+
+  constructor(host: CommitHost) {
+    this.#host = host
+  }
+
+  /** UIDs in order once all is stable. `find` may throw. */
+  add(
+    find: () => MaildirFolder,
+    messages: readonly EngineMessage[],
+  ): Promise<{ uids: readonly number[] } | { failure: PostedFailure }> {
+    return new Promise((settle) => {
+      this.#waiting.push({ find, messages, settle, folder: null, files: [], failure: null })
+      this.#running ??= this.#run()
+    })
+  }
+
+  async idle(): Promise<void> {
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    // what was called together arrives together
+    await null
+    while (this.#waiting.length > 0) await this.#batch(this.#waiting.splice(0))
+    this.#running = null
+  }
+
+  async #batch(groups: Group[]): Promise<void> {
+    for (const group of groups) this.#attempt([group], () => this.#write(group))
+    const staged = groups.flatMap((group) => group.files.flatMap((file) => (file.staged ? [file.staged.path] : [])))
+    await this.#attemptAsync(groups, () => this.#host.syncer.sync(staged, []))
+    const folders = byFolder(groups)
+    const leave = await Promise.all(
+      [...folders.keys()].sort((a, b) => a.id - b.id).map((folder) => folder.lock.enter()),
+    )
+    try {
+      await this.#commit(folders)
+    } finally {
+      for (const done of leave) done()
+    }
+    for (const group of groups) this.#finish(group)
+  }
+
+  /** Files of all folders into place, one sync for all of them, then they are shown. Folders are locked. */
+  async #commit(folders: Map<MaildirFolder, Group[]>): Promise<void> {
+    const placed: { folder: MaildirFolder; groups: Group[]; items: NewFile[]; placed: Placed }[] = []
+    for (const [folder, groups] of folders) {
+      this.#attempt(groups, () => {
+        const items = this.#newFiles(folder, groups)
+        if (items.length > 0) placed.push({ folder, groups, items, placed: folder.placeFiles(items) })
+      })
+    }
+    const groups = placed.flatMap((entry) => entry.groups)
+    await this.#attemptAsync(groups, () =>
+      this.#host.syncer.sync(
+        placed.flatMap((entry) => entry.placed.syncFiles),
+        placed.flatMap((entry) => entry.placed.syncDirectories),
+      ),
+    )
+    for (const entry of placed) {
+      if (entry.groups.some((group) => group.failure !== null)) entry.placed.undo()
+      else {
+        entry.folder.show(entry.placed, entry.items)
+        this.#host.shown(entry.folder, entry.placed)
+      }
+    }
+  }
+
+  /** Writes a group's messages to tmp/. */
+  #write(group: Group): void {
+    const { files, clock, namer } = this.#host.deps
+    const folder = group.find()
+    group.folder = folder
+    for (const message of group.messages) {
+      const { key, internalDate, octets, staged } = message
+      const name = key === null ? namer.unique(clock.now()) : namer.keyed(key, internalDate)
+      if (key !== null && folder.hasName(name)) {
+        if (staged !== null) this.#host.takeStaged(staged).abort()
+        group.files.push({ staged: null, message, name })
+        continue
+      }
+      const file =
+        staged === null
+          ? writeMessage(
+              files,
+              `${folder.path}/tmp/estafeta.${++this.#count}`,
+              Buffer.from(octets!.buffer, octets!.byteOffset, octets!.byteLength),
+            )
+          : this.#host.takeStaged(staged).finish()
+      group.files.push({ staged: file, message, name })
+      files.utimes?.(file.path, internalDate)
+    }
+  }
+
+  #newFiles(folder: MaildirFolder, groups: Group[]): NewFile[] {
+    if (folder.listChanged()) this.#host.catchUp(folder)
+    const { table } = folder.state
+    const before = [...table.keywords]
+    let used = folder.state.usedFlags()
+    const names = new Set<string>()
+    const items: NewFile[] = []
+    for (const group of groups) {
+      this.#attempt([group], () => {
+        const own: NewFile[] = []
+        for (const { staged, message, name } of group.files) {
+          // two deliveries of one key may have met in this batch
+          if (!staged || names.has(name)) continue
+          const flags = table.bits(message.flags, () => used)
+          used |= flags
+          names.add(name)
+          const base = withSizes(name, staged.fileSize, staged.wireSize)
+          own.push({
+            from: staged.path,
+            link: false,
+            base,
+            flags,
+            internalDate: message.internalDate,
+            size: staged.wireSize,
+            thread: staged.thread,
+            guid: null,
+          })
+        }
+        items.push(...own)
+      })
+    }
+    folder.saveKeywords(before)
+    return items
+  }
+
+  #finish(group: Group): void {
+    if (group.failure === null) {
+      const { bases, state } = group.folder!
+      const uids = state.uids()
+      // what was just appended stands at the end
+      const uidOf = (name: string) => uids[bases.findLastIndex((base) => unsized(base) === name)] ?? 0
+      group.settle({ uids: group.files.map(({ name }) => uidOf(name)) })
+      return
+    }
+    for (const { staged } of group.files) if (staged) this.#discard(staged.path)
+    group.settle({ failure: group.failure })
+  }
+
+  #discard(path: string): void {
+    try {
+      this.#host.deps.files.unlink(path)
+    } catch {
+      // placed and undone, or swept at the next start
+    }
+  }
+
+  #attempt(groups: readonly Group[], run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      fail(groups, error)
+    }
+  }
+  async #attemptAsync(groups: readonly Group[], run: () => Promise<void>): Promise<void> {
+    try {
+      await run()
+    } catch (error) {
+      fail(groups, error)
+    }
+  }
+}
+
+function fail(groups: readonly Group[], error: unknown): void {
+  for (const group of groups) group.failure ??= postFailure(error)
+}
+
+function byFolder(groups: readonly Group[]): Map<MaildirFolder, Group[]> {
+  const folders = new Map<MaildirFolder, Group[]>()
+  for (const group of groups) {
+    if (group.failure !== null || group.folder === null) continue
+    const others = folders.get(group.folder)
+    if (others) others.push(group)
+    else folders.set(group.folder, [group])
+  }
+  return folders
+}

@@ -1,0 +1,61 @@
+// Where Maildir++ keeps things: accounts as folders of the mail directory, mailboxes as `.Level.Level` in modified UTF-7.
+import { join } from 'node:path'
+import { badMailboxName } from '../errors.ts'
+import { INBOX } from '../names.ts'
+
+/** RFC 9051 Appendix A: printable ASCII as it is, `&` as `&-`, all else as base64 of UTF-16. */
+export function encodeUtf7(text: string): string {
+  return text.replace(/&|[^\x20-\x7e]+/g, (run) => {
+    if (run === '&') return '&-'
+    const utf16 = Buffer.from(run, 'utf16le').swap16()
+    return `&${utf16.toString('base64').replace(/=+$/, '').replaceAll('/', ',')}-`
+  })
+}
+
+export function decodeUtf7(text: string): string {
+  return text.replace(/&([A-Za-z0-9+,]*)-/g, (_, coded: string) => {
+    if (coded === '') return '&'
+    const octets = Buffer.from(coded.replaceAll(',', '/'), 'base64')
+    return Buffer.from(octets.subarray(0, octets.length & ~1))
+      .swap16()
+      .toString('utf16le')
+  })
+}
+
+/** A dot parts levels in Maildir++, so a dot within a level is coded though it is printable. */
+const CODED_DOT = '&AC4-'
+const MAX_DIRECTORY = 250
+
+/** Directory of a mailbox below its account's; '' for INBOX. */
+export function folderDirectory(name: string): string {
+  if (name === INBOX) return ''
+  const directory = `.${name
+    .split('/')
+    .map((level) => encodeUtf7(level).replaceAll('.', CODED_DOT))
+    .join('.')}`
+  if (directory.length > MAX_DIRECTORY) throw badMailboxName('too long')
+  return directory
+}
+
+/** null for what is no mailbox: names that start with two dots, or have an empty level. */
+export function folderName(directory: string): string | null {
+  if (!/^\.[^.]/.test(directory) || directory.includes('..') || directory.endsWith('.')) return null
+  const levels = directory.slice(1).split('.').map(decodeUtf7)
+  return levels.some((level) => level.includes('/')) ? null : levels.join('/')
+}
+
+const SYSTEM_USERS = '@system'
+
+/** `<mail>/<domain>/<local>`; accounts of system users, without a domain, lie below `@system`. */
+export function accountDirectory(mail: string, account: string): string {
+  const at = account.lastIndexOf('@')
+  return at < 0
+    ? join(mail, SYSTEM_USERS, safeName(account))
+    : join(mail, safeName(account.slice(at + 1)), safeName(account.slice(0, at)))
+}
+
+/** Any text as one file name: what could leave the directory or be hidden in it is written as %XX. */
+export const safeName = (text: string): string =>
+  encodeURIComponent(text)
+    .replace(/^\./, '%2E')
+    .replace(/%(2B|3D|40|26|24|23|7B|7D|60|5E|7C|3F|2C)/g, (coded) => decodeURIComponent(coded)) || '%'

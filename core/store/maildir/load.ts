@@ -1,0 +1,230 @@
+// Reads a Maildir folder into memory, and later finds what other programs did to it.
+import type { Files } from '../../base/files.ts'
+import { FlagTable } from '../flags.ts'
+import { MailboxState, type MessageRow } from '../mailbox-state.ts'
+import { compareBases, fileName, flagLetters, letterFlags, parseFileName } from './file-name.ts'
+import { type FolderDeps, MaildirFolder } from './folder.ts'
+import { KEYWORDS, parseKeywords } from './keywords-file.ts'
+import { inspect } from './message-file.ts'
+import { CACHE, type CachedRow, parseCache, type StateCache } from './state-cache.ts'
+import { parseUidList, UIDLIST, type UidList } from './uidlist.ts'
+
+interface Entry {
+  /** Below the folder: `new/…` or `cur/…`. */
+  readonly place: string
+  readonly letters: string | null
+}
+
+type Listing = Map<string, Entry>
+
+/** new/ is read first, so that a file that moves to cur/ meanwhile is not missed. */
+function listFiles(files: Files, path: string): Listing {
+  const listing: Listing = new Map()
+  for (const directory of ['new', 'cur']) {
+    for (const name of files.readdir(`${path}/${directory}`)) {
+      if (name.startsWith('.')) continue
+      const { base, letters } = parseFileName(name)
+      listing.set(base, { place: `${directory}/${name}`, letters })
+    }
+  }
+  return listing
+}
+
+const readIf = (files: Files, path: string): Buffer | null => (files.stat(path) ? files.readFile(path) : null)
+
+export interface NewIdentity {
+  readonly uidValidity: () => number
+  readonly guid: () => string
+}
+
+/** Loads a folder whose directories exist. What it gives UIDs to is stable in the UID list when it returns. */
+export function loadFolder(
+  deps: FolderDeps,
+  identity: { id: number; account: string; name: string; path: string },
+  make: NewIdentity,
+): MaildirFolder {
+  const { files } = deps
+  const { id, account, name, path } = identity
+  sweepTmp(files, path)
+  const list = parseUidList(readIf(files, `${path}/${UIDLIST}`) ?? Buffer.alloc(0))
+  const known: UidList = list ?? {
+    uidValidity: make.uidValidity(),
+    uidNext: 1,
+    guid: '',
+    uids: [],
+    bases: [],
+    guids: new Map(),
+    clean: false,
+  }
+  const table = new FlagTable(parseKeywords(readIf(files, `${path}/${KEYWORDS}`) ?? Buffer.alloc(0)))
+  const facts = {
+    name,
+    uidValidity: known.uidValidity,
+    uidNext: known.uidNext,
+    highestModSeq: 1,
+    mailboxId: known.guid || make.guid(),
+  }
+  const folder = new MaildirFolder(deps, id, account, path, new MailboxState(facts, table), known.guids)
+  const cache = usableCache(folder, parseCache(readIf(files, `${path}/${CACHE}`) ?? Buffer.alloc(0)))
+  folder.noteList()
+  const listing = listFiles(files, path)
+  takeKnown(folder, known, listing, cache)
+  const fresh = takeNew(folder, listing)
+  if (list === null || !list.clean || known.guid === '') folder.writeList()
+  else if (fresh.length > 0) folder.appendFound(fresh, folder.bases.slice(-fresh.length))
+  return folder
+}
+
+/** Files that deliveries, appends and expunges of an earlier run left behind. Nobody was told of them. */
+function sweepTmp(files: Files, path: string): void {
+  for (const name of files.readdir(`${path}/tmp`)) {
+    if (name.startsWith('expunged.') || name.startsWith('estafeta.')) files.unlink(`${path}/tmp/${name}`)
+  }
+}
+
+/** Sets HIGHESTMODSEQ; null when each message's own number must be taken as changed. */
+function usableCache(folder: MaildirFolder, cache: StateCache | null): StateCache | null {
+  const { facts } = folder.state
+  const start = folder.modSeqs.read()
+  const usable = cache !== null && cache.uidValidity === facts.uidValidity ? cache : null
+  const trusted = start.clean && usable !== null && usable.highestModSeq >= start.highest
+  facts.highestModSeq = Math.max(start.highest, usable?.highestModSeq ?? 1)
+  if (trusted) return usable
+  if (usable === null && start.clean && start.highest === 1) return null
+  facts.highestModSeq++
+  const changed = facts.highestModSeq
+  return usable && { ...usable, row: (uid) => withModSeq(usable.row(uid), changed) }
+}
+
+const withModSeq = (row: CachedRow | null, modSeq: number): CachedRow | null =>
+  row === null ? null : { ...row, modSeq }
+
+function takeKnown(folder: MaildirFolder, known: UidList, listing: Listing, cache: StateCache | null): void {
+  const { state, deps } = folder
+  const rows: MessageRow[] = []
+  known.uids.forEach((uid, i) => {
+    const base = known.bases[i]!
+    const entry = listing.get(base)
+    if (!entry) return
+    listing.delete(base)
+    const facts = cache?.row(uid) ?? inspect(deps.files, `${folder.path}/${entry.place}`, base)
+    if (!facts) return
+    const modSeq = 'modSeq' in facts ? (facts as CachedRow).modSeq : state.facts.highestModSeq
+    rows.push(folder.newRow(uid, base, takeEntry(folder, uid, base, entry), modSeq, facts))
+    folder.bases.push(base)
+  })
+  state.append(rows)
+}
+
+/** Messages without a UID get one, in the order in which they came. The caller writes them to the UID list. */
+function takeNew(folder: MaildirFolder, listing: Listing): MessageRow[] {
+  const { state, deps } = folder
+  if (listing.size === 0) return []
+  const modSeq = folder.nextModSeq()
+  const rows: MessageRow[] = []
+  for (const base of [...listing.keys()].sort(compareBases)) {
+    const entry = listing.get(base)!
+    const facts = inspect(deps.files, `${folder.path}/${entry.place}`, base)
+    if (!facts) continue
+    const uid = state.facts.uidNext + rows.length
+    rows.push(folder.newRow(uid, base, takeEntry(folder, uid, base, entry), modSeq, facts))
+    folder.bases.push(base)
+  }
+  state.append(rows)
+  return rows
+}
+
+/** Flag bits of a file as found; notes where it lies. */
+function takeEntry(folder: MaildirFolder, uid: number, base: string, entry: Entry): number {
+  const { bits } = letterFlags(entry.letters ?? '', folder.state.table.keywords)
+  folder.fresh.delete(uid)
+  folder.odd.delete(uid)
+  if (entry.place === `new/${base}`) folder.fresh.add(uid)
+  else if (entry.place !== `cur/${fileName(base, flagLetters(bits))}`) folder.odd.set(uid, entry.place)
+  return bits
+}
+
+export interface Found {
+  readonly appended: readonly MessageRow[]
+  readonly flagged: { readonly uids: number[]; readonly flags: number[]; readonly modSeq: number }
+  readonly expunged: { readonly uids: number[]; readonly modSeq: number }
+}
+
+/**
+ * Looks at the folder again, takes over what other programs changed, and says what that was. null: another program gave the
+ * folder a new UIDVALIDITY, so that nothing known of it holds any more.
+ */
+export function scanFolder(folder: MaildirFolder): Found | null {
+  const { files } = folder.deps
+  const { state } = folder
+  const foreign = folder.listChanged()
+    ? parseUidList(readIf(files, `${folder.path}/${UIDLIST}`) ?? Buffer.alloc(0))
+    : null
+  if (foreign && foreign.uidValidity !== state.facts.uidValidity) return null
+  state.table.replace(parseKeywords(readIf(files, `${folder.path}/${KEYWORDS}`) ?? Buffer.alloc(0)))
+  const listing = listFiles(files, folder.path)
+  const first = compare(folder, listing, state.uids())
+  // a file that was renamed while its directory was read can be missed once
+  const second =
+    first.missing.length > 0 ? compare(folder, listFiles(files, folder.path), Uint32Array.from(first.missing)) : first
+  const flagged = { uids: first.uids, flags: first.flags, modSeq: state.facts.highestModSeq }
+  if (second !== first) {
+    flagged.uids.push(...second.uids)
+    flagged.flags.push(...second.flags)
+  }
+  if (flagged.uids.length > 0) flagged.modSeq = folder.nextModSeq()
+  for (const [i, uid] of flagged.uids.entries()) state.setFlags(state.find(uid), flagged.flags[i]!, flagged.modSeq)
+  const expunged = { uids: second.missing, modSeq: state.facts.highestModSeq }
+  if (expunged.uids.length > 0) {
+    expunged.modSeq = folder.nextModSeq()
+    folder.drop(expunged.uids, expunged.modSeq)
+  }
+  return { appended: takeFound(folder, listing, foreign), flagged, expunged }
+}
+
+interface Comparison {
+  readonly uids: number[]
+  readonly flags: number[]
+  readonly missing: number[]
+}
+
+/** What became of these known messages. What is left in `listing` after all were compared is new. */
+function compare(folder: MaildirFolder, listing: Listing, uids: Uint32Array): Comparison {
+  const changed: Comparison = { uids: [], flags: [], missing: [] }
+  for (const uid of uids) {
+    const at = folder.state.find(uid)
+    const base = folder.bases[at]!
+    const entry = listing.get(base)
+    if (!entry) {
+      changed.missing.push(uid)
+      continue
+    }
+    listing.delete(base)
+    if (entry.place === folder.place(at)) continue
+    const flags = takeEntry(folder, uid, base, entry)
+    if (flags === folder.state.flagsAt(at)) continue
+    changed.uids.push(uid)
+    changed.flags.push(flags)
+  }
+  return changed
+}
+
+/** New files: with the UIDs that another program's list gives them, where it does, else with the next ones. */
+function takeFound(folder: MaildirFolder, listing: Listing, foreign: UidList | null): MessageRow[] {
+  const { state } = folder
+  const before = state.count
+  if (foreign) {
+    const later = foreign.uids.findIndex((uid) => uid >= state.facts.uidNext)
+    if (later >= 0) {
+      const given = { ...foreign, uids: foreign.uids.slice(later), bases: foreign.bases.slice(later) }
+      state.facts.highestModSeq = folder.nextModSeq()
+      for (const [uid, guid] of foreign.guids) folder.guids.set(uid, guid)
+      takeKnown(folder, given, listing, null)
+    }
+    state.facts.uidNext = Math.max(state.facts.uidNext, foreign.uidNext)
+  }
+  const own = takeNew(folder, listing)
+  if (folder.listChanged()) folder.writeList()
+  else if (own.length > 0) folder.appendFound(own, folder.bases.slice(-own.length))
+  return Array.from({ length: state.count - before }, (_, i) => state.row(before + i))
+}

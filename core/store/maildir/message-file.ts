@@ -1,0 +1,128 @@
+// One message as a file: written with LF line ends, looked at for what its name does not tell.
+import type { Files } from '../../base/files.ts'
+import { parseHeader } from '../../message/header.ts'
+import { threadOf } from '../header-text.ts'
+import { LfStream, missingCrs, toLf } from '../line-ends.ts'
+import { namedSizes } from './file-name.ts'
+
+/** A written file that is not yet in its mailbox. */
+export interface StagedFile {
+  readonly path: string
+  readonly fileSize: number
+  readonly wireSize: number
+  /** null: the message stands by itself. */
+  readonly thread: bigint | null
+}
+
+const MAX_HEADER = 65_536
+const PIECE = 65_536
+
+/** Writes a message whole. Removes what it began when it fails. */
+export function writeMessage(files: Files, path: string, octets: Buffer): StagedFile {
+  const lf = toLf(octets)
+  const fd = files.open(path, 'wx')
+  try {
+    files.write(fd, [lf], null)
+  } catch (error) {
+    files.close(fd)
+    files.unlink(path)
+    throw error
+  }
+  files.close(fd)
+  return { path, fileSize: lf.length, wireSize: lf.length + missingCrs(lf), thread: threadOfOctets(lf) }
+}
+
+/** Writes a message that comes in pieces. */
+export class MessageWriter {
+  readonly path: string
+  readonly #files: Files
+  readonly #fd: number
+  readonly #lines = new LfStream()
+  #head: Buffer[] = []
+  #headSize = 0
+  #size = 0
+  #missing = 0
+  #previous = 0
+
+  constructor(files: Files, path: string) {
+    this.#files = files
+    this.path = path
+    this.#fd = files.open(path, 'wx')
+  }
+
+  write(octets: Buffer): void {
+    this.#put(this.#lines.write(octets))
+  }
+  finish(): StagedFile {
+    this.#put(this.#lines.end())
+    this.#files.close(this.#fd)
+    const thread = threadOfOctets(Buffer.concat(this.#head))
+    return { path: this.path, fileSize: this.#size, wireSize: this.#size + this.#missing, thread }
+  }
+  abort(): void {
+    this.#files.close(this.#fd)
+    this.#files.unlink(this.path)
+  }
+
+  #put(octets: Buffer): void {
+    if (octets.length === 0) return
+    this.#files.write(this.#fd, [octets], null)
+    this.#missing += missingCrs(octets, this.#previous)
+    this.#previous = octets.at(-1)!
+    this.#size += octets.length
+    if (this.#headSize < MAX_HEADER) {
+      this.#head.push(octets)
+      this.#headSize += octets.length
+    }
+  }
+}
+
+/** The header block and its empty line at the start of `octets`, or as much as there is of it. */
+export function headerBlock(octets: Buffer): Buffer {
+  if (octets[0] === 10) return octets.subarray(0, 1)
+  for (let lf = octets.indexOf(10); lf >= 0; lf = octets.indexOf(10, lf + 1)) {
+    if (octets[lf + 1] === 10) return octets.subarray(0, lf + 2)
+    if (octets[lf + 1] === 13 && octets[lf + 2] === 10) return octets.subarray(0, lf + 3)
+  }
+  return octets
+}
+
+const threadOfOctets = (octets: Buffer): bigint | null =>
+  threadOf(parseHeader(headerBlock(octets.subarray(0, MAX_HEADER))))
+
+export interface Inspection {
+  readonly internalDate: number
+  readonly size: number
+  /** null: the message stands by itself. */
+  readonly thread: bigint | null
+}
+
+/** What a file says of itself; null when it is gone. Reads only the header when the name tells the size. */
+export function inspect(files: Files, path: string, base: string): Inspection | null {
+  const stat = files.stat(path)
+  if (!stat) return null
+  const fd = files.open(path, 'r')
+  try {
+    const named = namedSizes(base)
+    const piece = Buffer.allocUnsafe(PIECE)
+    const first = files.read(fd, piece, 0, PIECE, 0)
+    const thread = threadOfOctets(piece.subarray(0, first))
+    const size =
+      named.file === stat.size && named.wire !== null ? named.wire : stat.size + countMissing(files, fd, piece, first)
+    return { internalDate: Math.round(stat.mtimeMs), size, thread }
+  } finally {
+    files.close(fd)
+  }
+}
+
+function countMissing(files: Files, fd: number, piece: Buffer, first: number): number {
+  let missing = 0
+  let previous = 0
+  let at = 0
+  for (let length = first; length > 0; length = files.read(fd, piece, 0, PIECE, at)) {
+    missing += missingCrs(piece.subarray(0, length), previous)
+    previous = piece[length - 1]!
+    at += length
+  }
+  return missing
+}
