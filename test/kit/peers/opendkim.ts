@@ -53,6 +53,7 @@ KeyFile ${options.keyFile}
     `server:
   do-not-query-localhost: no
   module-config: "iterator"
+  local-zone: "test." nodefault
 forward-zone:
   name: "."
   forward-addr: 127.0.0.1@${options.dnsPort}
