@@ -34,7 +34,7 @@ function describe(issue: Issue, found: Tree | null): string {
   if (issue.code === 'invalid_value') {
     const values = issue.values.map(String)
     const wrong = found?.kind === 'scalar' ? String(found.value) : null
-    return `expected ${values.join(' or ')}${found ? `, not ${shown(found)}` : ''}${wrong === null ? '' : didYouMean(wrong, values)}`
+    return `expected ${values.length > 1 ? 'one of ' : ''}${values.join(', ')}${found ? `, not ${shown(found)}` : ''}${wrong === null ? '' : didYouMean(wrong, values)}`
   }
   if (issue.code === 'invalid_type') {
     const expected = TYPES[issue.expected] ?? issue.expected

@@ -35,16 +35,19 @@ export function parseTree(text: string, file: string): { tree: Mapping; problems
 
   const convert = (node: Node | null, start: number): Tree => {
     const at = position(start)
-    const target = isAlias(node) ? (node.resolve(document) ?? null) : node
-    if (isSeq(target))
+    if (isAlias(node)) {
+      problems.push({ at, path: [], message: `*${node.source} is a YAML alias, which is not taken here${QUOTES}` })
+      return { kind: 'scalar', at, value: null }
+    }
+    if (isSeq(node))
       return {
         kind: 'list',
         at,
-        items: target.items.map((item) => convert(item as Node | null, rangeStart(item, start))),
+        items: node.items.map((item) => convert(item as Node | null, rangeStart(item, start))),
       }
-    if (!isMap(target)) return { kind: 'scalar', at, value: isScalar(target) ? target.value : null }
+    if (!isMap(node)) return { kind: 'scalar', at, value: isScalar(node) ? node.value : null }
     const entries = new Map<string, Tree>()
-    for (const pair of target.items) {
+    for (const pair of node.items) {
       const keyStart = rangeStart(pair.key, start)
       if (!isScalar(pair.key) || pair.key.value === null || typeof pair.key.value === 'object')
         problems.push({ at: position(keyStart), path: [], message: 'a key must be a plain word' })
@@ -62,10 +65,10 @@ export function parseTree(text: string, file: string): { tree: Mapping; problems
 
 const rangeStart = (node: unknown, otherwise: number): number => (node as Node | null)?.range?.[0] ?? otherwise
 
-function syntaxMessage(message: string): string {
-  const hint = /alias|Aliases|anchor/i.test(message) ? ' (write addresses that begin with \'*\' in quotes: "*:25")' : ''
-  return message.split('\n')[0]! + hint
-}
+const QUOTES = ` (write addresses that begin with '*' in quotes: "*:25")`
+
+const syntaxMessage = (message: string): string =>
+  message.split('\n')[0]! + (/alias|anchor/i.test(message) ? QUOTES : '')
 
 /** A tree of plain values that come from no file. */
 export function plainTree(value: unknown): Tree {

@@ -1,0 +1,69 @@
+// How Node itself finds and loads plugins: in a process of its own, without the test runner's module loader.
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+
+let folder: string
+let found: Told[]
+const write = (name: string, text: string): void => {
+  const path = join(folder, name)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text)
+}
+
+type Told = { problem?: string; description?: string }
+
+/** What `findDefinition` makes of each, as seen from the folder; a plugin's description is told. */
+function findAll(uses: readonly string[]): Told[] {
+  const script = `
+    const { findDefinition } = await import(${JSON.stringify(new URL('./definitions.ts', import.meta.url).href)})
+    const told = []
+    for (const use of ${JSON.stringify(uses)}) {
+      const found = await findDefinition({ use, folder: ${JSON.stringify(folder)} })
+      told.push(found.problem ? found : { description: found.definition.description })
+    }
+    console.log(JSON.stringify(told))`
+  const out = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+    cwd: folder,
+  })
+  return JSON.parse(out.replaceAll(folder, '')) as Told[]
+}
+
+const definition =
+  "export default definePlugin({ name: 'found', description: API_VERSION === 1 ? 'same' : 'other', setup: () => ({}) })"
+const source = `import { API_VERSION, definePlugin } from 'estafeta/plugin'\n${definition}\n`
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'estafeta-definitions-'))
+  write('typed.ts', `${source}const one: number = 1\n`)
+  write('broken.ts', 'export default {\n  oops oops\n}\n')
+  write('throws.ts', "throw new Error('no such thing')\n")
+  write(
+    'node_modules/only-esm/package.json',
+    '{ "name": "only-esm", "type": "module", "exports": { ".": { "import": "./m.js" } } }',
+  )
+  write('node_modules/only-esm/m.js', source)
+  write('node_modules/@scope/old/package.json', '{ "name": "@scope/old", "type": "module", "main": "lib/m.js" }')
+  write('node_modules/@scope/old/lib/m.js', source)
+  const files = ['typed.ts', 'broken.ts', 'throws.ts'].map((name) => join(folder, name))
+  found = findAll([...files, 'only-esm', '@scope/old', 'demo-magic', 'absent'])
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+it('loads a TypeScript file anywhere', () => expect(found[0]).toEqual({ description: 'same' }))
+
+it('loads npm packages as the folder of the configuration sees them', () => {
+  expect(found.slice(3, 5)).toEqual([{ description: 'same' }, { description: 'same' }])
+})
+
+it('loads what is shipped by its name', () => expect(found[5]!.description).toContain('demo'))
+
+it('says in one line why a file cannot be loaded', () => {
+  expect(found[1]!.problem).toMatch(/^broken\.ts cannot be loaded: .*\S/)
+  expect(found[1]!.problem).not.toContain('\n')
+  expect(found[2]!.problem).toBe('throws.ts cannot be loaded: no such thing')
+  expect(found[6]).toEqual({ problem: "no plugin 'absent' is shipped, nor is a package of this name installed in " })
+})
