@@ -57,9 +57,9 @@ async function run(session: Session, args: FetchArguments, byUid: boolean): Prom
   const seen = await markSeen(session, uids, items)
   const fetch = new Fetch(session, items, seen)
   await fetch.send(uids)
-  return fetch.missed
-    ? { ...no('EXPUNGEISSUED', 'Some of the messages no longer exist'), expunge }
-    : ok('Done', { expunge })
+  if (fetch.refusal) return { ...fetch.refusal, expunge }
+  if (fetch.missed) return { ...no('EXPUNGEISSUED', 'Some of the messages no longer exist'), expunge }
+  return ok('Done', { expunge })
 }
 
 const isMeta = (name: MetaItem) => (item: FetchItem) => item.kind === 'meta' && item.name === name
@@ -207,8 +207,8 @@ class Fetch {
           await reader.write(item)
           gap = ' '
         }
-        this.#session.text(')\r\n')
         this.refusal ??= reader.refusal
+        this.#session.text(')\r\n')
         const pause = this.#session.breathe()
         if (pause) await pause
       } finally {

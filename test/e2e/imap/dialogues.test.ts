@@ -1,0 +1,54 @@
+// Every dialogue of this folder, played whole and octet by octet.
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { memoryContent } from '../../../core/message/content.ts'
+import { parseDialogue, play, settings } from '../../kit/dialogue.ts'
+import { type ImapServer, sampleMessage, startImapServer } from '../../kit/imap-server.ts'
+
+const folder = fileURLToPath(new URL('.', import.meta.url))
+const names = readdirSync(folder).filter((name) => name.endsWith('.txt'))
+
+/** `@messages n` fills INBOX; `@mime` puts a nested message there; `@limit n` bounds messages. */
+async function prepare(text: string): Promise<ImapServer> {
+  const wanted = settings(text)
+  const limit = Number(wanted.get('limit') ?? 100_000)
+  const server = await startImapServer({ site: { limits: limits(limit) } })
+  const account = await server.store.account('ana@example.com')
+  const inbox = await account.open('INBOX')
+  const messages = Array.from({ length: Number(wanted.get('messages') ?? 0) }, (_, i) => sampleMessage(i + 1))
+  if (wanted.has('mime')) messages.push(readFileSync(`${folder}nested.eml`))
+  for (const [i, message] of messages.entries()) {
+    const content = memoryContent(Buffer.from(message.toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1'))
+    await inbox.append([{ content, flags: [], internalDate: Date.UTC(2026, 0, i + 1, 12) }])
+  }
+  inbox.close()
+  return server
+}
+
+const limits = (messageSize: number) => ({
+  messageSize,
+  mailboxSize: 0,
+  recipients: 100,
+  connections: 100,
+  connectionsPerClient: 100,
+  bodyMemory: 1 << 20,
+})
+
+describe.each(names)('%s', (name) => {
+  const text = readFileSync(folder + name, 'utf8')
+  const steps = parseDialogue(Buffer.from(text).toString('latin1').replaceAll(Buffer.from('…').toString('latin1'), '…'))
+
+  it.each([
+    ['whole', Number.POSITIVE_INFINITY],
+    ['octet by octet', 1],
+  ])('%s', async (_, piece) => {
+    const server = await prepare(text)
+    try {
+      await play(steps, server.port, piece)
+      expect(server.troubles.filter((trouble) => !/^login |authVerify|auth/.test(trouble))).toEqual([])
+    } finally {
+      await server.end()
+    }
+  })
+})
