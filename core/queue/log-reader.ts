@@ -1,5 +1,5 @@
 // Reads the whole log at start: every record in order; what is damaged is put aside and reported, never skipped in silence.
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/log.ts'
 import { type Damage, type LogRecord, parseHeader, scanSegment } from './log-format.ts'
@@ -68,7 +68,7 @@ class LogReader {
     const whole = this.#load(file.path)
     const bytes = file.cut === null ? whole : whole.subarray(0, file.cut)
     const nonce = parseHeader(bytes, file.number)
-    if (typeof nonce !== 'bigint') return this.#noSegment(file, bytes, nonce)
+    if (typeof nonce !== 'bigint') return this.#noSegment(file, bytes, nonce, newest)
     const scan = scanSegment(bytes, nonce)
     const segment = new Segment(file.number, nonce, file.path, scan.end, whole.length)
     segment.poisoned = file.cut !== null
@@ -81,8 +81,8 @@ class LogReader {
     return segment
   }
 
-  /** Its first batch never became durable, or its header is damaged. */
-  #noSegment(file: Found, bytes: Buffer, nonce: 'other' | null): null {
+  /** The newest: a crash came before its first batch was durable. Any other: its header is damaged. */
+  #noSegment(file: Found, bytes: Buffer, nonce: 'other' | null, newest: boolean): null {
     const { files, log, directory } = this.#options
     if (nonce === 'other' || bytes.every((octet) => octet === 0)) {
       files.unlink(file.path)
@@ -91,14 +91,15 @@ class LogReader {
     }
     const to = this.#aside(basename(file.path))
     files.rename(file.path, to)
+    files.fsyncDir(dirname(to))
     files.fsyncDir(directory)
-    log.error(
-      'queue log: a segment without a valid header was put aside; its messages, if it held any, are in that file',
-      {
-        segment: file.path,
-        file: to,
-      },
-    )
+    const fields = { segment: file.path, file: to }
+    if (newest)
+      log.warn(
+        'queue log: a segment that a crash left without its header was put aside; nothing in it was acknowledged',
+        fields,
+      )
+    else log.error('queue log: a segment with a damaged header was put aside; mail in it was not read', fields)
     return null
   }
 
@@ -126,6 +127,7 @@ class LogReader {
     files.write(fd, [bytes.subarray(damage.from, damage.to)], 0)
     files.fsync(fd)
     files.close(fd)
+    files.fsyncDir(dirname(to))
     const fields = { segment: file.path, from: damage.from, to: damage.to, file: to }
     if (damage.acknowledged) log.error('queue log: a damaged record was put aside; mail in it was not read', fields)
     else log.warn('queue log: a record that a crash left unfinished was put aside; it was never acknowledged', fields)
@@ -133,7 +135,10 @@ class LogReader {
 
   #aside(name: string): string {
     const { files, damaged } = this.#options
-    if (files.stat(damaged) === null) files.mkdir(damaged, 0o700)
+    if (files.stat(damaged) === null) {
+      files.mkdir(damaged, 0o700)
+      files.fsyncDir(dirname(damaged))
+    }
     return join(damaged, name)
   }
 
