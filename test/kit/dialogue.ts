@@ -1,74 +1,182 @@
-// Plays dialogues written as text against a server: what clients send, what they must hear, in order.
+// Dialogues as data: a transcript of what the client sends and the server must answer, run over a real socket.
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 
 /**
- * A line of a dialogue: `C: text` is sent with CRLF, `C= text` as it is; `S: text` must be the next line heard. `…` in it
- * stands for any text. A number before the letter is another client: `2C:`, `2S:`. `\xNN`, `\r`, `\n` and `\\` are escapes.
- * `S: <closed>` waits for the end of the connection. Empty lines and those that start with `#` are passed over.
+ * A transcript, one step a line; leading white space and empty lines do not count:
+ *   `C: text`   is sent with CRLF; `C| text` without. Steps that follow each other go out as one (pipelining).
+ *               `\r \n \0 \t \\ \xHH` stand for octets.
+ *   `S: text`   is the next line of the server; `*` stands for any text.
+ *   `S..code`   reads reply lines up to and including the last one, which has this code.
+ *   `S<EOF>`    the server closes.
+ *   `C<EOF>`    the client sends its last octet; `C<GONE>` it vanishes.
+ *   `TLS`       both sides start TLS.
+ *   `# text`    is a comment.
  */
-export interface Step {
-  readonly client: number
-  readonly kind: 'send' | 'hear'
-  readonly text: string
-  readonly line: number
+export type Transcript = string
+
+/** How the client's octets are cut: all at once, one by one, or at random by a seed. */
+export type Chunks = 'whole' | 'octets' | number
+
+export interface DialogueOptions {
+  readonly port: number
+  readonly host?: string
+  readonly path?: string
+  readonly chunks?: Chunks
+  /** TLS from the first octet. */
+  readonly implicitTls?: boolean
 }
 
-const STEP = /^(\d?)(C:|C=|S:)(?: (.*))?$/
-
-export function parseDialogue(text: string): Step[] {
-  return text.split('\n').flatMap((line, i): Step[] => {
-    if (line.trim() === '' || line.startsWith('#') || line.startsWith('@')) return []
-    const m = STEP.exec(line)
-    if (!m) throw new Error(`line ${i + 1} is no step: ${line}`)
-    const sent = unescaped(m[3] ?? '')
-    const step = { client: Number(m[1] || 1), line: i + 1 }
-    if (m[2] === 'S:') return [{ ...step, kind: 'hear', text: sent }]
-    return [{ ...step, kind: 'send', text: m[2] === 'C:' ? `${sent}\r\n` : sent }]
-  })
+/** Everything the server said, as one text; throws, with the transcript so far, where it differs. */
+export async function runDialogue(transcript: Transcript, options: DialogueOptions): Promise<string> {
+  const raw = options.path ? connect(options.path) : connect(options.port, options.host ?? '127.0.0.1')
+  await once(raw, 'connect')
+  raw.setNoDelay()
+  let peer = new Peer(options.implicitTls ? await startTls(raw) : raw)
+  const said: string[] = []
+  const cut = cutter(options.chunks ?? 'whole')
+  try {
+    for (const step of steps(transcript)) {
+      if (step.kind === 'send') await peer.send(cut(step.octets))
+      else if (step.kind === 'tls') peer = new Peer(await startTls(peer.release()))
+      else if (step.kind === 'end') peer.socket.end()
+      else if (step.kind === 'gone') peer.socket.destroy()
+      else await expectStep(step, peer, said)
+    }
+    return said.join('\n')
+  } finally {
+    peer.socket.destroy()
+    raw.destroy()
+  }
 }
 
-/** Lines `@name value` before the dialogue. */
-export const settings = (text: string): ReadonlyMap<string, string> =>
-  new Map([...text.matchAll(/^@(\S+) ?(.*)$/gm)].map((m) => [m[1]!, m[2]!]))
+type Step =
+  | { kind: 'send'; octets: Buffer }
+  | { kind: 'line'; text: string }
+  | { kind: 'reply'; code: string }
+  | { kind: 'eof' | 'end' | 'gone' | 'tls' }
 
-const unescaped = (text: string): string =>
-  text.replace(/\\(x[0-9a-fA-F]{2}|r|n|\\)/g, (_, what: string) => {
-    if (what === 'r') return '\r'
-    if (what === 'n') return '\n'
-    return what === '\\' ? '\\' : String.fromCharCode(Number.parseInt(what.slice(1), 16))
-  })
+function steps(transcript: Transcript): Step[] {
+  const result: Step[] = []
+  for (const line of transcript.split('\n').map((text) => text.trimStart())) {
+    if (line === '' || line.startsWith('#')) continue
+    const step = parseStep(line)
+    const last = result.at(-1)
+    if (step.kind === 'send' && last?.kind === 'send') last.octets = Buffer.concat([last.octets, step.octets])
+    else result.push(step)
+  }
+  return result
+}
 
-/** One connection that gives lines as latin1 text. */
-export class LineClient {
-  readonly #socket: Socket
+function parseStep(line: string): Step {
+  if (line.startsWith('C:')) return { kind: 'send', octets: octetsOf(line.slice(2).trimStart() + '\\r\\n') }
+  if (line.startsWith('C|')) return { kind: 'send', octets: octetsOf(line.slice(2).trimStart()) }
+  if (line.startsWith('S:')) return { kind: 'line', text: line.slice(2).trimStart() }
+  if (line.startsWith('S..')) return { kind: 'reply', code: line.slice(3).trim() }
+  if (line === 'S<EOF>') return { kind: 'eof' }
+  if (line === 'C<EOF>') return { kind: 'end' }
+  if (line === 'C<GONE>') return { kind: 'gone' }
+  if (line === 'TLS') return { kind: 'tls' }
+  throw new Error(`no step of a dialogue: ${line}`)
+}
+
+const ESCAPES: { readonly [name: string]: string } = { r: '\r', n: '\n', 0: '\0', t: '\t', '\\': '\\' }
+
+/** UTF-8, but for `\xHH`, which is that octet. */
+function octetsOf(text: string): Buffer {
+  const parts = text
+    .split(/(\\x[0-9a-fA-F]{2})/)
+    .map((part) =>
+      /^\\x[0-9a-fA-F]{2}$/.test(part)
+        ? Buffer.from(part.slice(2), 'hex')
+        : Buffer.from(part.replace(/\\([rn0t\\])/g, (_, name: string) => ESCAPES[name]!)),
+    )
+  return Buffer.concat(parts)
+}
+
+async function expectStep(step: Step, peer: Peer, said: string[]): Promise<void> {
+  const fail = (got: string, wanted: string): never => {
+    throw new Error(`the server said\n  ${got}\nwhere the dialogue wants\n  ${wanted}\nafter\n${said.join('\n')}`)
+  }
+  if (step.kind === 'eof') {
+    const line = await peer.line()
+    if (line !== null) fail(line, 'the end')
+  } else if (step.kind === 'line') {
+    const line = (await peer.line()) ?? '<EOF>'
+    if (!matches(step.text, line)) fail(line, step.text)
+    said.push(line)
+  } else if (step.kind === 'reply') {
+    for (;;) {
+      const line = (await peer.line()) ?? '<EOF>'
+      if (!line.startsWith(step.code)) fail(line, `${step.code} …`)
+      said.push(line)
+      if (line[3] !== '-') break
+    }
+  }
+}
+
+function matches(pattern: string, line: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  return new RegExp(`^${parts.join('.*')}$`).test(line)
+}
+
+/** A small generator of numbers below 1, the same for the same seed. */
+export function randomBy(seed: number): () => number {
+  let state = seed >>> 0 || 1
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return (state >>> 0) / 2 ** 32
+  }
+}
+
+function cutter(chunks: Chunks): (octets: Buffer) => Buffer[] {
+  if (chunks === 'whole') return (octets) => [octets]
+  const random = chunks === 'octets' ? () => 0 : randomBy(chunks)
+  return (octets) => {
+    const parts: Buffer[] = []
+    for (let at = 0; at < octets.length; ) {
+      const size = 1 + Math.floor(random() * 20)
+      parts.push(octets.subarray(at, at + size))
+      at += size
+    }
+    return parts
+  }
+}
+
+async function startTls(socket: Socket): Promise<Socket> {
+  const secure = connectTls({ socket, rejectUnauthorized: false, servername: 'mx.test' })
+  await once(secure, 'secureConnect')
+  return secure
+}
+
+/** Lines from a socket, kept until they are asked for. */
+class Peer {
+  readonly socket: Socket
   #text = ''
-  #closed = false
-  #wake: (() => void) | null = null
+  #ended = false
+  #wake: () => void = () => {}
 
   constructor(socket: Socket) {
-    this.#socket = socket
-    socket.on('data', (chunk) => {
-      this.#text += chunk.toString('latin1')
-      this.#wake?.()
-    })
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      this.#closed = true
-      this.#wake?.()
-    })
+    this.socket = socket
+    socket.on('data', this.#take)
+    socket.on('end', this.#end)
+    socket.on('close', this.#end)
+    socket.on('error', this.#end)
   }
 
-  static to(port: number): LineClient {
-    return new LineClient(connect({ port, host: '127.0.0.1', noDelay: true }))
+  /** Each part in a write of its own, and the server given a turn between them. */
+  async send(parts: readonly Buffer[]): Promise<void> {
+    for (const part of parts) {
+      if (this.#ended) return
+      await new Promise<void>((resolve) => this.socket.write(part, () => resolve()))
+      await new Promise(setImmediate)
+    }
   }
 
-  /** `piece`: octets of each write; all at once by default. */
-  send(text: string, piece = Number.POSITIVE_INFINITY): void {
-    const bytes = Buffer.from(text, 'latin1')
-    for (let at = 0; at < bytes.length; at += piece) this.#socket.write(bytes.subarray(at, at + piece))
-  }
-
-  /** The next line without its CRLF; null when the connection has ended. */
+  /** The next line without its line end; null at the end. */
   async line(): Promise<string | null> {
     for (;;) {
       const end = this.#text.indexOf('\r\n')
@@ -77,65 +185,27 @@ export class LineClient {
         this.#text = this.#text.slice(end + 2)
         return line
       }
-      if (this.#closed) return this.#text === '' ? null : this.#take()
+      if (this.#ended) return this.#text === '' ? null : this.#text
       await new Promise<void>((resolve) => {
         this.#wake = resolve
       })
     }
   }
 
-  #take(): string {
-    const text = this.#text
-    this.#text = ''
-    return text
+  /** The bare socket, for TLS. */
+  release(): Socket {
+    this.socket.off('data', this.#take)
+    this.socket.off('end', this.#end)
+    this.socket.off('close', this.#end)
+    return this.socket
   }
 
-  /** Lines up to the one that begins with `start`, that one included. */
-  async until(start: string): Promise<string[]> {
-    const lines: string[] = []
-    for (;;) {
-      const line = await this.line()
-      if (line === null) throw new Error(`closed before '${start}':\n${lines.join('\n')}`)
-      lines.push(line)
-      if (line.startsWith(start)) return lines
-    }
+  readonly #take = (chunk: Buffer): void => {
+    this.#text += chunk.toString('latin1')
+    this.#wake()
   }
-
-  end(): void {
-    this.#socket.destroy()
-  }
-}
-
-function matches(expected: string, heard: string): boolean {
-  const parts = expected.split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-  return new RegExp(`^${parts.join('.*')}$`, 's').test(heard)
-}
-
-/** Plays all steps; throws an Error that names the line and shows what was heard instead. */
-export async function play(steps: readonly Step[], port: number, piece?: number): Promise<void> {
-  const clients = new Map<number, LineClient>()
-  const heard: string[] = []
-  try {
-    for (const step of steps) {
-      let client = clients.get(step.client)
-      if (!client) {
-        client = LineClient.to(port)
-        clients.set(step.client, client)
-      }
-      if (step.kind === 'send') client.send(step.text, piece)
-      else await hear(client, step, heard)
-    }
-  } finally {
-    for (const client of clients.values()) client.end()
-  }
-}
-
-async function hear(client: LineClient, step: Step, heard: string[]): Promise<void> {
-  const line = (await client.line()) ?? '<closed>'
-  heard.push(`${step.client}S: ${line}`)
-  if (!matches(step.text, line)) {
-    throw new Error(
-      `line ${step.line}: expected '${step.text}', heard '${line}' after\n${heard.slice(-12, -1).join('\n')}`,
-    )
+  readonly #end = (): void => {
+    this.#ended = true
+    this.#wake()
   }
 }

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { memoryContent } from '../../../core/message/content.ts'
-import { parseDialogue, play, settings } from '../../kit/dialogue.ts'
+import { parseDialogue, play, settings } from '../../kit/imap-dialogue.ts'
 import { type ImapServer, sampleMessage, startImapServer } from '../../kit/imap-server.ts'
 
 const folder = fileURLToPath(new URL('.', import.meta.url))
