@@ -3,6 +3,7 @@
 import { X509Certificate } from 'node:crypto'
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { systemClock } from '../base/clock.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError, type Problem } from '../config/problems.ts'
 import { loadFound } from './context.ts'
@@ -45,7 +46,7 @@ function certificateProblems(loaded: LoadedConfig): Problem[] {
   if (problems.length > 0) return problems
   try {
     const certificate = new X509Certificate(readFileSync(tls.cert))
-    if (certificate.validToDate.getTime() < Date.now())
+    if (certificate.validToDate.getTime() < systemClock.now())
       problems.push(loaded.problem(['tls', 'cert'], `expired on ${certificate.validTo}`))
   } catch (error) {
     problems.push(loaded.problem(['tls', 'cert'], `is no PEM certificate: ${(error as Error).message}`))
