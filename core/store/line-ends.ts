@@ -37,7 +37,12 @@ export class LfStream {
 }
 
 export class CrlfStream {
-  #previous = 0
+  #previous: number
+
+  /** `previous` is the octet before the stream. */
+  constructor(previous = 0) {
+    this.#previous = previous
+  }
 
   write(octets: Buffer): Buffer {
     if (octets.length === 0) return octets

@@ -25,6 +25,7 @@ import type {
   SpecialUse,
   StoredMessage,
 } from './mailbox-store.ts'
+import { memoryMessage } from './memory-message.ts'
 import { INBOX, listTree, mailboxName, renames } from './names.ts'
 import { type CopyResult, type MailboxBackend, OpenMailbox } from './open-mailbox.ts'
 import { type ContentKey, isTextKey } from './search.ts'
@@ -349,17 +350,4 @@ const EMPTY_LINE = Buffer.from('\r\n')
 function headerOf({ octets }: Body): Buffer {
   const start = findBodyStart(octets)
   return start < octets.length ? octets.subarray(0, start + 2) : Buffer.concat([octets, EMPTY_LINE])
-}
-
-export function memoryMessage(octets: Buffer): StoredMessage {
-  return {
-    size: octets.length,
-    bytes: octets,
-    read: async (start = 0, end = octets.length) => octets.subarray(start, end),
-    async *chunks(start = 0, end = octets.length) {
-      for (let at = start; at < Math.min(end, octets.length); at += 65536)
-        yield octets.subarray(at, Math.min(at + 65536, end))
-    },
-    close() {},
-  }
 }

@@ -392,7 +392,10 @@ export class MaildirEngine implements StoreEngine {
     const watch = this.#watches.get(folder.id)
     if (watch) watch.touched = false
     const found = scanFolder(folder)
-    if (found === null) return this.#forget(folder)
+    if (found === null) {
+      this.#forget(folder)
+      return
+    }
     const { flagged, expunged, appended } = found
     this.#emitFlags(folder, flagged.uids, flagged.flags, flagged.modSeq)
     this.#emitExpunged(folder, expunged.uids, expunged.modSeq)

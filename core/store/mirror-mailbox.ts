@@ -1,0 +1,218 @@
+// One open mailbox of an engine on the main thread: what sessions read at once, kept in step by the engine's events.
+import type { Item } from './content-service.ts'
+import type { EngineEvent, MessagePlace, OpenedMailbox } from './engine.ts'
+import { type EngineStore, wrap } from './engine-store.ts'
+import { noSuchMessage } from './errors.ts'
+import { FlagTable } from './flags.ts'
+import { MailboxState } from './mailbox-state.ts'
+import type { Flag, MessageStructure, NewMessage, StoredMessage } from './mailbox-store.ts'
+import { fileName, flagLetters } from './maildir/file-name.ts'
+import { memoryMessage } from './memory-message.ts'
+import { type CopyResult, type MailboxBackend, OpenMailbox } from './open-mailbox.ts'
+import { StringColumn } from './packed-strings.ts'
+import { FileMessage } from './place-reader.ts'
+import type { ContentKey } from './search.ts'
+
+/** Larger messages are read piece by piece. */
+const SMALL = 262_144
+const BATCH = 64
+const SEARCH_BATCH = 500
+const AHEAD_OCTETS = 1_048_576
+
+export class MirrorMailbox implements MailboxBackend {
+  readonly id: number
+  readonly account: string
+  readonly open: OpenMailbox
+  readonly #store: EngineStore
+  #directory: string
+  readonly #bases: StringColumn | null
+
+  constructor(opened: OpenedMailbox, account: string, store: EngineStore) {
+    this.id = opened.id
+    this.account = account
+    this.#store = store
+    this.#directory = opened.places?.directory ?? ''
+    this.#bases = opened.places && new StringColumn(opened.places.bases)
+    const state = new MailboxState({ ...opened.facts }, new FlagTable(opened.keywords), opened.columns)
+    this.open = new OpenMailbox(state, this, (change) => store.publish(account, { mailbox: this.name, change }))
+  }
+
+  get name(): string {
+    return this.open.state.facts.name
+  }
+  get #engine() {
+    return this.#store.deps.engine
+  }
+  get #content() {
+    return this.#store.deps.content
+  }
+
+  apply(event: Extract<EngineEvent, { id: number }>): void {
+    const { state } = this.open
+    if ('keywords' in event) state.table.replace(event.keywords)
+    switch (event.kind) {
+      case 'appended':
+        for (const base of event.bases ?? []) this.#bases?.push(base)
+        this.open.appended(event.rows)
+        return
+      case 'flags':
+        this.open.flagged(event.uids, event.flags, event.modSeq)
+        return
+      case 'expunged': {
+        const gone = new Set(event.uids)
+        const uids = state.uids()
+        this.#bases?.filter((at) => !gone.has(uids[at]!))
+        this.open.expunged(event.uids, event.modSeq)
+        return
+      }
+      case 'deleted':
+        this.#store.forget(this)
+        this.open.deleted()
+        return
+      case 'renamed': {
+        const mirrors = this.#store.mirrorsOf(this.account)
+        mirrors?.delete(this.name)
+        mirrors?.set(event.name, this)
+        this.#directory = event.directory ?? ''
+        this.open.renamed(event.name)
+      }
+    }
+  }
+
+  async *structures(uids: Uint32Array): AsyncIterable<readonly MessageStructure[]> {
+    for (const batch of batches(uids, BATCH)) yield await wrap(this.#content.describe(await this.#items(batch)))
+  }
+
+  async *headers(uids: Uint32Array, fields?: readonly string[]) {
+    for (const batch of batches(uids, BATCH)) {
+      const found = await wrap(this.#content.headers(await this.#items(batch), fields ?? null))
+      yield found.map(({ uid, header }) => ({ uid, header: asBuffer(header) }))
+    }
+  }
+
+  async message(uid: number): Promise<StoredMessage> {
+    const found = (await this.#read([uid], await this.#items([uid])))[0]
+    if (found) return found
+    const place = await wrap(this.#engine.locate(this.id, uid))
+    const again = place ? (await this.#read([uid], [{ uid, places: [place] }]))[0] : null
+    if (!again) throw noSuchMessage()
+    return again
+  }
+
+  async *messages(uids: Uint32Array) {
+    const groups = this.#groups(uids)
+    let next = groups.length > 0 ? this.#readGroup(groups[0]!) : null
+    for (let i = 0; next !== null; i++) {
+      const present: Promise<(StoredMessage | null)[]> = next
+      next = i + 1 < groups.length ? this.#readGroup(groups[i + 1]!) : null
+      // a failure is met when its group's turn comes
+      next?.catch(() => {})
+      for (const [k, message] of (await present).entries()) if (message) yield { uid: groups[i]![k]!, message }
+    }
+  }
+
+  async append(messages: readonly NewMessage[]): Promise<readonly number[]> {
+    const posted = await Promise.all(messages.map((message) => this.#store.post(message)))
+    return wrap(this.#engine.append(this.id, posted))
+  }
+  async store(
+    uids: readonly number[],
+    action: 'add' | 'remove' | 'replace',
+    flags: readonly Flag[],
+    unchangedSince?: number,
+  ) {
+    return { modified: await wrap(this.#engine.store(this.id, uids, action, flags, unchangedSince ?? null)) }
+  }
+  expunge(uids: readonly number[]): Promise<readonly number[]> {
+    return wrap(this.#engine.expunge(this.id, uids))
+  }
+  copy(uids: readonly number[], target: string): Promise<CopyResult> {
+    return wrap(this.#engine.copy(this.id, uids, target))
+  }
+  move(uids: readonly number[], target: string): Promise<CopyResult> {
+    return wrap(this.#engine.move(this.id, uids, target))
+  }
+  refresh(): Promise<void> {
+    return wrap(this.#engine.refresh(this.id))
+  }
+  purge(uids: readonly number[]): void {
+    this.#engine.purge(this.id, uids).catch(() => {})
+  }
+  released(): void {
+    this.#store.released()
+  }
+
+  readonly match = async (key: ContentKey, uids: Uint32Array, signal?: AbortSignal): Promise<Uint32Array> => {
+    const hits: number[] = []
+    for (const batch of batches(uids, SEARCH_BATCH)) {
+      signal?.throwIfAborted()
+      for (const uid of await wrap(this.#content.match(key, await this.#items(batch)))) hits.push(uid)
+    }
+    return Uint32Array.from(hits)
+  }
+
+  /** Where these messages should be. */
+  async #items(uids: ArrayLike<number>): Promise<Item[]> {
+    const items: Item[] = []
+    for (let i = 0; i < uids.length; i++) {
+      const uid = uids[i]!
+      const at = this.open.state.find(uid)
+      if (this.#bases && at >= 0) items.push({ uid, places: this.#places(this.#bases.at(at), at) })
+      else {
+        const place = await wrap(this.#engine.locate(this.id, uid))
+        items.push({ uid, places: place ? [place] : [] })
+      }
+    }
+    return items
+  }
+
+  #places(base: string, at: number): MessagePlace[] {
+    const flags = this.open.state.flagsAt(at)
+    const cur = whole(`${this.#directory}/cur/${fileName(base, flagLetters(flags))}`)
+    return flags === 0 ? [whole(`${this.#directory}/new/${base}`), cur] : [cur]
+  }
+
+  #sizeOf(uid: number): number {
+    return this.open.state.meta(uid)?.size ?? 0
+  }
+
+  /** Small ones are read together; null for those that are not at their place. */
+  async #read(uids: readonly number[], items: readonly Item[]): Promise<(StoredMessage | null)[]> {
+    const large = (uid: number) => this.#sizeOf(uid) > SMALL
+    const small = await wrap(this.#content.read(items.filter(({ uid }) => !large(uid))))
+    let next = 0
+    return uids.map((uid, i) => {
+      if (large(uid)) return FileMessage.open(this.#store.deps.files, items[i]!.places, this.#sizeOf(uid))
+      const octets = small[next++]
+      return octets ? memoryMessage(asBuffer(octets)) : null
+    })
+  }
+
+  async #readGroup(uids: readonly number[]): Promise<(StoredMessage | null)[]> {
+    const found = await this.#read(uids, await this.#items(uids))
+    return Promise.all(found.map((message, i) => message ?? this.message(uids[i]!).catch(() => null)))
+  }
+
+  /** Runs of messages that are read ahead together: a bounded number of octets. */
+  #groups(uids: Uint32Array): number[][] {
+    const groups: number[][] = []
+    let octets = Number.POSITIVE_INFINITY
+    for (const uid of uids) {
+      octets += this.#sizeOf(uid)
+      if (octets > AHEAD_OCTETS || groups.at(-1)!.length >= BATCH) {
+        groups.push([])
+        octets = this.#sizeOf(uid)
+      }
+      groups.at(-1)!.push(uid)
+    }
+    return groups
+  }
+}
+
+const whole = (path: string): MessagePlace => ({ path, start: 0, end: null, quoted: false })
+
+const asBuffer = (octets: Uint8Array): Buffer => Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength)
+
+function* batches(uids: Uint32Array, size: number): Generator<Uint32Array> {
+  for (let at = 0; at < uids.length; at += size) yield uids.subarray(at, at + size)
+}

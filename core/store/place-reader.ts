@@ -1,0 +1,150 @@
+// Reads stored messages: ranges of files, given with CRLF line ends, in memory when small and piece by piece when not.
+import type { Files } from '../base/files.ts'
+import type { MessagePlace } from './engine.ts'
+import { noSuchMessage } from './errors.ts'
+import { storeFailure } from './failures.ts'
+import { CrlfStream, toCrlf } from './line-ends.ts'
+import type { StoredMessage } from './mailbox-store.ts'
+
+const PIECE = 65_536
+
+/** mboxrd: one `>` less before `From ` at the start of a line. */
+const unquote = (octets: Buffer): Buffer =>
+  octets.includes('>From ') ? Buffer.from(octets.toString('latin1').replace(/^>(>*From )/gm, '$1'), 'latin1') : octets
+
+function openFirst(files: Files, places: readonly MessagePlace[]): { fd: number; place: MessagePlace } | null {
+  for (const place of places) {
+    try {
+      return { fd: files.open(place.path, 'r'), place }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    }
+  }
+  return null
+}
+
+function readAll(files: Files, fd: number, { path, start, end }: MessagePlace): Buffer {
+  const length = (end ?? files.stat(path)?.size ?? start) - start
+  const octets = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  while (at < length) {
+    const read = files.read(fd, octets, at, length - at, start + at)
+    if (read === 0) break
+    at += read
+  }
+  return octets.subarray(0, at)
+}
+
+/** The whole message from the first of these places that exists; null when none does. */
+export function readMessage(files: Files, places: readonly MessagePlace[]): Buffer | null {
+  const opened = openFirst(files, places)
+  if (!opened) return null
+  try {
+    const octets = readAll(files, opened.fd, opened.place)
+    return toCrlf(opened.place.quoted ? unquote(octets) : octets)
+  } finally {
+    files.close(opened.fd)
+  }
+}
+
+/** Pieces of a message as they lie in the file, LF or CRLF; whole lines where `quoted`. */
+export function* rawPieces(files: Files, places: readonly MessagePlace[]): Generator<Buffer> {
+  const opened = openFirst(files, places)
+  if (!opened) throw noSuchMessage()
+  const { fd, place } = opened
+  try {
+    const end = place.end ?? Number.POSITIVE_INFINITY
+    let held: Buffer = Buffer.alloc(0)
+    for (let at = place.start; at < end; ) {
+      const piece = Buffer.allocUnsafe(PIECE)
+      const read = files.read(fd, piece, 0, Math.min(PIECE, end - at), at)
+      if (read === 0) break
+      at += read
+      if (place.quoted) {
+        const all = Buffer.concat([held, piece.subarray(0, read)])
+        const cut = all.lastIndexOf(10) + 1
+        held = all.subarray(cut)
+        if (cut > 0) yield unquote(all.subarray(0, cut))
+      } else yield piece.subarray(0, read)
+    }
+    if (held.length > 0) yield unquote(held)
+  } finally {
+    files.close(fd)
+  }
+}
+
+interface Mark {
+  /** Offset with CRLF line ends, and in the file. */
+  readonly wire: number
+  readonly file: number
+  /** The octet before. */
+  readonly previous: number
+}
+
+/** A large message, read from its file as it is asked for; never more than two pieces in memory. */
+export class FileMessage implements StoredMessage {
+  readonly size: number
+  readonly bytes = null
+  readonly #files: Files
+  readonly #place: MessagePlace
+  #fd: number | null
+  /** Where pieces start, so that later parts need no reading from the start. */
+  #marks: Mark[]
+
+  constructor(files: Files, fd: number, place: MessagePlace, size: number) {
+    this.#files = files
+    this.#fd = fd
+    this.#place = place
+    this.size = size
+    this.#marks = [{ wire: 0, file: place.start, previous: 0 }]
+  }
+
+  static open(files: Files, places: readonly MessagePlace[], size: number): FileMessage | null {
+    const opened = openFirst(files, places)
+    return opened && new FileMessage(files, opened.fd, opened.place, size)
+  }
+
+  async read(start = 0, end = this.size): Promise<Buffer> {
+    const parts: Buffer[] = []
+    for await (const chunk of this.chunks(start, end)) parts.push(chunk)
+    return Buffer.concat(parts)
+  }
+
+  async *chunks(start = 0, end = this.size): AsyncIterable<Buffer> {
+    const mark = this.#marks.findLast(({ wire }) => wire <= start)!
+    let { wire, file, previous } = mark
+    while (wire < end) {
+      const raw = await this.#piece(file)
+      if (raw.length === 0) return
+      const stream = new CrlfStream(previous)
+      const piece = stream.write(this.#place.quoted ? unquote(raw) : raw)
+      file += raw.length
+      previous = raw.at(-1)!
+      const from = Math.max(start - wire, 0)
+      const to = Math.min(end - wire, piece.length)
+      wire += piece.length
+      if (wire > this.#marks.at(-1)!.wire) this.#marks.push({ wire, file, previous })
+      if (from < to) yield piece.subarray(from, to)
+    }
+  }
+
+  close(): void {
+    if (this.#fd !== null) this.#files.close(this.#fd)
+    this.#fd = null
+  }
+
+  async #piece(at: number): Promise<Buffer> {
+    if (this.#fd === null) throw noSuchMessage()
+    const end = this.#place.end ?? Number.POSITIVE_INFINITY
+    const piece = Buffer.allocUnsafe(Math.min(PIECE, Math.max(end - at, 0)))
+    try {
+      const read = await this.#files.readAsync(this.#fd, piece, 0, piece.length, at)
+      const octets = piece.subarray(0, read)
+      // quoted lines must come whole
+      const cut = this.#place.quoted ? octets.lastIndexOf(10) + 1 : 0
+      return cut > 0 ? octets.subarray(0, cut) : octets
+    } catch (error) {
+      throw storeFailure(error)
+    }
+  }
+}

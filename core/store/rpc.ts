@@ -1,0 +1,86 @@
+// Calls to an object on another thread: its methods, by name, with values that can be posted; failures come back as Failure.
+import type { MessagePort, Transferable } from 'node:worker_threads'
+import type { PostedFailure } from './engine.ts'
+import { storeClosed } from './errors.ts'
+import { postFailure, unpostFailure } from './failures.ts'
+
+interface Call {
+  readonly call: number
+  readonly method: string
+  readonly args: readonly unknown[]
+}
+type Answer = { readonly answer: number } & ({ readonly value: unknown } | { readonly failure: PostedFailure })
+interface Event {
+  readonly event: unknown
+}
+
+type Port = Pick<MessagePort, 'postMessage' | 'on'>
+
+/** Answers calls for `target`. `transfer` names the buffers of a method's result that need not be copied. */
+export function serve(
+  port: Port,
+  target: { readonly [method: string]: (...args: never[]) => Promise<unknown> },
+  transfer: { readonly [method: string]: (result: never) => Transferable[] } = {},
+): { emit(event: unknown): void } {
+  port.on('message', ({ call, method, args }: Call) => {
+    target[method]!(...(args as never[])).then(
+      (value) => port.postMessage({ answer: call, value }, transfer[method]?.(value as never) ?? []),
+      (error: unknown) => port.postMessage({ answer: call, failure: postFailure(error) }, []),
+    )
+  })
+  return { emit: (event) => port.postMessage({ event }, []) }
+}
+
+export interface Remote<T> {
+  readonly target: T
+  /** All calls fail from now on, those that wait too. */
+  fail(): void
+  /** Calls that wait for an answer. */
+  readonly waiting: number
+}
+
+/** The other end: `target` has the methods of T. `busy` is told when the first call waits and when the last is answered. */
+export function remote<T extends object>(
+  port: Port,
+  onEvent: (event: unknown) => void,
+  busy: (waiting: boolean) => void,
+): Remote<T> {
+  const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>()
+  let last = 0
+  let failed = false
+  port.on('message', (message: Answer | Event) => {
+    if ('event' in message) {
+      onEvent(message.event)
+      return
+    }
+    const call = waiting.get(message.answer)
+    waiting.delete(message.answer)
+    if ('failure' in message) call?.reject(unpostFailure(message.failure))
+    else call?.resolve(message.value)
+    if (waiting.size === 0) busy(false)
+  })
+  const call = (method: string, args: readonly unknown[]): Promise<unknown> => {
+    if (failed) return Promise.reject(storeClosed())
+    return new Promise((resolve, reject) => {
+      if (waiting.size === 0) busy(true)
+      waiting.set(++last, { resolve, reject })
+      port.postMessage({ call: last, method, args } satisfies Call, [])
+    })
+  }
+  const target = new Proxy({} as T, {
+    get: (_, method) =>
+      typeof method === 'string' && method !== 'then' ? (...args: unknown[]) => call(method, args) : undefined,
+  })
+  return {
+    target,
+    get waiting() {
+      return waiting.size
+    },
+    fail() {
+      failed = true
+      for (const { reject } of waiting.values()) reject(storeClosed())
+      waiting.clear()
+      busy(false)
+    },
+  }
+}
