@@ -20,37 +20,36 @@ export type Verb =
   | 'etrn'
   | 'quit'
 
-/** A command, or a line of an AUTH dialogue, with what stands behind the verb. */
-export interface CommandEvent {
-  readonly type: `smtp.${Verb}` | 'smtp.response'
-  readonly args: string
+/** A command, or a line of an AUTH dialogue. It is an event when what it asks for takes time. */
+export type CommandName = `smtp.${Verb}` | 'smtp.response'
+
+/** What came of a command, or of something else that the session waited for. */
+export type Outcome =
+  | 'connect.admitted'
+  | 'connect.refused'
+  | 'hello.accepted'
+  | 'starttls.accepted'
+  | 'tls.started'
+  | 'auth.challenged'
+  | 'auth.accepted'
+  | 'mail.accepted'
+  | 'rcpt.accepted'
+  | 'data.accepted'
+  | 'bdat.expected'
+  | 'command.refused'
+  | 'chunk.received'
+  | 'message.received'
+  | 'message.refused'
+  | 'message.answered'
+  | 'transaction.reset'
+  | 'session.goodbye'
+  | 'net.closed'
+
+export interface SessionEvent {
+  readonly type: CommandName | Outcome
 }
 
-/** What came of something that the session waited for. */
-export interface OutcomeEvent {
-  readonly type:
-    | 'connect.admitted'
-    | 'connect.refused'
-    | 'hello.accepted'
-    | 'starttls.accepted'
-    | 'tls.started'
-    | 'auth.challenged'
-    | 'auth.accepted'
-    | 'mail.accepted'
-    | 'rcpt.accepted'
-    | 'data.accepted'
-    | 'command.refused'
-    | 'chunk.received'
-    | 'message.received'
-    | 'message.refused'
-    | 'message.answered'
-    | 'session.goodbye'
-    | 'net.closed'
-}
-
-export type SessionEvent = CommandEvent | OutcomeEvent
-
-/** What the chart asks of a session. Nothing here may throw: an exception would end the actor. */
+/** What the chart reads of a session. */
 export interface ChartedSession {
   /** EHLO, HELO or LHLO was accepted. */
   readonly greeted: boolean
@@ -58,12 +57,6 @@ export interface ChartedSession {
   readonly hasRecipients: boolean
   /** BDAT has brought a part of the message. */
   readonly hasChunks: boolean
-  /** Does what the verb asks for, and sends an outcome event where the state waits for one. */
-  run(event: CommandEvent): void
-  greet(): void
-  /** 503: the command does not belong here. */
-  badSequence(event: CommandEvent): void
-  reset(): void
 }
 
 /** What a state takes from the client: commands, one line of an AUTH dialogue, message content, or nothing for now. */
@@ -77,12 +70,6 @@ const chart = setup({
     tags: {} as Input,
     meta: {} as { waitsFor: string; timeoutMs: number },
   },
-  actions: {
-    run: ({ context, event }) => context.session.run(event as CommandEvent),
-    greet: ({ context }) => context.session.greet(),
-    badSequence: ({ context, event }) => context.session.badSequence(event as CommandEvent),
-    reset: ({ context }) => context.session.reset(),
-  },
   guards: {
     hasChunks: ({ context }) => context.session.hasChunks,
     hasRecipients: ({ context }) => context.session.hasRecipients,
@@ -91,26 +78,37 @@ const chart = setup({
   },
 })
 
+/** Taken, and nothing changes. */
+const here = {}
+
 /** Answered on the spot in any state that takes commands. */
 const courtesies = {
-  'smtp.noop': { actions: 'run' },
-  'smtp.vrfy': { actions: 'run' },
-  'smtp.expn': { actions: 'run' },
-  'smtp.help': { actions: 'run' },
-  'smtp.etrn': { actions: 'run' },
-  'smtp.quit': { actions: 'run' },
+  'smtp.noop': here,
+  'smtp.vrfy': here,
+  'smtp.expn': here,
+  'smtp.help': here,
+  'smtp.etrn': here,
+  'smtp.rset': here,
+  'smtp.quit': here,
 } as const
 
 const hello = {
-  'smtp.ehlo': { target: 'asking', actions: 'run' },
-  'smtp.helo': { target: 'asking', actions: 'run' },
-  'smtp.lhlo': { target: 'asking', actions: 'run' },
+  'smtp.ehlo': 'asking',
+  'smtp.helo': 'asking',
+  'smtp.lhlo': 'asking',
+  'hello.accepted': 'ready',
 } as const
 
 /** RFC 3030 §2: the octets behind a BDAT follow whatever the answer will be, so they are read in every state. */
-const chunk = { 'smtp.bdat': { target: 'receivingChunk', actions: 'run' } } as const
+const chunk = { 'smtp.bdat': 'asking', 'bdat.expected': 'receivingChunk' } as const
 
-const otherwise = { 'smtp.*': { actions: 'badSequence' } } as const
+/** RCPT, and an early DATA that is refused for want of recipients. */
+const recipients = {
+  'smtp.rcpt': 'asking',
+  'rcpt.accepted': 'recipients',
+  'smtp.data': 'asking',
+  'transaction.reset': 'ready',
+} as const
 
 /** Back to where the session stood before it asked. */
 const back = [
@@ -123,6 +121,10 @@ const back = [
 
 const command = (waitsFor: string) => ({ waitsFor, timeoutMs: COMMAND_TIMEOUT_MS })
 
+/**
+ * A state takes the commands that it has events for; any other is a 503. A command that is answered at once is no
+ * event, only its outcome is; one whose hooks take time sends the session to `asking` until the outcome is known.
+ */
 export const sessionMachine = chart.createMachine({
   id: 'smtp',
   context: ({ input }) => ({ session: input }),
@@ -135,87 +137,73 @@ export const sessionMachine = chart.createMachine({
     connecting: {
       meta: { waitsFor: 'the connect hooks', timeoutMs: ANSWER_TIMEOUT_MS },
       on: {
-        'connect.admitted': { target: 'start', actions: 'greet' },
+        'connect.admitted': 'start',
         'connect.refused': 'refusing',
       },
     },
     start: {
       tags: ['commands'],
       meta: command('EHLO, HELO or LHLO'),
-      on: { ...hello, ...courtesies, ...chunk, 'smtp.rset': { actions: 'run' }, ...otherwise },
+      on: { ...hello, ...courtesies, ...chunk },
     },
     ready: {
       tags: ['commands'],
       meta: command('MAIL, AUTH or STARTTLS'),
       on: {
         ...hello,
-        'smtp.starttls': { target: 'asking', actions: 'run' },
-        'smtp.auth': { target: 'asking', actions: 'run' },
-        'smtp.mail': { target: 'asking', actions: 'run' },
+        'smtp.starttls': 'asking',
+        'starttls.accepted': 'startingTls',
+        'smtp.auth': 'asking',
+        'auth.challenged': 'authenticating',
+        'smtp.mail': 'asking',
+        'mail.accepted': 'mail',
         ...courtesies,
         ...chunk,
-        'smtp.rset': { actions: 'run' },
-        ...otherwise,
       },
     },
     mail: {
       tags: ['commands'],
       meta: command('the first RCPT that is accepted'),
-      on: {
-        ...hello,
-        'smtp.rcpt': { target: 'asking', actions: 'run' },
-        'smtp.data': { target: 'asking', actions: 'run' },
-        ...courtesies,
-        ...chunk,
-        'smtp.rset': { target: 'ready', actions: 'run' },
-        ...otherwise,
-      },
+      on: { ...hello, ...recipients, ...courtesies, ...chunk },
     },
     recipients: {
       tags: ['commands'],
       meta: command('RCPT, DATA or BDAT'),
       on: {
         ...hello,
-        'smtp.rcpt': { target: 'asking', actions: 'run' },
-        'smtp.data': { target: 'asking', actions: 'run' },
+        ...recipients,
+        'rcpt.accepted': here,
+        'data.accepted': 'receivingData',
         ...courtesies,
         ...chunk,
-        'smtp.rset': { target: 'ready', actions: 'run' },
-        ...otherwise,
       },
     },
     chunking: {
       tags: ['commands'],
       meta: command('the next BDAT'),
-      on: {
-        ...hello,
-        ...courtesies,
-        ...chunk,
-        'smtp.rset': { target: 'ready', actions: 'run' },
-        ...otherwise,
-      },
+      on: { ...hello, 'transaction.reset': 'ready', ...courtesies, ...chunk },
     },
     asking: {
-      meta: { waitsFor: 'the hooks of this command', timeoutMs: ANSWER_TIMEOUT_MS },
+      meta: { waitsFor: 'the hooks of a command', timeoutMs: ANSWER_TIMEOUT_MS },
       on: {
         'hello.accepted': 'ready',
-        'starttls.accepted': 'startingTls',
         'auth.challenged': 'authenticating',
         'auth.accepted': 'ready',
         'mail.accepted': 'mail',
         'rcpt.accepted': 'recipients',
         'data.accepted': 'receivingData',
+        'bdat.expected': 'receivingChunk',
         'command.refused': back,
       },
     },
     authenticating: {
       tags: ['line'],
       meta: command('the response to a challenge'),
-      on: { 'smtp.response': { target: 'asking', actions: 'run' } },
+      on: { 'smtp.response': 'asking', 'auth.challenged': here, 'command.refused': 'ready' },
     },
     startingTls: {
       meta: { waitsFor: 'the TLS handshake', timeoutMs: ANSWER_TIMEOUT_MS },
-      on: { 'tls.started': { target: 'start', actions: 'reset' } },
+      on: { 'tls.started': 'start' },
     },
     receivingData: {
       tags: ['content'],
@@ -239,7 +227,7 @@ export const sessionMachine = chart.createMachine({
     refusing: {
       tags: ['commands'],
       meta: command('QUIT'),
-      on: { 'smtp.quit': { actions: 'run' }, ...otherwise }, // RFC 5321 §3.1
+      on: { 'smtp.quit': here }, // RFC 5321 §3.1
     },
     closing: {
       meta: { waitsFor: 'the client to close', timeoutMs: CLOSING_TIMEOUT_MS },
@@ -268,12 +256,19 @@ export type SessionState =
 interface StateFacts {
   readonly input: Input | null
   readonly timeoutMs: number
+  /** Commands that the state has events for. */
+  readonly takes: ReadonlySet<string>
 }
 
-/** Tags and time-outs by state, read from the chart once. */
-export const stateFacts = Object.fromEntries(
+/** What the chart says of each state, read from it once. */
+const facts: { [state: string]: StateFacts } = Object.fromEntries(
   Object.entries(sessionMachine.states).map(([name, node]) => [
     name,
-    { input: (node.tags[0] as Input | undefined) ?? null, timeoutMs: node.meta?.timeoutMs ?? 0 },
+    {
+      input: (node.tags[0] as Input | undefined) ?? null,
+      timeoutMs: node.meta?.timeoutMs ?? 0,
+      takes: new Set(Object.keys(node.config.on ?? {}).filter((event) => event.startsWith('smtp.'))),
+    },
   ]),
-) as { readonly [S in SessionState]: StateFacts }
+)
+export const stateFacts = facts as { readonly [S in SessionState]: StateFacts }

@@ -12,7 +12,7 @@ import type { SaslDialogue } from '../sasl/sasl.ts'
 import { capabilities, type Offer } from './capabilities.ts'
 import { Channel, type ChannelOwner } from './channel.ts'
 import { respond } from './commands/auth.ts'
-import { type Answer, goodbye, whenAnswered } from './commands/command.ts'
+import { type Answer, goodbye, proceed, whenAnswered } from './commands/command.ts'
 import { commands } from './commands/index.ts'
 import { LazyNotes, type OwnSessionFacts, type OwnTransaction } from './facts.ts'
 import { clientName, logEvent, noteEarlyTalk, noteRefusal } from './journal.ts'
@@ -21,10 +21,9 @@ import { type Role, roleOf } from './roles.ts'
 import type { SmtpServiceContext } from './service.ts'
 import {
   type ChartedSession,
-  type CommandEvent,
+  type CommandName,
   type Input,
-  type OutcomeEvent,
-  type SessionEvent,
+  type Outcome,
   type SessionState,
   sessionMachine,
   stateFacts,
@@ -96,12 +95,15 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
   open(): void {
     this.#actor.start()
     logEvent(this, 'info', `connect from ${clientName(this)}`)
-    this.#take(() => whenAnswered(this.generation.hooks.connect(this.facts), (verdict) => this.#admit(verdict)))
+    this.#ask(null, () => whenAnswered(this.generation.hooks.connect(this.facts), (verdict) => this.#admit(verdict)))
     this.#pump()
   }
 
   #admit(verdict: Verdict): Answer {
-    if (verdict.kind === 'pass') return { reply: null, outcome: 'connect.admitted', refusal: null }
+    if (verdict.kind === 'pass') {
+      noteEarlyTalk(this, 'CONNECT')
+      return proceed('connect.admitted', replies.greeting(this.generation.site.hostname, this.role.protocol))
+    }
     const refusal = { where: 'CONNECT', transaction: null, recipient: '' }
     // RFC 5321 §3.1, §4.2.1: a greeting is 220, 554, or 421 and the end
     if (verdict.kind === 'defer') return { ...goodbye({ ...verdict.reply, code: 421 }), refusal }
@@ -124,31 +126,17 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
     return this.reception.active
   }
 
-  run(event: CommandEvent): void {
-    if (event.type === 'smtp.response') this.#take(() => respond(this, event.args))
-    else this.#take(() => commands[event.type.slice(5) as Verb].run(this, event.args))
-  }
-
-  greet(): void {
-    noteEarlyTalk(this, 'CONNECT')
-    this.#reply(replies.greeting(this.generation.site.hostname, this.role.protocol))
-  }
-
-  badSequence(event: CommandEvent): void {
-    this.#reply(replies.badSequence(this.#whyNot(event)))
-  }
-
   /** Forgets the transaction (RFC 5321 §4.1.1.5). */
   reset(): void {
     this.transaction = null
     this.reception.abort()
   }
 
-  #whyNot(event: CommandEvent): string {
+  #whyNot(verb: Verb): string {
     if (this.state === 'refusing') return 'Connection refused, only QUIT is taken'
     if (this.state === 'start') return `Send ${this.role.protocol === 'LMTP' ? 'LHLO' : 'EHLO'} first`
     if (this.state === 'chunking') return 'BDAT or RSET expected'
-    if (event.type === 'smtp.rcpt' || event.type === 'smtp.data') return 'Need MAIL before this command'
+    if (verb === 'rcpt' || verb === 'data') return 'Need MAIL before this command'
     return 'Not within a mail transaction'
   }
 
@@ -178,9 +166,9 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
   }
 
   /** Replies, in order, and tells the chart. */
-  tell(outcome: OutcomeEvent['type'], answers: readonly Reply[]): void {
+  tell(outcome: Outcome, answers: readonly Reply[]): void {
     for (const answer of answers) this.#reply(answer)
-    this.#send({ type: outcome })
+    this.#send(outcome)
   }
 
   /** The end of a message: its replies, and an empty transaction. */
@@ -214,11 +202,14 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
 
   // ------------------------------------------------------------ answers
 
-  #take(ask: () => Answer | Promise<Answer>): void {
+  /** Runs a command. The chart hears of it only when its answer is not here at once. */
+  #ask(command: CommandName | null, ask: () => Answer | Promise<Answer>): void {
     try {
       const answer = ask()
-      if (!(answer instanceof Promise)) this.#apply(answer)
-      else answer.then((late) => this.#applyLate(late)).catch((error) => this.failed(error))
+      if (answer instanceof Promise) {
+        if (command !== null) this.#send(command)
+        answer.then((late) => this.#applyLate(late)).catch((error) => this.failed(error))
+      } else this.#apply(answer)
     } catch (error) {
       this.failed(error)
     }
@@ -233,7 +224,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
   #apply({ reply, outcome, refusal }: Answer): void {
     if (refusal !== null) noteRefusal(this, reply!, refusal)
     if (reply !== null) this.#reply(reply)
-    if (outcome !== null) this.#send({ type: outcome })
+    if (outcome !== null) this.#send(outcome)
   }
 
   #reply(reply: Reply): void {
@@ -241,9 +232,9 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
     this.channel.write(formatReply(reply))
   }
 
-  #send(event: SessionEvent): void {
+  #send(type: CommandName | Outcome): void {
     if (this.#closed) return
-    this.#actor.send(event)
+    this.#actor.send({ type })
     this.state = this.#actor.getSnapshot().value
   }
 
@@ -308,10 +299,11 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
   }
 
   #takeLine(line: Buffer | 'tooLong' | 'bareLineFeed', input: Input): void {
-    // within a dialogue a line that is none is a malformed response
-    if (input === 'line')
-      this.#send({ type: 'smtp.response', args: typeof line === 'string' ? '!' : line.toString('latin1') })
-    else if (line === 'tooLong') this.#reply(replies.lineTooLong())
+    if (input === 'line') {
+      // within a dialogue a line that is none is a malformed response
+      const text = typeof line === 'string' ? '!' : line.toString('latin1')
+      this.#ask('smtp.response', () => respond(this, text))
+    } else if (line === 'tooLong') this.#reply(replies.lineTooLong())
     else if (line === 'bareLineFeed') this.#reply(replies.badLine('Line must end with CR LF'))
     else this.#takeCommand(line)
   }
@@ -328,9 +320,10 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
       if (HTTP_VERBS.has(word)) this.tell('session.goodbye', [replies.notMail()])
       else this.#reply(replies.unknownCommand())
     } else if (line.length > COMMAND_LINE_MAX && verb !== 'auth') this.#reply(replies.lineTooLong())
+    else if (!stateFacts[this.state].takes.has(`smtp.${verb}`)) this.#reply(replies.badSequence(this.#whyNot(verb)))
     else {
       if (IDLE_VERBS.has(verb)) this.#countIdle()
-      this.#send({ type: `smtp.${verb}`, args })
+      this.#ask(`smtp.${verb}`, () => commands[verb].run(this, args))
     }
   }
 
@@ -361,7 +354,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
     Object.assign(this.facts, { tls: tlsInfo(this.channel.socket), helo: null, extended: false, identity: null })
     this.#touched = this.service.clock.mono()
     this.#upgrading = false
-    this.#send({ type: 'tls.started' })
+    this.#send('tls.started')
     this.channel.resume()
   }
 
@@ -408,7 +401,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
 
   gone(): void {
     if (this.#closed) return
-    this.#send({ type: 'net.closed' })
+    this.#send('net.closed')
     this.#closed = true
     this.reception.abort()
     this.#actor.stop()

@@ -32,6 +32,7 @@ const service = createSmtpService({
 const settings = { service: 'smtp', host: '127.0.0.1', port, path: null, options: {} }
 await openListener(settings, service, { clock: systemClock, log: silentLogger, tls: null, protocols: 'all' })
 process.stdout.write(`listening on ${port}\n`)
+process.on('SIGTERM', () => process.exit())
 process.on('SIGUSR2', () => {
   globalThis.gc?.()
   const { rss, heapUsed } = memoryUsage()

@@ -2,7 +2,7 @@
 import type { Reply } from '../../base/failure.ts'
 import { replies } from '../../message/reply.ts'
 import { noteRefusal } from '../journal.ts'
-import { type Answer, defineCommand, goodbye, silent, whenAnswered } from './command.ts'
+import { type Answer, defineCommand, expectOctets, goodbye, whenAnswered } from './command.ts'
 
 export const bdat = defineCommand({
   verb: 'bdat',
@@ -15,7 +15,7 @@ export const bdat = defineCommand({
     /** The reply follows the octets (RFC 3030 §2): a refusal too. */
     const expect = (refusal: Reply | null): Answer => {
       session.reception.expectChunk(Number(parsed[1]), parsed[2] !== undefined, refusal)
-      return silent
+      return expectOctets
     }
     const { transaction } = session
     if (transaction === null) return expect(replies.noTransaction())

@@ -2,7 +2,7 @@
 import type { Reply } from '../../base/failure.ts'
 import type { Defer, Reject } from '../../plugin/contract.ts'
 import type { OwnTransaction } from '../facts.ts'
-import type { OutcomeEvent, Verb } from '../session.machine.ts'
+import type { Outcome, Verb } from '../session.machine.ts'
 import type { SmtpSession } from '../session.ts'
 
 /** A refusal on policy, for log and trace. */
@@ -14,10 +14,10 @@ export interface Refusal {
 }
 
 export interface Answer {
-  /** null: the reply follows the octets of a BDAT. */
+  /** null: it comes later (BDAT). */
   readonly reply: Reply | null
   /** null: the chart stays in its state. */
-  readonly outcome: OutcomeEvent['type'] | null
+  readonly outcome: Outcome | null
   readonly refusal: Refusal | null
 }
 
@@ -29,8 +29,9 @@ const answer = (reply: Reply | null, outcome: Answer['outcome'], refusal: Refusa
 
 /** Replies where the state does not wait for an outcome. */
 export const stay = (reply: Reply): Answer => answer(reply, null)
-export const proceed = (outcome: OutcomeEvent['type'], reply: Reply): Answer => answer(reply, outcome)
-export const silent: Answer = answer(null, null)
+export const proceed = (outcome: Outcome, reply: Reply): Answer => answer(reply, outcome)
+/** BDAT is answered when its octets are here. */
+export const expectOctets: Answer = answer(null, 'bdat.expected')
 /** The last reply. */
 export const goodbye = (reply: Reply): Answer => answer(reply, 'session.goodbye')
 /** A 421 ends the session (RFC 5321 §3.8). */
