@@ -1,0 +1,57 @@
+// What the user, alias and domain commands share: the site, its users file, and how their mistakes end.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ConfigError } from '../config/problems.ts'
+import type { Site } from '../config/site.ts'
+import { addressKey, parseUsersFile, type UsersFile } from '../directory/users-file.ts'
+import { parseDomain } from '../message/address.ts'
+import { CliError, EX, loadSite } from './context.ts'
+
+export interface UsersAccess {
+  readonly site: Site
+  readonly path: string
+  read(): UsersFile
+}
+
+/** Throws for a site whose users are all the operating system's. */
+export async function usersAccess(): Promise<UsersAccess> {
+  const { site } = await loadSite()
+  const path = site.users.file
+  if (path === null)
+    throw new CliError('this site has no users file: its users are those of the operating system', EX.config)
+  return {
+    site,
+    path,
+    read() {
+      const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
+      const { value, problems } = parseUsersFile(text, path, site.limits.mailboxSize)
+      if (problems.length > 0) throw new ConfigError(problems)
+      return value
+    },
+  }
+}
+
+export const aliasPath = (site: Site): string => join(site.data, 'aliases')
+
+/** An account or address in the form of the users file; `ana` alone is one at `origin`. */
+export function readAddress(text: string, site: Site): string {
+  const key = addressKey(text.includes('@') ? text : `${text}@${site.origin}`)
+  if (key === null) throw new CliError(`'${text}' is not an address`, EX.data)
+  return key
+}
+
+export function readDomain(text: string): string {
+  const domain = parseDomain(text)
+  if (!domain.ok || text.startsWith('[')) throw new CliError(`'${text}' is not a domain`, EX.data)
+  return domain.value
+}
+
+/** Mail for another domain would never come here. */
+export function requireOurs(address: string, { site, read }: UsersAccess): void {
+  const domain = address.slice(address.lastIndexOf('@') + 1)
+  if (site.domains.includes(domain) || read().domains.has(domain)) return
+  throw new CliError(
+    `${domain} is not a domain of this site: add it first with 'estafeta domain add ${domain}'`,
+    EX.data,
+  )
+}
