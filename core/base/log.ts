@@ -65,24 +65,28 @@ export function createLogger(options: LogOptions): Logger & { flush(): void } {
     waiting = ''
     options.write(lines)
   }
-  const emit = (level: LogLevel, event: string, fields: LogFields): void => {
+  const emit: Emit = (level, event, fixed, fields) => {
     if (RANK[level] < least) return
     if (waiting === '') setImmediate(flush)
     const now = options.clock.now()
     waiting +=
-      options.format === 'json' ? jsonLine(now, level, event, fields) : textLine(now, host, level, event, fields)
+      options.format === 'json'
+        ? jsonLine(now, level, event, { ...fixed, ...fields })
+        : textLine(now, host, level, event, fixed, fields)
   }
   return Object.assign(bind(emit, {}), { flush })
 }
 
-type Emit = (level: LogLevel, event: string, fields: LogFields) => void
+type Emit = (level: LogLevel, event: string, fixed: LogFields, fields: LogFields) => void
+
+const NO_FIELDS: LogFields = {}
 
 function bind(emit: Emit, fixed: LogFields): Logger {
   return {
-    debug: (event, fields) => emit('debug', event, fields ? { ...fixed, ...fields } : fixed),
-    info: (event, fields) => emit('info', event, fields ? { ...fixed, ...fields } : fixed),
-    warn: (event, fields) => emit('warn', event, fields ? { ...fixed, ...fields } : fixed),
-    error: (event, fields) => emit('error', event, fields ? { ...fixed, ...fields } : fixed),
+    debug: (event, fields) => emit('debug', event, fixed, fields ?? NO_FIELDS),
+    info: (event, fields) => emit('info', event, fixed, fields ?? NO_FIELDS),
+    warn: (event, fields) => emit('warn', event, fixed, fields ?? NO_FIELDS),
+    error: (event, fields) => emit('error', event, fixed, fields ?? NO_FIELDS),
     with: (fields) => bind(emit, { ...fixed, ...fields }),
   }
 }
@@ -106,16 +110,28 @@ function timestamp(now: number): string {
   return stamp
 }
 
-function textLine(now: number, host: string, level: LogLevel, event: string, fields: LogFields): string {
-  let line = `${timestamp(now)} ${host} estafeta/${fields.component ?? 'main'}[${process.pid}]: `
-  if (fields.qid) line += `${fields.qid}: `
-  if (level === 'warn') line += 'warning: '
-  else if (level === 'error') line += 'error: '
-  line += printable(event)
-  for (const [key, value] of Object.entries(fields)) {
-    if (value !== undefined && value !== null && !IN_TEXT.has(key)) line += `, ${key}=${printable(String(value))}`
+function textLine(
+  now: number,
+  host: string,
+  level: LogLevel,
+  event: string,
+  fixed: LogFields,
+  fields: LogFields,
+): string {
+  const qid = fields.qid ?? fixed.qid
+  const head = `${timestamp(now)} ${host} estafeta/${fields.component ?? fixed.component ?? 'main'}[${process.pid}]: `
+  const mark = level === 'warn' ? 'warning: ' : level === 'error' ? 'error: ' : ''
+  return `${head}${qid ? `${qid}: ` : ''}${mark}${printable(event)}${pairs(fixed)}${pairs(fields)}\n`
+}
+
+/** What the text does not say already, as `, key=value`. */
+function pairs(fields: LogFields): string {
+  let text = ''
+  for (const key in fields) {
+    const value = fields[key]
+    if (value !== undefined && value !== null && !IN_TEXT.has(key)) text += `, ${key}=${printable(String(value))}`
   }
-  return line + '\n'
+  return text
 }
 
 /** Control characters would forge lines or reach a terminal. */

@@ -3,7 +3,8 @@ import { Worker } from 'node:worker_threads'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Trace, TraceEvent, TraceQuery } from './trace.ts'
-import type { TraceRequest, TraceResponse, TraceRow } from './trace-worker.ts'
+import { clean, encodeEvent, encodeRow, type TraceRow } from './trace-row.ts'
+import type { TraceRequest, TraceResponse } from './trace-worker.ts'
 
 export interface TraceOptions {
   readonly path: string
@@ -21,7 +22,7 @@ const MAX_WAITING = 50_000
 /** Starts its worker at the first event or question. */
 export function openTrace(options: TraceOptions): Trace {
   let worker: Worker | null = null
-  let rows = new Map<string, { row: TraceRow; events: TraceEvent[] }>()
+  let rows = new Map<string, TraceRow>()
   let dropped = 0
   let scheduled = false
   let question = 0
@@ -54,9 +55,10 @@ export function openTrace(options: TraceOptions): Trace {
   const flush = (): void => {
     scheduled = false
     if (rows.size > 0) {
-      const batch = [...rows.values()].map(({ row, events }) => ({ ...row, events: JSON.stringify(events) }))
+      let batch = ''
+      for (const row of rows.values()) batch += encodeRow(row)
       rows = new Map()
-      post({ kind: 'write', now: options.clock.now(), rows: batch })
+      post({ kind: 'write', now: options.clock.now(), batch })
     }
     if (dropped > 0) options.log.warn(`trace: ${dropped} events dropped, the disk is too slow`, { component: 'trace' })
     dropped = 0
@@ -94,20 +96,25 @@ export function openTrace(options: TraceOptions): Trace {
 }
 
 /** Adds an event to its message's row; events of one transaction and its queue id come to lie together. */
-function gather(rows: Map<string, { row: TraceRow; events: TraceEvent[] }>, event: TraceEvent): void {
-  const key = event.tid ?? event.qid ?? event.sid ?? ''
-  let entry = rows.get(key)
-  if (!entry) {
-    entry = { row: { time: event.time, sid: '', tid: '', qid: '', mid: '', addresses: '', events: '' }, events: [] }
-    rows.set(key, entry)
+function gather(rows: Map<string, TraceRow>, event: TraceEvent): void {
+  const { sid, tid, qid, messageId } = event
+  const key = tid ?? qid ?? sid ?? ''
+  let row = rows.get(key)
+  if (row === undefined) {
+    row = { time: event.time, sid: '', tid: '', qid: '', mid: '', addresses: '', events: '' }
+    rows.set(key, row)
   }
-  const row = entry.row
-  if (event.sid && !row.sid) row.sid = event.sid
-  if (event.tid && !row.tid) row.tid = event.tid
-  if (event.qid && !row.qid) row.qid = event.qid
-  if (event.messageId && !row.mid) row.mid = event.messageId
-  for (const address of [event.from, event.rcpt]) {
-    if (address && !row.addresses.includes(` ${address.toLowerCase()} `)) row.addresses += ` ${address.toLowerCase()} `
-  }
-  entry.events.push(event)
+  if (sid !== undefined && row.sid === '') row.sid = sid
+  if (tid !== undefined && row.tid === '') row.tid = tid
+  if (qid !== undefined && row.qid === '') row.qid = qid
+  if (messageId !== undefined && row.mid === '') row.mid = clean(messageId)
+  if (event.from !== undefined) addAddress(row, event.from)
+  if (event.rcpt !== undefined) addAddress(row, event.rcpt)
+  row.events += encodeEvent(event)
+}
+
+function addAddress(row: TraceRow, address: string): void {
+  if (address === '') return
+  const entry = ` ${address.toLowerCase()} `
+  if (!row.addresses.includes(entry)) row.addresses += entry
 }

@@ -2,21 +2,10 @@
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { TraceEvent } from './trace.ts'
-
-export interface TraceRow {
-  time: number
-  sid: string
-  tid: string
-  qid: string
-  mid: string
-  /** Lower case, each with a space on both sides. */
-  addresses: string
-  /** JSON array of TraceEvent. */
-  events: string
-}
+import { decodeEvents, decodeRows } from './trace-row.ts'
 
 export type TraceRequest =
-  | { kind: 'write'; now: number; rows: TraceRow[] }
+  | { kind: 'write'; now: number; batch: string }
   | { kind: 'find'; id: number; about: string; limit: number }
   | { kind: 'close' }
 
@@ -42,10 +31,10 @@ const insertAddress = db.prepare('INSERT OR IGNORE INTO address VALUES (?, ?)')
 const CLEAN_EVERY = 100
 let writes = 0
 
-function write(now: number, rows: TraceRow[]): void {
+function write(now: number, batch: string): void {
   db.exec('BEGIN')
   try {
-    for (const row of rows) {
+    for (const row of decodeRows(batch)) {
       const { lastInsertRowid } = insert.run(row.time, row.sid, row.tid, row.qid, row.mid, row.events)
       for (const address of row.addresses.split(/ +/)) if (address) insertAddress.run(address, lastInsertRowid)
     }
@@ -100,7 +89,7 @@ function find(about: string, limit: number): TraceEvent[] {
          OR tid IN (SELECT tid FROM trace WHERE qid = ?1 AND tid <> '') ORDER BY time, id`,
       )
       .all(key) as { events: string }[]
-    for (const row of rows) events.push(...(JSON.parse(row.events) as TraceEvent[]))
+    for (const row of rows) events.push(...decodeEvents(row.events))
   }
   return events.sort((a, b) => a.time - b.time)
 }
@@ -109,7 +98,7 @@ const respond = (response: TraceResponse): void => parentPort!.postMessage(respo
 
 parentPort!.on('message', (request: TraceRequest) => {
   try {
-    if (request.kind === 'write') write(request.now, request.rows)
+    if (request.kind === 'write') write(request.now, request.batch)
     else if (request.kind === 'find')
       respond({ kind: 'found', id: request.id, events: find(request.about, request.limit) })
     else {

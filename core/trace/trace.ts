@@ -4,21 +4,21 @@ import { token } from '../base/token.ts'
 export interface TraceEvent {
   /** Wall clock, ms. */
   readonly time: number
-  readonly sid?: string
-  readonly tid?: string
-  readonly qid?: string
+  readonly sid?: string | undefined
+  readonly tid?: string | undefined
+  readonly qid?: string | undefined
   /** received, hook, dns, queued, expanded, routed, attempt, settled, bounced, delayed, filed, held, released … */
   readonly event: string
-  readonly plugin?: string
-  readonly hook?: string
+  readonly plugin?: string | undefined
+  readonly hook?: string | undefined
   /** pass, reject, defer, admit, quarantine, delivered, relayed, deferred, failed … */
-  readonly verdict?: string
-  readonly rcpt?: string
-  readonly ms?: number
-  readonly detail?: string
+  readonly verdict?: string | undefined
+  readonly rcpt?: string | undefined
+  readonly ms?: number | undefined
+  readonly detail?: string | undefined
   /** Set once a message, so that it can be found by them. */
-  readonly messageId?: string
-  readonly from?: string
+  readonly messageId?: string | undefined
+  readonly from?: string | undefined
 }
 
 export interface TraceQuery {

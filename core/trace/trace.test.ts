@@ -1,0 +1,106 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { FakeClock } from '../base/clock.ts'
+import { silentLogger } from '../base/log.ts'
+import type { Trace, TraceEvent } from './trace.ts'
+import { openTrace } from './trace-store.ts'
+
+let folder: string
+let clock: FakeClock
+const opened: Trace[] = []
+
+function open(options: { days?: number; maxSize?: number } = {}): Trace {
+  const trace = openTrace({
+    path: join(folder, 'trace.db'),
+    days: 14,
+    maxSize: 2 ** 30,
+    clock,
+    log: silentLogger,
+    ...options,
+  })
+  opened.push(trace)
+  return trace
+}
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'estafeta-trace-'))
+  clock = new FakeClock()
+})
+afterEach(async () => {
+  for (const trace of opened.splice(0)) await trace.close()
+  rmSync(folder, { recursive: true })
+})
+
+const at = (event: Partial<TraceEvent>): TraceEvent => ({ time: clock.now(), event: 'hook', ...event })
+
+test('one message is found by queue id, transaction, Message-ID and address, its refused transaction by session', async () => {
+  const trace = open()
+  trace.record(at({ sid: 's1', tid: 's1.1', hook: 'mail', plugin: 'access', verdict: 'pass', ms: 0.25 }))
+  trace.record(
+    at({ sid: 's1', tid: 's1.1', qid: 'q1', event: 'queued', from: 'Ana@Here.test', messageId: '<m1@here.test>' }),
+  )
+  clock.advance(5)
+  trace.record(
+    at({ qid: 'q1', event: 'attempt', rcpt: 'paco@there.test', verdict: 'sent', detail: '250 OK \x1f\x1e odd' }),
+  )
+  trace.record(at({ sid: 's2', tid: 's2.1', qid: 'q2', event: 'queued', from: '' }))
+  const expected = [
+    {
+      time: clock.now() - 5,
+      event: 'hook',
+      sid: 's1',
+      tid: 's1.1',
+      hook: 'mail',
+      plugin: 'access',
+      verdict: 'pass',
+      ms: 0.25,
+    },
+    {
+      time: clock.now() - 5,
+      event: 'queued',
+      sid: 's1',
+      tid: 's1.1',
+      qid: 'q1',
+      from: 'Ana@Here.test',
+      messageId: '<m1@here.test>',
+    },
+    {
+      time: clock.now(),
+      event: 'attempt',
+      qid: 'q1',
+      rcpt: 'paco@there.test',
+      verdict: 'sent',
+      detail: '250 OK    odd',
+    },
+  ]
+  for (const about of ['q1', 's1.1', '<m1@here.test>', 'm1@here.test', 'ana@here.test', 'PACO@there.test', 's1']) {
+    expect(await trace.find({ about }), about).toEqual(expected)
+  }
+  expect(await trace.find({ about: 's2' })).toMatchObject([{ from: '' }])
+  expect(await trace.find({ about: 'nobody@here.test' })).toEqual([])
+})
+
+test('what was recorded is there after a restart', async () => {
+  const first = open()
+  first.record(at({ qid: 'q1', event: 'queued', detail: 'kept' }))
+  await first.close()
+  expect(await open().find({ about: 'q1' })).toMatchObject([{ detail: 'kept' }])
+})
+
+test('rows beyond the days go, and a file beyond its octets loses the oldest', async () => {
+  const trace = open({ days: 1, maxSize: 400_000 })
+  trace.record(at({ qid: 'old', event: 'queued' }))
+  expect(await trace.find({ about: 'old' })).toHaveLength(1)
+  clock.advance(2 * 86_400_000)
+  for (let i = 0; i < 100; i++) {
+    for (let j = 0; j < 20; j++) trace.record(at({ qid: `q${i}-${j}`, event: 'queued', detail: 'x'.repeat(500) }))
+    await trace.find({ about: 'none' })
+  }
+  trace.record(at({ qid: 'last', event: 'queued' }))
+  expect(await trace.find({ about: 'last' })).toHaveLength(1)
+  expect(await trace.find({ about: 'old' })).toEqual([])
+  expect(await trace.find({ about: 'q0-0' })).toEqual([])
+  expect(await trace.find({ about: 'q99-19' })).toHaveLength(1)
+})
