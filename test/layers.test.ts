@@ -114,13 +114,13 @@ const conformance: Rule = (file, { specifier }, target) =>
 
 const RULES = [layers, libraries, wire, plugins, conformance]
 
-const TIME = /\b(Date\.now\(|new Date\(\)|performance\.now\(|setTimeout\(|setInterval\()/
+const TIME = /\b(Date\.now\(|new Date\(\)|performance\.now\()|(?<![.\w])(setTimeout\(|setInterval\()/
 
 function timeOf(file: string, text: string): string[] {
   if (file === 'core/base/clock.ts' || file.startsWith('conformance/')) return []
   return text.split('\n').flatMap((line, i) => {
     const found = line.startsWith('//') || /^\s*(\/\/|\*)/.test(line) ? null : TIME.exec(line)
-    return found ? [`${file}:${i + 1}: ${found[1]}…): time comes from Clock`] : []
+    return found ? [`${file}:${i + 1}: ${found[0]}…): time comes from Clock`] : []
   })
 }
 

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { didYouMean } from './problems.ts'
 import { configSchema } from './schema.ts'
+import { formatDuration, formatSize } from './units.ts'
 
 export interface JsonSchema {
   readonly type?: string | readonly string[]
@@ -109,6 +110,8 @@ function rowOf(key: string, schema: JsonSchema, required: boolean): SettingRow {
 
 function defaultOf(schema: JsonSchema, required: boolean): string {
   if (schema.default === undefined) return required ? 'required' : '–'
+  if (typeof schema.default === 'number' && schema.form === 'size') return formatSize(schema.default)
+  if (typeof schema.default === 'number' && schema.form === 'duration') return formatDuration(schema.default)
   const isEmptyMap = typeof schema.default === 'object' && !Array.isArray(schema.default)
   return isEmptyMap ? '–' : typeof schema.default === 'string' ? schema.default || "''" : JSON.stringify(schema.default)
 }
