@@ -161,9 +161,8 @@ function localDomains(container: Container, site: Site): (domain: string) => boo
 const recorder =
   (clock: Clock, trace: Pick<Trace, 'record'>) =>
   ({ plugin, hook, verdict, ms, detail, reply }: HookTrace, { sid, tid, qid, rcpt }: About): void => {
-    const text = [reply ? `${reply.code} ${reply.enhanced ?? ''}`.trim() : '', detail]
-      .filter((part) => part !== '')
-      .join(' ')
+    const code = reply ? `${reply.code} ${reply.enhanced ?? ''} ` : ''
+    const text = code + detail
     trace.record({
       time: clock.now(),
       event: 'hook',
@@ -171,10 +170,10 @@ const recorder =
       hook,
       verdict,
       ms,
-      ...(sid === undefined ? {} : { sid }),
-      ...(tid === undefined ? {} : { tid }),
-      ...(qid === undefined ? {} : { qid }),
-      ...(rcpt === undefined ? {} : { rcpt }),
-      ...(text === '' ? {} : { detail: text }),
+      sid,
+      tid,
+      qid,
+      rcpt,
+      detail: text === '' ? undefined : text.trimEnd(),
     })
   }
