@@ -271,9 +271,9 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
   }
 }
 
+/** Synced in any case: who made it may not have come that far. */
 function makeFolder(files: Files, path: string): void {
-  if (files.stat(path) !== null) return
-  files.mkdir(path, 0o700)
+  if (files.stat(path) === null) files.mkdir(path, 0o700)
   files.fsyncDir(dirname(path))
 }
 

@@ -135,10 +135,8 @@ class LogReader {
 
   #aside(name: string): string {
     const { files, damaged } = this.#options
-    if (files.stat(damaged) === null) {
-      files.mkdir(damaged, 0o700)
-      files.fsyncDir(dirname(damaged))
-    }
+    if (files.stat(damaged) === null) files.mkdir(damaged, 0o700)
+    files.fsyncDir(dirname(damaged))
     return join(damaged, name)
   }
 
