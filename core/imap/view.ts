@@ -34,6 +34,7 @@ export class View {
   #flagged: (readonly number[])[] = []
   #expunged: number[] = []
   #flagNames: string
+  #lastSequence = 0
   readonly #subscription: { unsubscribe(): void }
 
   constructor(mailbox: Mailbox) {
@@ -63,8 +64,14 @@ export class View {
     if (unknown.length > 0) this.mailbox.release(unknown)
   }
 
+  /** 0: not in the view. Mostly it is asked for one after another. */
   sequence(uid: number): number {
-    return findUid(this.known, uid) + 1
+    if (this.known[this.#lastSequence] !== uid) {
+      const at = findUid(this.known, uid)
+      if (at < 0) return 0
+      this.#lastSequence = at
+    }
+    return ++this.#lastSequence
   }
 
   /** Ascending UIDs of the messages of a set. Throws NoSuchSequence for numbers beyond the view. */

@@ -64,38 +64,59 @@ class Meta implements MessageMeta {
   readonly internalDate: number
   readonly saveDate: number
   readonly size: number
-  readonly #email: bigint
-  readonly #thread: bigint
+  // halves of the 64-bit hashes: reading them as bigints would allocate for every message of a FETCH
+  readonly #emailLow: number
+  readonly #emailHigh: number
+  readonly #threadLow: number
+  readonly #threadHigh: number
 
-  constructor(columns: Columns, at: number, flags: readonly string[]) {
+  constructor(columns: Columns, halves: Halves, at: number, flags: readonly string[]) {
     this.uid = columns.uid[at]!
     this.flags = flags
     this.modSeq = columns.modSeq[at]!
     this.internalDate = columns.internalDate[at]!
     this.saveDate = columns.saveDate[at]!
     this.size = columns.size[at]!
-    this.#email = columns.email[at]!
-    this.#thread = columns.thread[at]!
+    this.#emailLow = halves.email[2 * at]!
+    this.#emailHigh = halves.email[2 * at + 1]!
+    this.#threadLow = halves.thread[2 * at]!
+    this.#threadHigh = halves.thread[2 * at + 1]!
   }
   get emailId(): string {
-    return emailIdOf(this.#email)
+    return emailIdOf(join(this.#emailHigh, this.#emailLow))
   }
   get threadId(): string {
-    return threadIdOf(this.#thread)
+    return threadIdOf(join(this.#threadHigh, this.#threadLow))
   }
 }
+
+/** The hash columns as 32-bit numbers, the low one first (every platform of Node is little-endian). */
+interface Halves {
+  readonly email: Uint32Array
+  readonly thread: Uint32Array
+}
+
+const halvesOf = ({ email, thread }: Columns): Halves => ({
+  email: new Uint32Array(email.buffer, email.byteOffset, email.length * 2),
+  thread: new Uint32Array(thread.buffer, thread.byteOffset, thread.length * 2),
+})
+
+const join = (high: number, low: number): bigint => (BigInt(high) << 32n) | BigInt(low)
 
 export class MailboxState {
   readonly facts: MailboxFacts
   readonly table: FlagTable
   #columns: Columns
+  #halves: Halves
   #count: number
   #uids: Uint32Array
+  #lastFound = -1
 
   constructor(facts: MailboxFacts, table: FlagTable, columns?: StateColumns) {
     this.facts = facts
     this.table = table
     this.#columns = columns ?? allocate(16)
+    this.#halves = halvesOf(this.#columns)
     this.#count = columns?.count ?? 0
     this.#uids = this.#columns.uid.subarray(0, this.#count)
   }
@@ -107,9 +128,16 @@ export class MailboxState {
   uids(): Uint32Array {
     return this.#uids
   }
-  /** Index of a UID, negative when it is not there. */
+  /** Index of a UID, negative when it is not there. Mostly it is asked for one after another. */
   find(uid: number): number {
-    return findUid(this.#uids, uid)
+    const next = this.#lastFound + 1
+    if (this.#uids[next] === uid) {
+      this.#lastFound = next
+      return next
+    }
+    const at = findUid(this.#uids, uid)
+    if (at >= 0) this.#lastFound = at
+    return at
   }
   flagsAt(at: number): number {
     return this.#columns.flags[at]!
@@ -122,7 +150,7 @@ export class MailboxState {
   }
   meta(uid: number): MessageMeta | null {
     const at = this.find(uid)
-    return at < 0 ? null : new Meta(this.#columns, at, this.table.names(this.#columns.flags[at]!))
+    return at < 0 ? null : new Meta(this.#columns, this.#halves, at, this.table.names(this.#columns.flags[at]!))
   }
   row(at: number): MessageRow {
     const c = this.#columns
@@ -229,6 +257,7 @@ export class MailboxState {
       ;(grown[name] as { set(from: ArrayLike<unknown>): void }).set(this.column(name) as ArrayLike<unknown>)
     }
     this.#columns = grown
+    this.#halves = halvesOf(grown)
   }
 }
 
