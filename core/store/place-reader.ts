@@ -5,12 +5,9 @@ import { noSuchMessage } from './errors.ts'
 import { storeFailure } from './failures.ts'
 import { CrlfStream, toCrlf } from './line-ends.ts'
 import type { StoredMessage } from './mailbox-store.ts'
+import { unquoteFrom } from './mbox/from-line.ts'
 
 const PIECE = 65_536
-
-/** mboxrd: one `>` less before `From ` at the start of a line. */
-const unquote = (octets: Buffer): Buffer =>
-  octets.includes('>From ') ? Buffer.from(octets.toString('latin1').replace(/^>(>*From )/gm, '$1'), 'latin1') : octets
 
 function openFirst(files: Files, places: readonly MessagePlace[]): { fd: number; place: MessagePlace } | null {
   for (const place of places) {
@@ -41,7 +38,7 @@ export function readMessage(files: Files, places: readonly MessagePlace[]): Buff
   if (!opened) return null
   try {
     const octets = readAll(files, opened.fd, opened.place)
-    return toCrlf(opened.place.quoted ? unquote(octets) : octets)
+    return toCrlf(opened.place.quoted ? unquoteFrom(octets) : octets)
   } finally {
     files.close(opened.fd)
   }
@@ -64,10 +61,10 @@ export function* rawPieces(files: Files, places: readonly MessagePlace[]): Gener
         const all = Buffer.concat([held, piece.subarray(0, read)])
         const cut = all.lastIndexOf(10) + 1
         held = all.subarray(cut)
-        if (cut > 0) yield unquote(all.subarray(0, cut))
+        if (cut > 0) yield unquoteFrom(all.subarray(0, cut))
       } else yield piece.subarray(0, read)
     }
-    if (held.length > 0) yield unquote(held)
+    if (held.length > 0) yield unquoteFrom(held)
   } finally {
     files.close(fd)
   }
@@ -117,7 +114,7 @@ export class FileMessage implements StoredMessage {
       const raw = await this.#piece(file)
       if (raw.length === 0) return
       const stream = new CrlfStream(previous)
-      const piece = stream.write(this.#place.quoted ? unquote(raw) : raw)
+      const piece = stream.write(this.#place.quoted ? unquoteFrom(raw) : raw)
       file += raw.length
       previous = raw.at(-1)!
       const from = Math.max(start - wire, 0)

@@ -184,9 +184,11 @@ const VERSION_2 = 'V\t2\n\n'
 /** Dovecot's file: version 2 parts levels by TAB, the older one is a name a line with Maildir's dots. */
 function parseSubscriptions(text: string): string[] {
   if (text.startsWith(VERSION_2)) {
-    const unescape = (part: string) =>
+    const unescapePart = (part: string) =>
       part.replace(/\x01([01tnr])/g, (_, c: string) => ({ '0': '\0', '1': '\x01', t: '\t', n: '\n', r: '\r' })[c] ?? '')
-    return lines(text.slice(VERSION_2.length)).map((line) => line.split('\t').map(unescape).map(decodeUtf7).join('/'))
+    return lines(text.slice(VERSION_2.length)).map((line) =>
+      line.split('\t').map(unescapePart).map(decodeUtf7).join('/'),
+    )
   }
   return lines(text).map((line) => line.split(/[./]/).map(decodeUtf7).join('/'))
 }
