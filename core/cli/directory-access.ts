@@ -33,9 +33,10 @@ export async function usersAccess(): Promise<UsersAccess> {
 
 export const aliasPath = (site: Site): string => join(site.data, 'aliases')
 
-/** An account or address in the form of the users file; `ana` alone is one at `origin`. */
+/** An account or address in the form of the users file; `ana` alone is one at `origin`, or at the first domain of ours. */
 export function readAddress(text: string, site: Site): string {
-  const key = addressKey(text.includes('@') ? text : `${text}@${site.origin}`)
+  const domain = site.domains.includes(site.origin) ? site.origin : (site.domains[0] ?? site.origin)
+  const key = addressKey(text.includes('@') ? text : `${text}@${domain}`)
   if (key === null) throw new CliError(`'${text}' is not an address`, EX.data)
   return key
 }

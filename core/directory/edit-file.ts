@@ -40,6 +40,7 @@ export function editFile(path: string, change: (text: string) => string): void {
 /** The kernel lets go of it when the process dies: nothing stale is ever left behind. */
 function takeLock(file: string): DatabaseSync {
   const path = join(dirname(file), `.${basename(file)}.lock`)
+  closeSync(openSync(path, 'a', 0o600))
   const lock = new DatabaseSync(path, { timeout: LOCK_WAIT_MS })
   try {
     giveTo(path, dirname(file))
