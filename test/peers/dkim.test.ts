@@ -1,10 +1,12 @@
 // What dkim-sign signs verifies with mailauth, dkimpy, Mail::DKIM, and with opendkim behind Postfix; theirs verify with ours.
-import { execFileSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { dkimVerify } from 'mailauth/lib/dkim/verify.js'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../core/base/clock.ts'
@@ -56,6 +58,15 @@ async function signAll(name: string, keys: { [selector: string]: KeyObject }): P
 const encoded = (messages: { [name: string]: Buffer }) =>
   Object.fromEntries(Object.entries(messages).map(([name, message]) => [name, message.toString('base64')]))
 
+/** Runs a script with JSON in and out; not synchronously, since it asks the DNS server of this process. */
+async function ask(interpreter: string, script: string, input: object): Promise<unknown> {
+  const child = spawn(interpreter, [fileURLToPath(new URL(script, import.meta.url))], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  child.stdin.end(JSON.stringify(input))
+  return json(child.stdout)
+}
+
 const everyCase = <T>(value: T) => Object.fromEntries(Object.keys(CASES).map((name) => [name, value]))
 
 beforeAll(async () => {
@@ -77,24 +88,20 @@ afterAll(async () => {
 })
 
 describe('dkim-sign, verified elsewhere', () => {
-  test('by dkimpy: both signatures of every case', () => {
-    const input = JSON.stringify({ records, signatures: 2, messages: encoded(signedBy.both!) })
-    const script = new URL('dkim-verify.py', import.meta.url).pathname
-    const output = execFileSync('/usr/bin/python3', [script], { input, encoding: 'utf8', maxBuffer: 2 ** 24 })
-    expect(JSON.parse(output)).toEqual(everyCase([true, true]))
+  test('by dkimpy: both signatures of every case', async () => {
+    const input = { records, signatures: 2, messages: encoded(signedBy.both!) }
+    expect(await ask('/usr/bin/python3', 'dkim-verify.py', input)).toEqual(everyCase([true, true]))
   })
 
-  test('by Mail::DKIM, which knows RSA alone', () => {
-    const input = JSON.stringify({ dns: dns.port, messages: encoded(signedBy.rsa!) })
-    const script = new URL('dkim-verify.pl', import.meta.url).pathname
-    const output = execFileSync('/usr/bin/perl', [script], { input, encoding: 'utf8', maxBuffer: 2 ** 24 })
-    expect(JSON.parse(output)).toEqual(everyCase(['pass rsa-sha256']))
+  test('by Mail::DKIM, which knows RSA alone', async () => {
+    const input = { dns: dns.port, messages: encoded(signedBy.rsa!) }
+    expect(await ask('/usr/bin/perl', 'dkim-verify.pl', input)).toEqual(everyCase(['pass rsa-sha256']))
   })
 })
 
 describe('dkim-sign and opendkim', () => {
   /** Postfix itself changes or refuses these before its milters see them. */
-  const CHANGED_BY_POSTFIX = new Set(['NUL octets', 'a bare CR in the body', '60,000 spaces before a letter'])
+  const CHANGED_BY_POSTFIX = new Set(['NUL octets', 'a bare CR in the body', '20,000 spaces before a letter'])
 
   test('opendkim behind Postfix verifies every case that Postfix leaves as it is', async () => {
     const opendkim = await startOpendkim({ mode: 'verify', dnsPort: dns.port })

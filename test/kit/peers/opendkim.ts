@@ -26,6 +26,8 @@ export async function startOpendkim(options: OpendkimOptions): Promise<Opendkim>
   writeFileSync(config, configuration(folder.path, port, options))
   const daemon = startDaemon(peerPath('opendkim', 'usr/sbin/opendkim'), ['-f', '-x', config], {
     env: peerEnvironment('opendkim'),
+    // asked kindly, it waits for its open connections
+    signal: 'SIGKILL',
   })
   void daemon.ended.then(folder.remove)
   await listening(daemon, { port })
