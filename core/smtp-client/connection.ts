@@ -104,11 +104,12 @@ export class Connection implements ClientDuties {
     return this.#offered.dsn
   }
 
-  /** One mail to those recipients; only when `isReady`. */
+  /** One mail to those recipients. A connection that has been lost meanwhile answers so. */
   deliver(mail: SmtpSend, recipients: readonly SendRecipient[]): Promise<Delivery> {
     const transaction = new Transaction(mail, recipients, this.#offered, this.#options.protocol)
     this.uses++
     if (transaction.isSettled) return Promise.resolve(transaction.outcome(null, false))
+    if (!this.isReady) return Promise.resolve(transaction.outcome(this.#lost ?? 'connection closed', false))
     return new Promise((resolve) => {
       this.#mail = mail
       this.#transaction = transaction
