@@ -12,7 +12,7 @@ import {
   sizeSetting,
   z,
 } from 'estafeta/plugin'
-import { createScan } from './scanner.ts'
+import type { Scan } from './scanner.ts'
 import { createSlots } from './slots.ts'
 
 /** Our own fields: those that a message brought along prove nothing. */
@@ -42,14 +42,19 @@ export default definePlugin({
   config,
   inject: { site: SITE, log: LOGGER },
   setup({ site, log, config }) {
-    const scan = createScan({ socket: config.socket ?? null, host: config.host, port: config.port })
+    // clamscan is loaded with the first message: until then it would only take room
+    let scan: Promise<Scan> | null = null
+    const loadScan = async () =>
+      (await import('./scanner.ts')).createScan({ socket: config.socket ?? null, host: config.host, port: config.port })
     const slots = createSlots(config.concurrency)
     return {
       message: {
         async run(message, signal): Promise<MessageAnswer> {
           if (message.size === 0) return { detail: 'empty' }
           if (message.size > config.maxSize) return tooBig(message, config)
-          const found = await slots.run(signal, () => scan(contentChunks(message.content), signal))
+          scan ??= loadScan()
+          const run = await scan
+          const found = await slots.run(signal, () => run(contentChunks(message.content), signal))
           if (found.length === 0) return { remove: OWN_FIELDS, ...scanned(config, site.hostname), detail: 'clean' }
           log.warn(`infected: ${found.join(', ')}`, { tid: message.id, qid: message.queueId, hook: 'message' })
           return infected(found.join(', '), config, site.hostname)

@@ -1,9 +1,7 @@
 // Makes DKIM signatures (RFC 6376, RFC 8463): by dkim-signer where that is right and quick, else by mailauth.
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import dkimSigner from 'dkim-signer'
 import { contentChunks, type HeaderEdit, type MessageContent } from 'estafeta/plugin'
-import { DkimSigner } from 'mailauth/lib/dkim/dkim-signer.js'
 import { suitsDkimSigner } from './guard.ts'
 import type { SigningKey } from './keys.ts'
 
@@ -18,12 +16,22 @@ export interface SignRequest {
   readonly signTime: Date
 }
 
+// both libraries are loaded when first needed: they cost tens of megabytes and a third of a second
+const loadDkimSigner = once(() => import('dkim-signer'))
+const loadMailauth = once(() => import('./oversigning-signer.ts'))
+
+function once<T>(load: () => Promise<T>): () => Promise<T> {
+  let loaded: Promise<T> | null = null
+  return () => (loaded ??= load())
+}
+
 /** DKIM-Signature fields, one a key, in the order of the keys. Throws when one cannot be made. */
 export async function sign(request: SignRequest, signal: AbortSignal): Promise<HeaderEdit[]> {
   const plain = await plainMessage(request)
   const easy = plain === null ? [] : request.keys.filter((key) => key.type === 'rsa')
   const other = request.keys.filter((key) => !easy.includes(key))
-  const signed = new Map<SigningKey, string>(easy.map((key) => [key, signEasy(plain!, key, request.fields)]))
+  const signed = new Map<SigningKey, string>()
+  for (const key of easy) signed.set(key, await signEasy(plain!, key, request.fields))
   const more = other.length === 0 ? [] : await signAny(request, other, signal)
   other.forEach((key, i) => void signed.set(key, more[i]!))
   return request.keys.map((key) => asField(signed.get(key)!))
@@ -36,51 +44,28 @@ async function plainMessage({ content, fromFields, oversign }: SignRequest): Pro
   return suitsDkimSigner(message, content.header.length) ? message.toString('latin1') : null
 }
 
-const signEasy = (message: string, { domain, selector, key }: SigningKey, fields: readonly string[]): string =>
-  dkimSigner.DKIMSign(message, {
+async function signEasy(
+  message: string,
+  { domain, selector, key }: SigningKey,
+  fields: readonly string[],
+): Promise<string> {
+  const { default: dkimSigner } = await loadDkimSigner()
+  return dkimSigner.DKIMSign(message, {
     domainName: domain,
     keySelector: selector,
     privateKey: key,
     headerFieldNames: fields.join(':'),
   })
+}
 
 async function signAny(request: SignRequest, keys: readonly SigningKey[], signal: AbortSignal): Promise<string[]> {
+  const { OversigningSigner } = await loadMailauth()
   const signer = new OversigningSigner(request, keys)
   await pipeline(Readable.from(contentChunks(request.content)), signer, { signal })
   const [failed] = signer.errors
   if (failed) throw new Error(`DKIM signing with selector ${failed.selector} failed: ${failed.err.message}`)
   if (signer.signatureHeaders.length !== keys.length) throw new Error('DKIM signing gave too few signatures')
   return [...signer.signatureHeaders]
-}
-
-class OversigningSigner extends DkimSigner {
-  readonly #fields: ReadonlySet<string>
-  readonly #oversign: readonly string[]
-
-  constructor({ fields, oversign, signTime }: SignRequest, keys: readonly SigningKey[]) {
-    super({
-      canonicalization: 'relaxed/relaxed',
-      signTime,
-      headerList: fields,
-      strict: true,
-      signatureData: keys.map(({ domain, selector, pem, type }) => ({
-        signingDomain: domain,
-        selector,
-        privateKey: pem,
-        algorithm: `${type}-sha256`,
-      })),
-    })
-    this.#fields = new Set(fields.map((name) => name.toLowerCase()))
-    this.#oversign = oversign
-  }
-
-  /** Names in `h=` that come after all that are there stand for fields that are not there (RFC 6376 §5.4.2). */
-  protected override async messageHeaders(headers: Parameters<DkimSigner['messageHeaders']>[0]): Promise<void> {
-    // fields are signed from the bottom up: the topmost is the last in h=
-    const last = headers.parsed.find(({ key }) => this.#fields.has(key))
-    if (last) last.casedKey = [last.casedKey, ...this.#oversign].join(': ')
-    await super.messageHeaders(headers)
-  }
 }
 
 function asField(signature: string): HeaderEdit {
