@@ -65,16 +65,20 @@ export class MessageReader {
     out.text(`${label} {${end - start}}\r\n`)
     if (this.#message.bytes) return out.bytes(this.#message.bytes.subarray(start, end))
     let sent = 0
-    if (end > start) {
-      for await (const chunk of this.#message.chunks(start, end)) {
-        out.bytes(chunk)
-        sent += chunk.length
-        if (out.full) await out.drained()
+    try {
+      if (end > start) {
+        for await (const chunk of this.#message.chunks(start, end)) {
+          out.bytes(chunk)
+          sent += chunk.length
+          if (out.full) await out.drained()
+        }
       }
+    } catch (error) {
+      throw new BrokenLiteral(`message ${this.#uid}`, { cause: error })
     }
-    // the literal's length is told already: nothing but the end of the connection can mend it
-    if (sent !== end - start)
-      throw new ShortRead(`message ${this.#uid} has ${sent} octets where ${end - start} were expected`)
+    if (sent !== end - start) {
+      throw new BrokenLiteral(`message ${this.#uid} has ${sent} octets where ${end - start} were expected`)
+    }
   }
 
   /** BINARY and BINARY.SIZE (RFC 9051 §6.4.5.2): once through to learn the size, once more to send. */
@@ -95,13 +99,18 @@ export class MessageReader {
     const { out } = this.#session
     out.text(`${item.label} ~{${wanted.end - wanted.start}}\r\n`)
     let at = 0
-    for await (const piece of this.#decoded(place, encoding)) {
-      const from = Math.max(0, wanted.start - at)
-      const to = Math.min(piece.length, wanted.end - at)
-      if (to > from) out.bytes(piece.subarray(from, to))
-      at += piece.length
-      if (out.full) await out.drained()
+    try {
+      for await (const piece of this.#decoded(place, encoding)) {
+        const from = Math.max(0, wanted.start - at)
+        const to = Math.min(piece.length, wanted.end - at)
+        if (to > from) out.bytes(piece.subarray(from, to))
+        at += piece.length
+        if (out.full) await out.drained()
+      }
+    } catch (error) {
+      throw new BrokenLiteral(`message ${this.#uid}`, { cause: error })
     }
+    if (at !== size) throw new BrokenLiteral(`message ${this.#uid} changed while it was read`)
   }
 
   async *#decoded({ start, end }: Place, encoding: string): AsyncIterable<Buffer> {
@@ -111,9 +120,9 @@ export class MessageReader {
   }
 }
 
-/** The store gave fewer octets than it said: the session must end. */
-export class ShortRead extends Error {
-  override readonly name = 'ShortRead'
+/** A literal whose length is told could not be sent whole: nothing but the end of the connection can mend it. */
+export class BrokenLiteral extends Error {
+  override readonly name = 'BrokenLiteral'
 }
 
 /** RFC 9051 §6.4.5.1: a partial beyond the end is empty. */

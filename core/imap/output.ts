@@ -14,8 +14,8 @@ export class ConnectionLost extends Error {
 export class Output {
   #socket: Socket
   #text = ''
-  /** What was written last does not end a response. */
-  midLine = false
+  /** What was handed to the socket last does not end a response. */
+  #openLine = false
   /** Called at each write that reached the socket: the client is alive as long as these drain. */
   readonly #progress: () => void
 
@@ -27,24 +27,30 @@ export class Output {
   /** Each char is one octet. */
   text(text: string): void {
     this.#text += text
-    this.midLine = text.charCodeAt(text.length - 1) !== 10
     if (this.#text.length > GATHER) this.flush()
   }
 
   bytes(octets: Buffer): void {
-    if (octets.length <= 1024) this.text(octets.toString('latin1'))
-    else {
-      this.flush()
-      this.#socket.write(octets)
+    if (octets.length <= 1024) {
+      this.text(octets.toString('latin1'))
+      return
     }
-    this.midLine = true
+    this.flush()
+    this.#socket.write(octets)
+    this.#openLine = true
   }
 
   flush(): void {
     if (this.#text === '') return
     const text = this.#text
     this.#text = ''
+    this.#openLine = !endsLine(text)
     this.#socket.write(text, 'latin1')
+  }
+
+  /** A response has begun and not ended. */
+  get midLine(): boolean {
+    return this.#text === '' ? this.#openLine : !endsLine(this.#text)
   }
 
   get full(): boolean {
@@ -75,3 +81,5 @@ export class Output {
     this.#socket = socket
   }
 }
+
+const endsLine = (text: string): boolean => text.charCodeAt(text.length - 1) === 10

@@ -19,6 +19,7 @@ import { type Completion, no, ok, Refusal, type Session } from './command.ts'
 import { CommandReader, type RawCommand } from './command-reader.ts'
 import { findCommand } from './commands/index.ts'
 import { Facts } from './facts.ts'
+import { BrokenLiteral } from './message-reader.ts'
 import { expected, internalError } from './outcomes.ts'
 import { ConnectionLost, Output } from './output.ts'
 import { ACCEPTS, imapMachine, type SessionPort } from './session.machine.ts'
@@ -337,7 +338,7 @@ export class ImapSession implements Session, SessionPort {
         this.#running = null
       }
     } catch (error) {
-      if (!(error instanceof ConnectionLost)) this.#broken(error)
+      if (!this.#gone && !(error instanceof ConnectionLost)) this.#broken(error)
     }
     if (!this.#ending) this.end()
   }
@@ -376,7 +377,7 @@ export class ImapSession implements Session, SessionPort {
     } catch (thrown) {
       if (thrown instanceof ConnectionLost) throw thrown
       // within a response nothing but the end of the connection is left to say
-      if (this.out.midLine) throw thrown
+      if (this.out.midLine || thrown instanceof BrokenLiteral) throw thrown
       return expected(thrown) ?? this.#bug(thrown, raw.name)
     }
   }

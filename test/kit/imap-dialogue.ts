@@ -44,6 +44,8 @@ export class LineClient {
   #text = ''
   #closed = false
   #wake: (() => void) | null = null
+  /** Resolves when the server has ended the connection. */
+  readonly closed: Promise<void>
 
   constructor(socket: Socket) {
     this.#socket = socket
@@ -52,9 +54,12 @@ export class LineClient {
       this.#wake?.()
     })
     socket.on('error', () => {})
-    socket.on('close', () => {
-      this.#closed = true
-      this.#wake?.()
+    this.closed = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.#closed = true
+        this.#wake?.()
+        resolve()
+      })
     })
   }
 
@@ -99,6 +104,11 @@ export class LineClient {
       lines.push(line)
       if (line.startsWith(start)) return lines
     }
+  }
+
+  /** Sends no more; what was sent is still answered. */
+  finish(): void {
+    this.#socket.end()
   }
 
   end(): void {
