@@ -73,7 +73,7 @@ export interface LoadOptions {
 
 /** Throws ConfigError with every mistake found. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
-  const problems: Problem[] = []
+  let problems: Problem[] = []
   const folder = options.folder ?? process.cwd()
   const path = options.path === undefined ? null : resolve(folder, options.path)
   const file = path === null ? emptyMapping : readTree(path, problems)
@@ -85,7 +85,9 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   stopAt(problems)
   const merged = mergeTrees(mergeTrees(emptyMapping, profile), site)
   const checked = check(merged, problems)
-  problems.push(...unanswered(head.questions, merged, name, positionAt(site, ['profile'])))
+  const asked = unanswered(head.questions, merged, name, positionAt(site, ['profile']))
+  const isAsked = ({ path: key }: Problem): boolean => asked.some((one) => formatPath(one.path) === formatPath(key))
+  problems = [...problems.filter((problem) => !isAsked(problem)), ...asked]
   stopAt(problems)
 
   const settings = checked as Settings

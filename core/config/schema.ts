@@ -262,7 +262,7 @@ export const configSchema = z.strictObject({
         .prefault('text')
         .describe('One line an event as mail administrators read it, or JSON'),
       level: z.enum(['debug', 'info', 'warn', 'error']).prefault('info').describe('The least level that is written'),
-      file: path.optional().meta({ defaultText: 'standard error' }).describe('Where it goes'),
+      file: path.optional().meta({ defaultText: 'standard output' }).describe('Where it goes'),
     })
     .prefault({})
     .describe('The log'),

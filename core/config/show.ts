@@ -72,7 +72,10 @@ export function differences(loaded: LoadedConfig): readonly Difference[] {
     .filter(({ path }) => formatPath(path) !== 'profile')
     .map(({ path, tree }) => {
       const under = treeAt(profile, path)
-      const was = under === null ? valueAt(readable(settled, ''), path) : hide(plainValue(under), path)
+      const was =
+        under === null
+          ? (valueAt(readable(settled, ''), path) ?? findRow(formatPath(path), ROWS).row?.default)
+          : hide(plainValue(under), path)
       const is = tree.kind === 'scalar' && tree.value === null ? undefined : hide(plainValue(tree), path)
       return { key: formatPath(path), was, is, at: tree.at }
     })
