@@ -113,9 +113,9 @@ class VirtualAliases {
   }
 
   #targets(key: string, value: string): readonly string[] {
-    // `@domain` as a target keeps the local part: parseTargets knows no such thing
-    const whole = value.split(/[\s,]+/).filter((item) => item !== '')
-    if (whole.every((item) => /^@[^@]+$/.test(item))) return whole
+    // plain addresses may be parted by white space too; `@domain` keeps the local part
+    const plain = value.split(/[\s,]+/).filter((item) => item !== '')
+    if (plain.length > 0 && plain.every((item) => /^[^@"<>()|/:\\]*@?[^@"<>()|/:\\]+$/.test(item))) return plain
     const { targets, errors } = this.#directory.parseTargets(value)
     const addresses = targets.flatMap((target) => (target.kind === 'address' ? [target.address] : []))
     if (errors.length > 0 || addresses.length !== targets.length)
