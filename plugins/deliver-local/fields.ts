@@ -1,0 +1,34 @@
+// The header fields that only final delivery may add (RFC 5321 §4.4), and outcomes.
+import { formatAddress, type MessageContent, type Outcome, type QueuedRecipient, type Reply } from 'estafeta/plugin'
+
+/** Where the message was sent to, as far as it is known: a file or command target has no address of its own. */
+export function originalRecipient({ orcpt, address }: QueuedRecipient): string | null {
+  return /^rfc822;(.+)$/i.exec(orcpt ?? '')?.[1] ?? (address.domain === '' ? null : formatAddress(address))
+}
+
+/** Return-Path, X-Original-To and Delivered-To above the header, whose own Return-Path fields go. */
+export function withDeliveryFields(
+  content: MessageContent,
+  recipient: QueuedRecipient,
+  deliveredTo: string | null,
+): MessageContent {
+  const original = originalRecipient(recipient)
+  const lines = [`Return-Path: <${formatAddress(recipient.reversePath)}>`]
+  if (original !== null) lines.push(`X-Original-To: ${oneLine(original)}`)
+  if (deliveredTo !== null) lines.push(`Delivered-To: ${oneLine(deliveredTo)}`)
+  const header = Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n`), withoutReturnPath(content.header)])
+  return { ...content, header, size: content.size - content.header.length + header.length }
+}
+
+/** An address may hold anything in quotes, but a field is one line. */
+const oneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f]+/g, ' ')
+
+/** RFC 5321 §4.4: there is one Return-Path at most. */
+function withoutReturnPath(header: Buffer): Buffer {
+  const text = header.toString('latin1')
+  if (!/^return-path[ \t]*:/im.test(text)) return header
+  return Buffer.from(text.replace(/^return-path[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*/gim, ''), 'latin1')
+}
+
+export const failedOutcome = (n: number, kind: 'deferred' | 'failed', reply: Reply, detail?: string): Outcome =>
+  detail === undefined ? { n, kind, reply, relay: null } : { n, kind, reply, relay: null, detail }

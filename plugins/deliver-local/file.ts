@@ -1,0 +1,46 @@
+// The courier of file targets (`/path` in aliases and .forward): an mbox file, or a Maildir where the path ends with a slash.
+import {
+  type AsUser,
+  type Attempt,
+  appendToMbox,
+  type Clock,
+  type Courier,
+  contentChunks,
+  type Outcome,
+  type QueuedRecipient,
+  replies,
+} from 'estafeta/plugin'
+import { failedOutcome, withDeliveryFields } from './fields.ts'
+
+export interface TargetOptions {
+  readonly asUser: AsUser
+  readonly clock: Clock
+  /** Without a user's id: under the server's own. */
+  readonly allowed: boolean
+}
+
+export function createFileCourier({ asUser, clock, allowed }: TargetOptions): Courier {
+  async function deliver(attempt: Attempt, recipient: QueuedRecipient): Promise<Outcome> {
+    const path = recipient.address.local
+    const content = withDeliveryFields(attempt.content, recipient, null)
+    const key = `${attempt.message.queueId}.${recipient.n}`
+    if (recipient.asUser !== undefined && asUser.available) {
+      await asUser.deliver(recipient.asUser, { path, format: path.endsWith('/') ? 'maildir' : 'mbox', key }, content)
+    } else if (recipient.asUser !== undefined || !allowed || path.endsWith('/')) {
+      return failedOutcome(recipient.n, 'failed', replies.accessDenied('Mail to this file is not allowed'))
+    } else await appendToMbox(path, contentChunks(content), { clock })
+    return { n: recipient.n, kind: 'delivered', reply: replies.delivered(`delivered to file ${path}`), relay: 'local' }
+  }
+  return {
+    // two writers of one file would only wait for its lock
+    concurrency: 1,
+    deliver: (attempt) =>
+      Promise.all(
+        attempt.recipients.map((recipient) =>
+          deliver(attempt, recipient).catch((error) =>
+            failedOutcome(recipient.n, 'deferred', error.reply ?? replies.internalError(), String(error)),
+          ),
+        ),
+      ),
+  }
+}

@@ -1,0 +1,197 @@
+// Delivers to the mailboxes of this site: users of the directory, system users, and the files and commands that aliases name.
+import {
+  type Address,
+  AS_USER,
+  type Attempt,
+  CLOCK,
+  DIRECTORY,
+  definePlugin,
+  durationSetting,
+  formatAddress,
+  LOGGER,
+  MAILBOX_STORE,
+  type NextHop,
+  type Outcome,
+  type QueuedRecipient,
+  type Reject,
+  reject,
+  replies,
+  SITE,
+  SYSTEM_USERS,
+  splitDetail,
+  z,
+} from 'estafeta/plugin'
+import { createBatcher } from './batch.ts'
+import { createCommandCourier } from './command.ts'
+import { failedOutcome, withDeliveryFields } from './fields.ts'
+import { createFileCourier } from './file.ts'
+
+const config = z.strictObject({
+  folder: z
+    .string()
+    .default('INBOX')
+    .describe('Where mail is put: a mailbox name in which {user}, {domain} and {detail} are filled in'),
+  detailFolder: z
+    .boolean()
+    .default(false)
+    .describe('Mail for user+detail goes into the mailbox of that name, if there is one'),
+  systemMailbox: z
+    .enum(['none', 'mbox', 'maildir'])
+    .default('mbox')
+    .describe(
+      "Where mail of system users goes: the store, their file in mailSpool, or ~/Maildir (the last two under the user's own id)",
+    ),
+  mailSpool: z.string().default('/var/mail').describe("Directory of the system users' mail files"),
+  allowPrograms: z
+    .boolean()
+    .default(false)
+    .describe("Let aliases without a user's id write files and run commands under the server's own id"),
+  commandLimit: durationSetting
+    .default(15 * 60_000)
+    .describe('A command that takes longer is ended, and the mail tried again later'),
+})
+
+/** What `route` found out, for the courier. */
+interface Target {
+  readonly detail: string | null
+  /** Mail goes to the system user's own mail file or Maildir. */
+  readonly system: { readonly user: string; readonly home: string } | null
+}
+
+export default definePlugin({
+  name: 'deliver-local',
+  description: 'Delivers to the mailboxes of this site',
+  config,
+  inject: {
+    directory: DIRECTORY,
+    site: SITE,
+    store: MAILBOX_STORE,
+    users: SYSTEM_USERS,
+    asUser: AS_USER,
+    clock: CLOCK,
+    log: LOGGER,
+  },
+  setup({ directory, site, store, users, asUser, clock, log, config: settings }) {
+    const batcher = createBatcher(store)
+
+    async function systemUser({ local, domain }: Address) {
+      if (!site.users.system || !(site.domains.includes(domain) || domain === '')) return null
+      const exact = await users.find(local)
+      if (exact) return { user: exact, detail: null }
+      const split = splitDetail(local, site.recipientDelimiter)
+      const user = split && (await users.find(split.user))
+      return user ? { user, detail: split.detail } : null
+    }
+
+    async function routeMailbox(address: Address): Promise<NextHop | Reject> {
+      const found = await directory.recipient(address)
+      if (found) {
+        const { user, detail } = found
+        if (!user.enabled) return reject(replies.mailboxDisabled(formatAddress(address)))
+        return hop(user.account, { detail, system: null })
+      }
+      const system = await systemUser(address)
+      if (!system) return reject(replies.userUnknown(formatAddress(address)))
+      const own = settings.systemMailbox !== 'none' && asUser.available
+      const { name, home } = system.user
+      return hop(name, { detail: system.detail, system: own ? { user: name, home } : null })
+    }
+
+    async function overQuota(account: string, size: number): Promise<boolean> {
+      const quota = (await directory.user(account))?.quota || site.limits.mailboxSize
+      if (quota === 0) return false
+      const mailboxes = await store.account(account)
+      try {
+        return (await mailboxes.usage()).bytes + size > quota
+      } finally {
+        mailboxes.close()
+      }
+    }
+
+    async function folderOf(account: string, detail: string | null): Promise<string> {
+      if (settings.detailFolder && detail) {
+        const mailboxes = await store.account(account)
+        try {
+          const wanted = detail.toLowerCase()
+          const found = (await mailboxes.list()).find(
+            ({ name, selectable }) => selectable && name.toLowerCase() === wanted,
+          )
+          if (found) return found.name
+        } finally {
+          mailboxes.close()
+        }
+      }
+      const { user, detail: domain } = splitDetail(account, '@') ?? { user: account, detail: '' }
+      const filled = settings.folder
+        .replaceAll('{user}', user)
+        .replaceAll('{domain}', domain)
+        .replaceAll('{detail}', detail ?? '')
+      // an empty {detail} leaves no empty level behind
+      return filled.split('/').filter(Boolean).join('/') || 'INBOX'
+    }
+
+    async function deliverOne(
+      attempt: Attempt,
+      recipient: QueuedRecipient,
+      { detail, system }: Target,
+    ): Promise<Outcome> {
+      const account = attempt.nextHop.destination
+      const content = withDeliveryFields(attempt.content, recipient, account)
+      const key = `${attempt.message.queueId}.${recipient.n}`
+      if (system) {
+        const maildir = settings.systemMailbox === 'maildir'
+        const path = maildir ? `${system.home}/Maildir` : `${settings.mailSpool}/${system.user}`
+        await asUser.deliver(system.user, { path, format: maildir ? 'maildir' : 'mbox', key }, content)
+        return delivered(recipient.n, path)
+      }
+      if (await overQuota(account, content.size)) return failedOutcome(recipient.n, 'deferred', replies.mailboxFull())
+      const mailbox = await folderOf(account, detail)
+      const message = { content, flags: [], internalDate: attempt.message.arrived, key }
+      const error = await batcher.deliver({ account, mailbox, message })
+      if (error) throw error
+      return delivered(recipient.n, mailbox)
+    }
+
+    return {
+      async route({ address }: QueuedRecipient): Promise<NextHop | Reject | null> {
+        if (address.domain === '' && address.local.startsWith('/'))
+          return { courier: 'file', destination: address.local }
+        if (address.domain === '' && address.local.startsWith('|'))
+          return { courier: 'pipe', destination: address.local }
+        return directory.isLocalDomain(address.domain) ? routeMailbox(address) : null
+      },
+      couriers: {
+        local: {
+          concurrency: 4,
+          async deliver(attempt) {
+            const target = (attempt.nextHop.options ?? { detail: null, system: null }) as unknown as Target
+            return Promise.all(
+              attempt.recipients.map((recipient) =>
+                deliverOne(attempt, recipient, target).catch((error) => {
+                  log.warn('local delivery failed', { user: attempt.nextHop.destination, error: String(error) })
+                  return failedOutcome(recipient.n, 'deferred', error.reply ?? replies.internalError(), String(error))
+                }),
+              ),
+            )
+          },
+        },
+        file: createFileCourier({ asUser, clock, allowed: settings.allowPrograms }),
+        pipe: createCommandCourier({ asUser, clock, allowed: settings.allowPrograms, limit: settings.commandLimit }),
+      },
+    }
+  },
+})
+
+const hop = (destination: string, target: Target): NextHop => ({
+  courier: 'local',
+  destination,
+  options: { ...target },
+})
+
+const delivered = (n: number, where: string): Outcome => ({
+  n,
+  kind: 'delivered',
+  reply: replies.delivered(`delivered to ${where}`),
+  relay: 'local',
+  detail: where,
+})
