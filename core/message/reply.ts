@@ -77,6 +77,7 @@ export const replies = {
   blocked: (text: string) => reply(550, '5.7.1', text),
   checkFailed: () => reply(554, '5.3.0', 'A required check failed'),
   authenticationPolicy: (text: string) => reply(550, '5.7.26', text),
+  spfFailed: (text: string) => reply(550, '5.7.23', text),
   virusFound: (name: string) => reply(554, '5.7.0', `Message contains malware (${name})`),
   messageTooBig: (limit: number) => reply(552, '5.3.4', `Message exceeds the limit of ${limit} octets`),
   headerTooBig: (limit: number) => reply(552, '5.3.4', `Header exceeds the limit of ${limit} octets`),
