@@ -329,6 +329,16 @@ describe('connections that break', () => {
     expect(third.connections).toBe(0)
   })
 
+  test('a reply to the message before the message is none', async () => {
+    const server = await serve({ offers: [], on: { DATA: Buffer.from('354 go on\r\n250 2.0.0 got it\r\n') } })
+    expect(brief(await send(makeClient(), to(server)))).toEqual(['deferred 450 4.4.2'])
+  })
+
+  test('a reply too many right after the greeting ends the connection, not the patience', async () => {
+    const server = await serve({ on: { EHLO: Buffer.from('250 one\r\n250 two\r\n') } })
+    expect(brief(await send(makeClient(), to(server)))).toEqual(['deferred 450 4.4.2'])
+  })
+
   test('a refusal during the message counts', async () => {
     const server = await serve({ on: { BODY: { say: '552 5.3.4 enough', close: true } } })
     const text = 'Subject: x\r\n\r\n' + 'x'.repeat(2_000_000)

@@ -17,7 +17,8 @@ import {
   waits,
 } from './client.machine.ts'
 import { smallContent, streamContent } from './content-writer.ts'
-import { type Delivery, isPositive, type SendRecipient, Transaction } from './transaction.ts'
+import { refusalBeforeMail } from './refusal.ts'
+import { type Delivery, type SendRecipient, Transaction } from './transaction.ts'
 import { type Capabilities, noCapabilities, readCapabilities } from './wire/capabilities.ts'
 import { ReplyParser } from './wire/reply-parser.ts'
 
@@ -177,7 +178,16 @@ export class Connection implements ClientDuties {
     const injected = this.#state === 'startingTls' && parsed.ok && (parsed.value.length > 1 || this.#parser.unfinished)
     if (!parsed.ok) this.abort(`${parsed.error} ${this.#doing()}`)
     else if (injected) this.abort('unencrypted data after the reply to STARTTLS')
-    else for (const reply of parsed.value) this.#dispatch({ type: 'smtp.reply', reply })
+    else for (const [i, reply] of parsed.value.entries()) this.#hear(reply, i < parsed.value.length - 1)
+  }
+
+  /** A reply that came together with the 354 cannot answer the message that only now goes out. */
+  #hear(reply: Reply, more: boolean): void {
+    const before = this.#state
+    this.#dispatch({ type: 'smtp.reply', reply })
+    if (more && before === 'envelope' && this.#transaction && this.#state !== 'envelope' && reply.code === 354) {
+      this.abort('a reply before the message')
+    }
   }
 
   #write(command: string): void {
@@ -346,7 +356,7 @@ export class Connection implements ClientDuties {
 
   refuse(step: RefusedStep, reply: Reply): void {
     this.#lost = replyLine(reply)
-    this.#fail(refusal(step, reply, this.relay))
+    this.#fail(refusalBeforeMail(step, reply, this.relay))
   }
 
   lose(reason: string): void {
@@ -384,17 +394,4 @@ export class Connection implements ClientDuties {
     this.#failure ??= { reply, withoutTls }
     this.#options.log.debug('smtp client: connection failed', { relay: this.relay, status: replyLine(reply) })
   }
-}
-
-/** What a refusal before the first mail means for the mails: always temporary (RFC 5321 §4.2.4.2 for the greeting). */
-function refusal(step: RefusedStep, reply: Reply, relay: string): Reply {
-  const said = replyLine(reply)
-  if (step === 'auth') return replies.remoteAuthFailed(`${relay} said: ${said}`)
-  if (step === 'tls') {
-    const why = isPositive(reply) ? 'offers no STARTTLS' : `refused STARTTLS: ${said}`
-    return replies.tlsFailed(`${relay} ${why}`)
-  }
-  const code = reply.code >= 500 ? reply.code - 100 : reply.code >= 400 ? reply.code : 450
-  const enhanced = reply.enhanced === null ? '4.4.0' : `4${reply.enhanced.slice(1)}`
-  return { code, enhanced, text: `${relay} refused to talk: ${said}` }
 }

@@ -56,10 +56,18 @@ const ACTS: readonly Act[] = [
   ['250 a', '250 b', '250 c'],
 ]
 
-function randomScript(random: () => number): Script {
-  const pick = (): Act | null => (random() < 0.7 ? null : ACTS[Math.floor(random() * ACTS.length)]!)
-  const on = Object.fromEntries(VERBS.map((verb) => [verb, verb === 'BODY' && random() < 0.8 ? null : () => pick()]))
-  const greeting = random() < 0.9 ? null : pick()
+/** Not one reply for one command, a go-ahead where none belongs, a yes before the end: such a server's word counts for nothing. */
+const confuses = (verb: string, act: Act | null): boolean =>
+  Buffer.isBuffer(act) || act === '354 go on' || act === '' || (verb === 'BODY' && act !== null)
+
+function randomScript(random: () => number, confused: () => void): Script {
+  const pick = (verb: string): Act | null => {
+    const act = random() < (verb === 'BODY' ? 0.9 : 0.7) ? null : ACTS[Math.floor(random() * ACTS.length)]!
+    if (confuses(verb, act)) confused()
+    return act
+  }
+  const on = Object.fromEntries(VERBS.map((verb) => [verb, () => pick(verb)]))
+  const greeting = random() < 0.9 ? null : pick('greeting')
   const offers = ['PIPELINING', 'SIZE 100000', 'DSN', 'SMTPUTF8', 'STARTTLS'].filter(() => random() < 0.5)
   return { on, offers, lmtp: random() < 0.2, ...(greeting === null ? {} : { greeting }) }
 }
@@ -98,7 +106,10 @@ test(`${RUNS} random servers, seed ${SEED}`, async () => {
   const clock = new FakeClock()
   client = createSmtpClient({ clock, log: silentLogger, hostname: 'us.test' })
   for (let run = 0; run < RUNS; run++) {
-    const script = randomScript(random)
+    let confused = false
+    const script = randomScript(random, () => {
+      confused = true
+    })
     server = await startScriptedSmtp(script)
     const hosts = [{ name: 'mx.test', addresses: ['127.0.0.1'], port: server.port }]
     const protocol = script.lmtp ? ('lmtp' as const) : ('smtp' as const)
@@ -113,8 +124,8 @@ test(`${RUNS} random servers, seed ${SEED}`, async () => {
       )
       expect(reply.enhanced === null || reply.enhanced[0] === String(reply.code)[0]).toBe(true)
     }
-    const wasAnswered = server.lines.some((line) => line.endsWith('octets>'))
-    if (!wasAnswered)
+    const wasComplete = server.lines.some((line) => line.endsWith('octets>'))
+    if (!wasComplete && !confused)
       expect(
         results.some(({ kind }) => kind === 'sent'),
         `run ${run}`,
