@@ -7,7 +7,7 @@ import { systemClock } from '../base/clock.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError, type Problem } from '../config/problems.ts'
 import { loadFound } from './context.ts'
-import { openDryRun } from './dry-run.ts'
+import { type DryRun, openDryRun } from './dry-run.ts'
 import { print, printJson } from './output.ts'
 
 export function build(): Command {
@@ -18,7 +18,7 @@ async function check(options: { json?: true }): Promise<void> {
   const loaded = loadFound()
   const dryRun = await openDryRun(loaded)
   await dryRun.close()
-  const problems = [...dryRun.problems(), ...certificateProblems(loaded)]
+  const problems = [...directoryProblems(dryRun, loaded), ...certificateProblems(loaded)]
   if (problems.length > 0) throw new ConfigError(problems)
   const notes = notesOn(loaded)
   const order = dryRun.generation.order().filter(({ plugins }) => plugins.length > 0)
@@ -29,6 +29,12 @@ async function check(options: { json?: true }): Promise<void> {
   print(`${loaded.path}: good${loaded.profile === null ? '' : ` (profile ${loaded.profile})`}`)
   for (const { hook, plugins } of order) print(`  ${hook.padEnd(8)} ${plugins.map(({ plugin }) => plugin).join(', ')}`)
   for (const note of notes) print(`note: ${note}`)
+}
+
+/** Users and maps; a site whose users file was never named may not have made it yet. */
+function directoryProblems(dryRun: DryRun, { site, locate }: LoadedConfig): Problem[] {
+  const mayBeMissing = locate(['users', 'file']) === null ? site.users.file : null
+  return dryRun.problems().filter(({ at }) => at === null || at.file !== mayBeMissing || existsSync(at.file))
 }
 
 /** Certificates that cannot be read, or do not fit. */
