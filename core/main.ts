@@ -186,9 +186,14 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
   )
   undo.push(() => admission.close())
   const common = { generations, store, clock, log, tls, admission, spool, trace }
-  const smtp = createSmtpService({ ...common, intake: pipeline.intake, hasRoom: (size) => queue.hasRoom(size) })
-  const imap = createImapService(common)
-  const pop3 = createPop3Service(common)
+  const smtp = createSmtpService({
+    ...common,
+    log: log.with({ component: 'smtpd' }),
+    intake: pipeline.intake,
+    hasRoom: (size) => queue.hasRoom(size),
+  })
+  const imap = createImapService({ ...common, log: log.with({ component: 'imap' }) })
+  const pop3 = createPop3Service({ ...common, log: log.with({ component: 'pop3' }) })
   const services = [smtp, imap, pop3]
   const serviceOf = (name: string): ProtocolService =>
     SMTP_SERVICES.has(name) ? smtp : IMAP_SERVICES.has(name) ? imap : pop3

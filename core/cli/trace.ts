@@ -27,14 +27,25 @@ async function show(about: string, options: { limit: string; json?: true }): Pro
   const events = await find(about, limit)
   if (options.json) return printJson(events)
   if (events.length === 0) throw new CliError(`nothing is on record about ${about}`, EX.noInput)
-  let message: string | null = null
-  for (const event of events) {
-    const id = event.qid ?? event.tid ?? event.sid ?? ''
-    if (id !== message)
-      print(`${message === null ? '' : '\n'}${id}${event.from === undefined ? '' : ` from <${event.from}>`}`)
-    message = id
-    print(formatEvent(event))
+  for (const [index, message] of groupEvents(events).entries()) {
+    print(`${index === 0 ? '' : '\n'}${message.title}`)
+    for (const event of message.events) if (event.event !== 'recipient') print(formatEvent(event))
   }
+}
+
+/** Events of one message together, those of its transaction before it had a queue id included. */
+export function groupEvents(events: readonly TraceEvent[]): { title: string; events: TraceEvent[] }[] {
+  const queueIds = new Map<string, string>()
+  for (const { tid, qid } of events) if (tid && qid) queueIds.set(tid, qid)
+  const groups = new Map<string, { title: string; events: TraceEvent[] }>()
+  for (const event of events) {
+    const id = event.qid ?? (event.tid ? queueIds.get(event.tid) : undefined) ?? event.tid ?? event.sid ?? ''
+    const group = groups.get(id) ?? { title: id, events: [] }
+    if (event.from !== undefined) group.title = `${id} from <${event.from}>`
+    group.events.push(event)
+    groups.set(id, group)
+  }
+  return [...groups.values()]
 }
 
 /** `  01:35:15.123  hook message  spf-dkim-dmarc  pass  1.2 ms  detail` */
