@@ -211,7 +211,10 @@ export class ImapSession implements Session, SessionPort {
     const plain = this.#socket
     this.reader.detach()
     this.#unwatch(plain)
-    const secure = await this.#deps.tls!.upgrade(plain)
+    const secure = await this.#deps.tls!.upgrade(plain).catch((error) => {
+      this.#onClose()
+      throw error
+    })
     this.#socket = secure
     this.#watch(secure)
     this.out.attach(secure)
