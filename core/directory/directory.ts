@@ -52,7 +52,7 @@ export interface Directory {
   users(): Promise<readonly User[]>
   /**
    * True for the site's final destinations and the virtual domains of users.yaml. `''` (as in `<postmaster>`) is local.
-   * Never throws: while users.yaml was never readable its domains are unknown, and `recipient` fails for all addresses.
+   * Never throws: while users.yaml is there and was never good, its domains are unknown, and `recipient` fails for all addresses.
    */
   isLocalDomain(domain: string): boolean
 

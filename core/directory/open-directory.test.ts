@@ -133,14 +133,24 @@ describe('users.yaml', () => {
   })
 
   test('a file that was never good makes lookups fail for now, also of its domains', async () => {
+    await write('users.yaml', 'users: [')
     const directory = open()
     await expect(directory.user('ana')).rejects.toMatchObject({ kind: 'temporary' })
     expect(directory.isLocalDomain('example.com')).toBe(true)
     expect(directory.isLocalDomain('example.org')).toBe(false)
-    await expect(directory.recipient(address('x@example.org'))).rejects.toThrow(/no such file/)
+    await expect(directory.recipient(address('x@example.org'))).rejects.toThrow(/users\.yaml:1/)
     await write('users.yaml', '')
     expect(await directory.user('ana')).toBeNull()
-    expect(directory.isLocalDomain('example.org')).toBe(false)
+  })
+
+  test('a file that is not there yet has no users; one whose folder is gone is trouble', async () => {
+    const directory = open()
+    expect(await directory.user('ana')).toBeNull()
+    expect(directory.problems()).toEqual([])
+    await write('users.yaml', USERS)
+    expect(await directory.user('paco')).not.toBeNull()
+    const elsewhere = open({ users: { file: `${data}/unmounted/users.yaml`, system: false } })
+    await expect(elsewhere.user('ana')).rejects.toThrow(/no such file/)
   })
 
   test('without a users file there are none', async () => {

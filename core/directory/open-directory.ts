@@ -7,6 +7,7 @@ import { permanent, temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import type { Problem } from '../config/problems.ts'
 import type { Site } from '../config/site.ts'
+import { accountDirectory } from '../store/maildir/folder-names.ts'
 import { AliasFile } from './alias-file.ts'
 import { parseTargets } from './alias-targets.ts'
 import type { Directory, User } from './directory.ts'
@@ -89,13 +90,13 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
     aliases: (path, { optional = false } = {}) => maps.aliases(path, optional),
     table: (definition) => maps.table(definition),
     parseTargets,
-    readForward: async (account) => readForward(join(accountFolder(site.data, account), '.forward')),
+    readForward: async (account) => readForward(join(accountDirectory(join(site.data, 'mail'), account), '.forward')),
     problems: () => [...(file?.problems() ?? []), ...maps.problems()],
   }
 }
 
 const usersFile = (path: string, quota: number, log: Logger): WatchedFile<UsersFile> =>
-  new WatchedFile(path, (text, name) => parseUsersFile(text, name, quota), log)
+  new WatchedFile(path, (text, name) => parseUsersFile(text, name, quota), log, NO_USERS)
 
 /** Some user's secret to check in vain, so that no user costs what a user costs, whatever the schemes in use. */
 function decoy(file: UsersFile, password: string): string | null {
@@ -152,12 +153,6 @@ function isOwnLiteral(literal: string): boolean {
     .replace(/^ipv6:/i, '')
     .toLowerCase()
   return Object.values(networkInterfaces()).some((addresses) => addresses?.some((a) => a.address.toLowerCase() === ip))
-}
-
-/** Where the store keeps an account: `mail/<domain>/<local>`. */
-function accountFolder(data: string, account: string): string {
-  const at = account.lastIndexOf('@')
-  return join(data, 'mail', account.slice(at + 1), account.slice(0, at))
 }
 
 function readForward(path: string): string | null {

@@ -1,5 +1,6 @@
 // A file read into a value and read again when it changed: a bad new version is reported and the last good one stays.
-import { readFileSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import type { Problem } from '../config/problems.ts'
@@ -17,7 +18,7 @@ export class WatchedFile<T> {
   readonly path: string
   readonly #parse: (text: string, path: string) => Parsed<T>
   readonly #log: Logger
-  /** What a missing file means, when it need not exist. */
+  /** What a missing file means, when it need not exist. Its folder must: an unmounted disk is trouble. */
   readonly #missing: T | null
   #good: T | null = null
   #problems: readonly Problem[] = []
@@ -60,7 +61,11 @@ export class WatchedFile<T> {
     const stamp = this.#stat()
     if (stamp === this.#stamp) return
     this.#stamp = stamp
-    if (stamp === 'ENOENT' && this.#good === null && this.#missing !== null) return
+    if (stamp === 'ENOENT' && this.#good === null && this.#missing !== null && existsSync(dirname(this.path))) {
+      this.#problems = []
+      this.#log.info('file not there yet', { file: this.path })
+      return
+    }
     const problems = this.#read()
     this.#problems = problems
     if (problems.length === 0) return
