@@ -8,6 +8,7 @@ import type { MessageContent, SpooledBody } from '../message/content.ts'
 import { replies } from '../message/reply.ts'
 import type { Committer } from './committer.ts'
 import type { ContentRow } from './operations.ts'
+import type { LargeBody } from './segment.ts'
 import { noRoom } from './state-queue.ts'
 
 /** Bodies up to this many octets stand in the log. */
@@ -41,7 +42,7 @@ export class BodyStore {
   small({ header, body, bodyStart }: MessageContent): StoredContent | null {
     if (!body.bytes || body.size - bodyStart > INLINE) return null
     const rest = body.bytes.subarray(bodyStart)
-    return { row: [header.length, rest.length, null, 0, 0], payload: [header, rest] }
+    return { row: [header.length, rest.length, null], payload: [header, rest] }
   }
 
   /** A large body is durable, under this name, when the promise resolves. */
@@ -52,15 +53,15 @@ export class BodyStore {
     if (body.size - bodyStart <= INLINE) {
       const rest: Buffer[] = []
       for await (const chunk of body.chunks(bodyStart)) rest.push(chunk)
-      return { row: [header.length, body.size - bodyStart, null, 0, 0], payload: [header, ...rest] }
+      return { row: [header.length, body.size - bodyStart, null], payload: [header, ...rest] }
     }
     await this.#keep(join(this.#options.directory, name), body)
-    return { row: [header.length, 0, name, body.size, bodyStart], payload: [header] }
+    return { row: [header.length, 0, { file: name, size: body.size, bodyStart }], payload: [header] }
   }
 
-  open(name: string, size: number): SpooledBody {
+  open({ file, size }: LargeBody): SpooledBody {
     const { files, directory } = this.#options
-    const path = join(directory, name)
+    const path = join(directory, file)
     const fd = files.open(path, 'r')
     return new FileBody(files, fd, path, size, () => files.close(fd))
   }

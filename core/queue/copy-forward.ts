@@ -115,8 +115,8 @@ export class CopyForward {
   #copyItem(item: PackedItem<Place>): Promise<void> {
     const { log, reader, moved } = this.#options
     const from = item.content
-    const { header, inline, file, fileSize, bodyStart } = from
-    const op: AddOperation = { ...snapshotOperation(item), content: [header, inline, file, fileSize, bodyStart] }
+    const { header, inline, large } = from
+    const op: AddOperation = { ...snapshotOperation(item), content: [header, inline, large] }
     return log.append(JSON.stringify([op]), [reader.read(from)], 'copy', (to) => moved(item, from, to))
   }
 

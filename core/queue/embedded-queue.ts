@@ -103,7 +103,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
 
   async start(): Promise<void> {
     const used = new Set<string>()
-    for (const { content } of this.state.items()) if (content.file !== null) used.add(content.file)
+    for (const { content } of this.state.items()) if (content.large) used.add(content.large.file)
     this.#bodies.keepOnly(used)
     this.#started = true
     if (this.#options.committer !== 'inline') await this.#log.keepReserve()
@@ -165,10 +165,9 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     try {
       const bytes = this.#reader.read(place)
       const header = bytes.subarray(0, place.header)
-      if (place.file === null)
-        return { header, body: memoryBody(bytes.subarray(place.header)), bodyStart: 0, size: item.size }
-      const body = this.#bodies.open(place.file, place.fileSize)
-      return { header, body, bodyStart: place.bodyStart, size: item.size }
+      if (!place.large) return { header, body: memoryBody(bytes.subarray(place.header)), bodyStart: 0, size: item.size }
+      const body = this.#bodies.open(place.large)
+      return { header, body, bodyStart: place.large.bodyStart, size: item.size }
     } catch (cause) {
       throw temporary(`cannot read message ${id}: ${(cause as Error).message}`, {
         reply: replies.internalError(),
@@ -224,7 +223,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     try {
       await this.#log.append(JSON.stringify(operations), payload, kind, (where) => this.#apply(operations, where))
     } catch (error) {
-      for (const { row } of stored) if (row[2] !== null) this.#bodies.remove(row[2])
+      for (const { row } of stored) if (row[2]) this.#bodies.remove(row[2].file)
       throw error
     }
   }
@@ -241,25 +240,15 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
       }
       for (const freed of this.state.apply(op, place)) {
         count(freed, -1)
-        if (this.#started && freed.file !== null) this.#bodies.remove(freed.file)
+        if (this.#started && freed.large) this.#bodies.remove(freed.large.file)
       }
     }
   }
 
   #place(op: Operation, row: ContentRow, { segment, length }: Where, at: number): Place {
-    const [header, inline, file, fileSize, bodyStart] = row
+    const [header, inline, large] = row
     const old = op.op === 'update' ? this.state.item(op.id)?.content : undefined
-    return {
-      base: old?.base ?? segment,
-      length: old?.length ?? length,
-      segment,
-      at,
-      header,
-      inline,
-      file,
-      fileSize,
-      bodyStart,
-    }
+    return { base: old?.base ?? segment, length: old?.length ?? length, segment, at, header, inline, large }
   }
 
   /** A snapshot of an item stands further on in the log. */

@@ -7,7 +7,7 @@ export class Interned<T> {
   readonly #known = new Map<string, T>()
 
   of(value: T): T {
-    const key = JSON.stringify(value)
+    const key = typeof value === 'string' ? value : JSON.stringify(value)
     const known = this.#known.get(key)
     if (known !== undefined) return known
     if (this.#known.size >= LIMIT) this.#known.clear()

@@ -12,7 +12,7 @@ export const HEADER_SIZE = 1024
 export const RECORD_HEADER = 24
 
 /** Segments are rolled at this size; a single large record may go beyond. */
-export const SEGMENT_SIZE = 16 << 20
+export const SEGMENT_SIZE = 8 << 20
 
 export const align = (at: number): number => (at + 7) & ~7
 

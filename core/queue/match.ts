@@ -22,7 +22,7 @@ export function matches<C>(item: PackedItem<C>, filter: QueueFilter): boolean {
 
 function metaMatches<C>(item: PackedItem<C>, { sender, messageId }: QueueFilter): boolean {
   if (sender === undefined && messageId === undefined) return true
-  const meta = unpackMeta(item.meta)
+  const meta = unpackMeta(item)
   if (sender !== undefined && !addressMatches(formatAddress(meta.envelope.reversePath), sender)) return false
   return messageId === undefined || bare(meta.messageId) === bare(messageId)
 }

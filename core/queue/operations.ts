@@ -1,16 +1,15 @@
 // The changes of a queue as values: what the log records, what the state applies, now and at the next start alike.
 
-import { newRows, type PackedItem, packMeta, type RecipientRow, recipientRow } from './packed.ts'
+import { newRows, type PackedItem, packMeta, packSource, type RecipientRow, recipientRow } from './packed.ts'
 import type { NewQueueItem, QueueItem, Settlement } from './queue.ts'
+import type { LargeBody } from './segment.ts'
 
 /** Where an operation's bytes lie: header and small body in the record's payload, a large body in a file. */
 export type ContentRow = [
   header: number,
   /** Octets of the body in the payload, from `bodyStart` on; 0 with a file. */
   inline: number,
-  file: string | null,
-  fileSize: number,
-  bodyStart: number,
+  large: LargeBody | null,
 ]
 
 /** A new item, or a known one as it stands now: either way all there is to know of it but its bytes. */
@@ -20,6 +19,7 @@ export interface AddOperation {
   readonly arrived: number
   readonly expires: number
   readonly meta: string
+  readonly source: string
   readonly recipients: readonly RecipientRow[]
   readonly next: number
   readonly held: QueueItem['held']
@@ -59,6 +59,7 @@ export function addOperation(item: NewQueueItem): AddOperation {
     arrived: item.arrived,
     expires: item.expires,
     meta: packMeta(item),
+    source: packSource(item),
     recipients: newRows(item, item.arrived),
     next: item.envelope.recipients.length,
     held: item.held ?? null,
@@ -74,6 +75,7 @@ export function snapshotOperation<C>(item: PackedItem<C>): AddOperation {
     arrived: item.arrived,
     expires: item.expires,
     meta: item.meta,
+    source: item.source,
     recipients: item.recipients.map(recipientRow),
     next: item.next,
     held: item.held,

@@ -2,6 +2,7 @@
 import type { Reply } from '../base/failure.ts'
 import type { Address } from '../message/address.ts'
 import type { Envelope, Notify } from '../message/envelope.ts'
+import type { AddOperation } from './operations.ts'
 import type { NewQueueItem, NewRecipient, Origin, QueuedRecipient, QueueItem, RecipientStatus } from './queue.ts'
 
 /** `local@domain` where that says all; else NUL and a JSON list of the three parts. */
@@ -24,47 +25,50 @@ export function unpackAddress(packed: string): Address {
 export const packPath = (path: Address | null): string | null => (path === null ? null : packAddress(path))
 export const unpackPath = (packed: string | null): Address | null => (packed === null ? null : unpackAddress(packed))
 
-/** What does not change while an item waits, as JSON text. */
+/** What does not change while an item waits, as JSON text: what is its own … */
 type Meta = [
   reversePath: string | null,
   size: number | null,
+  envid: string | null,
+  auth: string | null,
+  messageId: string | null,
+  parent: string | null,
+  session: string | null,
+  /** Without the session's id, where it begins with that. */
+  transaction: string | null,
+]
+/** … and what many items of one client have in common. */
+type Source = [
   body: Envelope['body'],
   smtputf8: 0 | 1,
   ret: Envelope['ret'],
-  envid: string | null,
   requiretls: 0 | 1,
-  auth: string | null,
-  session: string | null,
-  transaction: string | null,
   service: string,
   ip: string | null,
   helo: string | null,
   account: string | null,
-  messageId: string | null,
-  parent: string | null,
 ]
 
-export function packMeta(item: NewQueueItem): string {
-  const { envelope: e, origin: o } = item
+export function packMeta({ envelope: e, origin: o, messageId, parent }: NewQueueItem): string {
+  const within = o.session !== null && o.transaction?.startsWith(`${o.session}.`)
+  const transaction = within ? o.transaction!.slice(o.session!.length) : o.transaction
   const meta: Meta = [
     packPath(e.reversePath),
     e.size,
-    e.body,
-    e.smtputf8 ? 1 : 0,
-    e.ret,
     e.envid,
-    e.requiretls ? 1 : 0,
     e.auth,
+    messageId,
+    parent ?? null,
     o.session,
-    o.transaction,
-    o.service,
-    o.ip,
-    o.helo,
-    o.account,
-    item.messageId,
-    item.parent ?? null,
+    transaction,
   ]
   return JSON.stringify(meta)
+}
+
+export function packSource({ envelope: e, origin: o }: NewQueueItem): string {
+  const flags = [e.smtputf8 ? 1 : 0, e.requiretls ? 1 : 0] as const
+  const source: Source = [e.body, flags[0], e.ret, flags[1], o.service, o.ip, o.helo, o.account]
+  return JSON.stringify(source)
 }
 
 export interface UnpackedMeta {
@@ -74,22 +78,24 @@ export interface UnpackedMeta {
   readonly parent: string | null
 }
 
-export function unpackMeta(text: string): UnpackedMeta {
-  const m = JSON.parse(text) as Meta
+export function unpackMeta<C>(item: PackedItem<C>): UnpackedMeta {
+  const [reversePath, size, envid, auth, messageId, parent, session, suffix] = JSON.parse(item.meta) as Meta
+  const [body, smtputf8, ret, requiretls, service, ip, helo, account] = JSON.parse(item.source) as Source
+  const transaction = suffix?.startsWith('.') && session !== null ? session + suffix : suffix
   return {
     envelope: {
-      reversePath: unpackPath(m[0]),
-      size: m[1],
-      body: m[2],
-      smtputf8: m[3] === 1,
-      ret: m[4],
-      envid: m[5],
-      requiretls: m[6] === 1,
-      auth: m[7],
+      reversePath: unpackPath(reversePath),
+      size,
+      body,
+      smtputf8: smtputf8 === 1,
+      ret,
+      envid,
+      requiretls: requiretls === 1,
+      auth,
     },
-    origin: { session: m[8], transaction: m[9], service: m[10], ip: m[11], helo: m[12], account: m[13] },
-    messageId: m[14],
-    parent: m[15],
+    origin: { session, transaction, service, ip, helo, account },
+    messageId,
+    parent,
   }
 }
 
@@ -132,44 +138,67 @@ export type RecipientRow = [
   last: Last | null,
 ]
 
+const WARNED = 8
+const BUSY = 16
+const ATTEMPTS = 5
+
+/** Few fields, small integers: there may be a million of them. */
 export class PackedRecipient<C> {
   readonly item: PackedItem<C>
   readonly n: number
   readonly address: string
   readonly extra: Extra | null
-  status: RecipientStatus
-  attempts: number
-  due: number
   last: Last | null
-  /** Bit 1: a delay notice went out. Bit 2: a change of it is on its way to the disk. */
-  flags: number
-  lease: PackedLease<C> | null = null
   /** Place in the heap of due recipients. */
   at = -1
+  /** From the item's arrival on, ms. */
+  #wait: number
+  /** Status (3 bits), a delay notice went out, a change is on its way to the disk, attempts. */
+  #bits: number
 
   constructor(item: PackedItem<C>, row: RecipientRow) {
     this.item = item
     this.n = row[0]
     this.address = row[1]
-    this.status = STATUS[row[2]] ?? 'pending'
-    this.attempts = row[3]
-    this.due = row[4]
-    this.flags = row[5]
+    this.#bits = row[2] | (row[5] * WARNED) | (row[3] << ATTEMPTS)
+    this.#wait = row[4] - item.arrived
     this.extra = row[6]
     this.last = row[7]
   }
 
   get open(): boolean {
-    return this.status === 'pending' || this.status === 'ready'
+    return (this.#bits & 7) < 2
+  }
+  get status(): RecipientStatus {
+    return STATUS[this.#bits & 7] ?? 'pending'
+  }
+  set status(status: RecipientStatus) {
+    this.#bits = (this.#bits & ~7) | STATUS.indexOf(status)
+  }
+  /** Wall clock, ms. */
+  get due(): number {
+    return this.item.arrived + this.#wait
+  }
+  set due(due: number) {
+    this.#wait = due - this.item.arrived
+  }
+  get attempts(): number {
+    return this.#bits >>> ATTEMPTS
+  }
+  countAttempt(): void {
+    this.#bits += 1 << ATTEMPTS
   }
   get delayWarned(): boolean {
-    return (this.flags & 1) !== 0
+    return (this.#bits & WARNED) !== 0
+  }
+  warned(): void {
+    this.#bits |= WARNED
   }
   get busy(): boolean {
-    return (this.flags & 2) !== 0
+    return (this.#bits & BUSY) !== 0
   }
   set busy(busy: boolean) {
-    this.flags = busy ? this.flags | 2 : this.flags & ~2
+    this.#bits = busy ? this.#bits | BUSY : this.#bits & ~BUSY
   }
 }
 
@@ -180,23 +209,44 @@ export interface PackedLease<C> {
   until: number
 }
 
-export interface PackedItem<C> {
+export class PackedItem<C> {
   readonly id: string
   readonly arrived: number
-  expires: number
   readonly meta: string
+  readonly source: string
   /** In ascending order of n. */
-  readonly recipients: PackedRecipient<C>[]
+  recipients: PackedRecipient<C>[] = []
   /** The next recipient's number. */
   next: number
   /** Recipients not final. */
-  open: number
+  open = 0
   held: QueueItem['held']
   filtered: boolean
   size: number
   content: C
   /** Changes on their way to the disk. */
-  busy: number
+  busy = 0
+  #lifetime: number
+
+  constructor(op: AddOperation, source: string, content: C) {
+    this.id = op.id
+    this.arrived = op.arrived
+    this.meta = op.meta
+    this.source = source
+    this.next = op.next
+    this.held = op.held
+    this.filtered = op.filtered
+    this.size = op.size
+    this.content = content
+    this.#lifetime = op.expires - op.arrived
+  }
+
+  get expires(): number {
+    return this.arrived + this.#lifetime
+  }
+  set expires(expires: number) {
+    this.#lifetime = expires - this.arrived
+  }
 }
 
 export const recipientRow = <C>(r: PackedRecipient<C>): RecipientRow => [
@@ -254,7 +304,7 @@ function unpackRecipient<C>(r: PackedRecipient<C>, envelopePath: Address | null)
 }
 
 export function unpackItem<C>(item: PackedItem<C>): QueueItem {
-  const meta = unpackMeta(item.meta)
+  const meta = unpackMeta(item)
   return {
     id: item.id,
     parent: meta.parent,

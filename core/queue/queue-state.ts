@@ -8,7 +8,7 @@ import type { AddOperation, Operation, RemoveOperation, UpdateOperation } from '
 import {
   childRows,
   type Last,
-  type PackedItem,
+  PackedItem,
   type PackedLease,
   PackedRecipient,
   type RecipientRow,
@@ -25,7 +25,10 @@ export class QueueState<C> {
   readonly #items = new Map<string, PackedItem<C>>()
   readonly #due = new DueHeap<PackedRecipient<C>>()
   readonly #leases = new Map<string, PackedLease<C>>()
+  /** The lease of each leased recipient. */
+  readonly #leaseOf = new Map<PackedRecipient<C>, PackedLease<C>>()
   readonly #lasts = new Interned<Last>()
+  readonly #sources = new Interned<string>()
   readonly #wakers: (() => void)[] = []
   readonly #maxWait: number
   #leaseCount = 0
@@ -138,37 +141,28 @@ export class QueueState<C> {
 
   #add(op: AddOperation, content: C): C[] {
     const freed = this.#drop(op.id)
-    const item: PackedItem<C> = {
-      id: op.id,
-      arrived: op.arrived,
-      expires: op.expires,
-      meta: op.meta,
-      recipients: [],
-      next: op.next,
-      open: 0,
-      held: op.held,
-      filtered: op.filtered,
-      size: op.size,
-      content,
-      busy: 0,
-    }
+    const item = new PackedItem(op, this.#sources.of(op.source), content)
     this.#items.set(op.id, item)
     this.bytes += op.size
     if (op.held) this.held++
-    for (const row of op.recipients) this.#addRecipient(item, row)
+    this.#addRecipients(item, op.recipients)
     return freed
   }
 
-  #addRecipient(item: PackedItem<C>, row: RecipientRow): void {
-    const r = new PackedRecipient(item, row)
-    if (r.last) r.last = this.#lasts.of(r.last)
-    r.due = Math.min(r.due, this.#clock.now() + this.#maxWait)
-    item.recipients.push(r)
-    item.next = Math.max(item.next, r.n + 1)
-    if (!r.open) return
-    item.open++
-    this.recipients++
-    this.#arm(r)
+  #addRecipients(item: PackedItem<C>, rows: readonly RecipientRow[]): void {
+    const latest = this.#clock.now() + this.#maxWait
+    const added = rows.map((row) => new PackedRecipient(item, row))
+    // exactly as long as it must be: a list that is pushed to keeps room for many more
+    item.recipients = item.recipients.length === 0 ? added : item.recipients.concat(added)
+    for (const r of added) {
+      if (r.last) r.last = this.#lasts.of(r.last)
+      item.next = Math.max(item.next, r.n + 1)
+      if (!r.open) continue
+      if (r.due > latest) r.due = latest
+      item.open++
+      this.recipients++
+      this.#arm(r)
+    }
   }
 
   #update(op: UpdateOperation, content: C | null): C[] {
@@ -205,18 +199,18 @@ export class QueueState<C> {
       return
     }
     this.#close(r, 'expanded')
-    for (const row of into) this.#addRecipient(item, row)
+    this.#addRecipients(item, into)
   }
 
   #settle(item: PackedItem<C>, s: Settlement): void {
     const r = recipientOf(item, s.n)
     if (!r?.open) return
-    r.attempts++
+    r.countAttempt()
     r.last = this.#lasts.of({ reply: s.reply, relay: s.relay, lane: s.lane })
     if (s.status === 'ready') {
       r.status = 'ready'
       r.due = s.due
-      if (s.delayWarned) r.flags |= 1
+      if (s.delayWarned) r.warned()
       this.#arm(r)
     } else this.#close(r, s.status)
   }
@@ -275,7 +269,8 @@ export class QueueState<C> {
       if (!r || this.#due.peekKey() > now) break
       if (taken.size >= limit && !taken.has(r.item)) break
       this.#due.pop()
-      const rest = r.lease ? r.lease.until - this.#clock.mono() : 0
+      const lease = this.#leaseOf.get(r)
+      const rest = lease ? lease.until - this.#clock.mono() : 0
       if (rest > 0) {
         this.#due.set(r, now + rest)
         continue
@@ -320,7 +315,7 @@ export class QueueState<C> {
     this.#leases.set(lease.token, lease)
     for (const r of claimed as PackedRecipient<C>[]) {
       this.#release(r)
-      r.lease = lease
+      this.#leaseOf.set(r, lease)
       lease.recipients.add(r)
       this.#arm(r)
     }
@@ -345,22 +340,24 @@ export class QueueState<C> {
   }
 
   #leased(r: PackedRecipient<C>): boolean {
-    return r.lease !== null && r.lease.until > this.#clock.mono()
+    const lease = this.#leaseOf.get(r)
+    return lease !== undefined && lease.until > this.#clock.mono()
   }
 
   /** Takes the recipient out of its lease; an empty lease is gone. */
   #release(r: PackedRecipient<C>): void {
-    const lease = r.lease
+    const lease = this.#leaseOf.get(r)
     if (!lease) return
-    r.lease = null
+    this.#leaseOf.delete(r)
     lease.recipients.delete(r)
     if (lease.recipients.size === 0) this.#leases.delete(lease.token)
   }
 
   /** Puts the recipient where it belongs in the heap: at its due time, at its lease's end, or nowhere. */
   #arm(r: PackedRecipient<C>): void {
+    const lease = this.#leaseOf.get(r)
     if (!r.open || r.busy || r.item.held) this.#due.delete(r)
-    else if (r.lease) this.#due.set(r, this.#clock.now() + (r.lease.until - this.#clock.mono()))
+    else if (lease) this.#due.set(r, this.#clock.now() + (lease.until - this.#clock.mono()))
     else this.#due.set(r, r.due)
   }
 
@@ -389,7 +386,8 @@ export class QueueState<C> {
       const r = recipientOf(item, n)
       if (!r?.open) throw permanent(`${item.id}/${n} is not waiting in the queue`)
       if (r.busy) throw permanent(`${item.id}/${n} is being changed already`)
-      if (lease ? r.lease !== lease : this.#leased(r)) throw permanent(`${item.id}/${n} is leased to somebody else`)
+      if (lease ? this.#leaseOf.get(r) !== lease : this.#leased(r))
+        throw permanent(`${item.id}/${n} is leased to somebody else`)
     }
   }
 

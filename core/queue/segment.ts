@@ -36,8 +36,13 @@ export interface Place {
   readonly at: number
   readonly header: number
   readonly inline: number
-  readonly file: string | null
-  readonly fileSize: number
+  readonly large: LargeBody | null
+}
+
+/** A body in a file of its own. */
+export interface LargeBody {
+  readonly file: string
+  readonly size: number
   readonly bodyStart: number
 }
 
