@@ -1,5 +1,5 @@
 // Sends mail to a destination by SMTP or LMTP: pooled connections first, then its hosts in order, until every recipient has an answer.
-import type { SecureContextOptions } from 'node:tls'
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
 import { asFailure, type Reply } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
@@ -31,15 +31,22 @@ type SendResult = SmtpSendResult['results'][number]
 
 export function createSmtpClient(options: SmtpClientOptions): SmtpClient {
   const pool = new ConnectionPool(options.clock, { ...defaultLimits, ...options.limits })
+  const secureContext = createSecureContext({ minVersion: 'TLSv1.2', ...options.tlsOptions })
+  const shared = { ...options, pool, secureContext }
   return {
-    send: (destination, mail, signal) => new Sending(options, pool, destination, mail, signal).run(),
+    send: (destination, mail, signal) => new Sending(shared, destination, mail, signal).run(),
     close: () => pool.close(CLOSE_MS),
   }
 }
 
+interface Shared extends SmtpClientOptions {
+  readonly pool: ConnectionPool
+  readonly secureContext: SecureContext
+}
+
 /** One call of `send`. */
 class Sending {
-  readonly #options: SmtpClientOptions
+  readonly #options: Shared
   readonly #pool: ConnectionPool
   readonly #destination: SmtpDestination
   readonly #mail: SmtpSend
@@ -54,15 +61,9 @@ class Sending {
   #sessions = 0
   readonly #tried = new Set<string>()
 
-  constructor(
-    options: SmtpClientOptions,
-    pool: ConnectionPool,
-    destination: SmtpDestination,
-    mail: SmtpSend,
-    signal: AbortSignal,
-  ) {
+  constructor(options: Shared, destination: SmtpDestination, mail: SmtpSend, signal: AbortSignal) {
     this.#options = options
-    this.#pool = pool
+    this.#pool = options.pool
     this.#destination = destination
     this.#mail = mail
     this.#signal = signal
@@ -123,7 +124,7 @@ class Sending {
   }
 
   async #open(name: string, address: string, port: number, level: TlsLevel): Promise<Result<Connection, OpenFailure>> {
-    const { hostname, tlsOptions = {}, localAddresses = [], clock, log } = this.#options
+    const { hostname, secureContext, localAddresses = [], clock, log } = this.#options
     const { auth, protocol } = this.#destination
     const localAddress = localAddresses.find((local) => local.includes(':') === address.includes(':')) ?? null
     const make = () =>
@@ -135,7 +136,7 @@ class Sending {
         auth,
         protocol,
         hostname,
-        tls: tlsOptions,
+        secureContext,
         localAddress,
         clock,
         log,

@@ -1,6 +1,6 @@
 // One outgoing connection: carries out what the chart orders, on a real socket.
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
-import { connect as connectTls, type SecureContextOptions, type TLSSocket } from 'node:tls'
+import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
 import type { Clock } from '../base/clock.ts'
 import type { Reply } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
@@ -33,8 +33,8 @@ export interface ConnectionOptions {
   readonly protocol: 'smtp' | 'lmtp'
   /** What EHLO says. */
   readonly hostname: string
-  /** CA, client certificate and the like. */
-  readonly tls: SecureContextOptions
+  /** Shared by all connections: CA, client certificate and the like. */
+  readonly secureContext: SecureContext
   readonly localAddress: string | null
   readonly clock: Clock
   readonly log: Logger
@@ -163,11 +163,10 @@ export class Connection implements ClientDuties {
   }
 
   #tlsOptions() {
-    const { name, level, tls } = this.#options
+    const { name, level, secureContext } = this.#options
     return {
-      ...tls,
+      secureContext,
       ...(isIP(name) === 0 ? { servername: name } : { host: name }),
-      minVersion: 'TLSv1.2' as const,
       rejectUnauthorized: level === 'verify' || level === 'implicit',
     }
   }
@@ -264,6 +263,7 @@ export class Connection implements ClientDuties {
     socket.once('secureConnect', () => {
       this.#secured = true
       this.#offered = noCapabilities // RFC 3207 §4.2
+      this.#options.log.debug('smtp client: TLS', { relay: this.relay, version: socket.getProtocol() })
       this.#dispatch({ type: 'net.secured' })
     })
   }

@@ -1,4 +1,4 @@
-// DNS block and allow lists (RFC 5782): the client's address, its HELO name and the sender's domain, weighed together.
+// DNS block and allow lists (RFC 5782): the client's address, its names, HELO and the sender's domain, weighed together.
 import {
   CLOCK,
   type Clock,
@@ -25,6 +25,9 @@ const config = z.strictObject({
   lists: lists.describe("Block lists of addresses, asked about the client's"),
   allow: lists.describe('Allow lists of addresses: who is on one is spared, here and by later checks'),
   helo: lists.describe('Block lists of domains, asked about the name in HELO or EHLO'),
+  reverse: lists.describe(
+    "Block lists of domains, asked about the names that the client's address has in the DNS (PTR)",
+  ),
   sender: lists.describe("Block lists of domains, asked about the sender's domain"),
   threshold: z.number().positive().default(1).describe('The sum of weights from which a client is refused'),
   delay: z
@@ -56,6 +59,8 @@ interface Findings {
   readonly silent: readonly string[]
 }
 
+const MAX_NAMES = 3 // of one address
+
 /** Under way since the client connected. */
 const ADDRESS_FINDINGS = token<Promise<Findings>>('rbl.address')
 
@@ -70,6 +75,7 @@ export default definePlugin({
     const allow = settings.allow.map(toList)
     const helo = settings.helo.map(toList)
     const sender = settings.sender.map(toList)
+    const reverse = settings.reverse.map(toList)
     const ask = (wanted: readonly List[], query: string | null, subject: string) =>
       query === null ? nothing : askLists({ dns, clock, timeout: settings.lookupTimeout }, wanted, query, subject)
 
@@ -90,6 +96,17 @@ export default definePlugin({
       return { hits: [], silent: [...allowed.silent, ...blocked.silent] }
     }
 
+    /** Whoever owns the address wrote these names: enough to be listed by, never to be spared. */
+    async function aboutNames(ip: string, signal: AbortSignal): Promise<Findings> {
+      if (reverse.length === 0) return nothing
+      try {
+        const names = (await dns.ptr(ip, signal)).records.slice(0, MAX_NAMES)
+        return (await Promise.all(names.map((name) => ask(reverse, domainQuery(name), name)))).reduce(merge, NOTHING)
+      } catch (error) {
+        return { hits: [], silent: [reasonOf(error)] }
+      }
+    }
+
     const judge = ({ hits, silent }: Findings): Verdict => {
       const sum = hits.reduce((total, hit) => total + hit.weight, 0)
       const detail = describe(hits, silent, sum)
@@ -104,12 +121,13 @@ export default definePlugin({
         return delay ? pass('asking') : judge(await findings)
       },
 
-      async rcpt({ session, notes, reversePath }, { address }) {
+      async rcpt({ session, notes, reversePath }, { address }, signal) {
         if (isSpared(session)) return pass()
         if (spare.includes(address.local.toLowerCase())) return pass(`${address.local} is spared`)
         const domain = reversePath?.domain ?? null
         const findings = await Promise.all([
           aboutAddress(session),
+          aboutNames(session.remoteIp, signal),
           ask(helo, domainQuery(session.helo), session.helo ?? ''),
           ask(sender, domainQuery(domain), domain ?? ''),
         ])
@@ -120,7 +138,8 @@ export default definePlugin({
   },
 })
 
-const nothing: Promise<Findings> = Promise.resolve({ hits: [], silent: [] })
+const NOTHING: Findings = { hits: [], silent: [] }
+const nothing = Promise.resolve(NOTHING)
 
 const merge = (a: Findings, b: Findings): Findings => ({
   hits: [...a.hits, ...b.hits],

@@ -13,6 +13,7 @@ const DNS = {
   '2.0.0.127.parked.test': { A: ['203.0.113.1'] },
   '2.0.0.127.friends.test': { A: ['127.0.1.1'] },
   [`2.${'0.'.repeat(23)}8.b.d.0.1.0.0.2.zen.test`]: { A: ['127.0.0.2'] },
+  '192.0.2.66': { PTR: ['fine.test', 'spammer.test'] },
   'spammer.test.dbl.test': { A: ['127.0.1.2'], TXT: ['spam domain'] },
 } as const
 const IP = '127.0.0.2'
@@ -148,11 +149,19 @@ describe('who is spared', () => {
 describe('domain lists', () => {
   test.each([
     ['HELO', { helo: ['dbl.test'] }, { helo: 'spammer.test' }],
+    ['the reverse name', { reverse: ['dbl.test'] }, { ip: '192.0.2.66' }],
     ['the sender', { sender: ['dbl.test'] }, { from: 'x@spammer.test' }],
   ])('%s', async (_name, config, envelope) => {
     const answer = await rcpt(await open(config), envelope)
     expect(answer).toMatchObject({ verdict: 'reject', detail: 'spammer.test on dbl.test (1): sum 1' })
     expect(answer.reply?.text).toBe('spammer.test is listed by dbl.test (spam domain)')
+  })
+
+  test('a reverse name that cannot be looked up lists nobody', async () => {
+    const plugin = await open({ reverse: ['dbl.test'] }, { dns: { ...DNS, '192.0.2.67': { fail: 'servfail' } } })
+    const answer = await rcpt(plugin, { ip: '192.0.2.67' })
+    expect(answer).toMatchObject({ verdict: 'pass' })
+    expect(answer.detail).toContain('servfail')
   })
 
   test.each([{ helo: '[192.0.2.1]' }, { helo: 'localhost' }, { helo: '192.0.2.1' }, { from: '' }])(
