@@ -19,11 +19,16 @@ type Told = { problem?: string; description?: string }
 function findAll(uses: readonly string[]): Told[] {
   const script = `
     const { findDefinition } = await import(${JSON.stringify(new URL('./definitions.ts', import.meta.url).href)})
+    const { writeFileSync, utimesSync } = await import('node:fs')
     const told = []
     for (const use of ${JSON.stringify(uses)}) {
       const found = await findDefinition({ use, folder: ${JSON.stringify(folder)} })
       told.push(found.problem ? found : { description: found.definition.description })
     }
+    writeFileSync('parted/part.ts', "export const description: string = 'second'")
+    utimesSync('parted/part.ts', 2e9, 2e9)
+    const again = await findDefinition({ use: ${JSON.stringify(join(folder, 'parted'))}, folder: '.' })
+    told.push({ description: again.definition.description })
     console.log(JSON.stringify(told))`
   const out = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
     encoding: 'utf8',
@@ -48,8 +53,14 @@ beforeAll(() => {
   write('node_modules/only-esm/m.js', source)
   write('node_modules/@scope/old/package.json', '{ "name": "@scope/old", "type": "module", "main": "lib/m.js" }')
   write('node_modules/@scope/old/lib/m.js', source)
+  write(
+    'parted/index.ts',
+    source.replace("API_VERSION === 1 ? 'same' : 'other'", 'description').replace('API_VERSION, ', '') +
+      "import { description } from './part.ts'\n",
+  )
+  write('parted/part.ts', "export const description: string = 'first'")
   const files = ['typed.ts', 'broken.ts', 'throws.ts'].map((name) => join(folder, name))
-  found = findAll([...files, 'only-esm', '@scope/old', 'demo-magic', 'absent'])
+  found = findAll([...files, 'only-esm', '@scope/old', 'demo-magic', 'absent', join(folder, 'parted')])
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -66,4 +77,8 @@ it('says in one line why a file cannot be loaded', () => {
   expect(found[1]!.problem).not.toContain('\n')
   expect(found[2]!.problem).toBe('throws.ts cannot be loaded: no such thing')
   expect(found[6]).toEqual({ problem: "no plugin 'absent' is shipped, nor is a package of this name installed in " })
+})
+
+it('sees a change of a file, and of a part of it, at the next load', () => {
+  expect(found.slice(7)).toEqual([{ description: 'first' }, { description: 'second' }])
 })

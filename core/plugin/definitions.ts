@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { PluginEntry } from '../config/load.ts'
 import { didYouMean } from '../config/problems.ts'
 import { API_VERSION, type PluginDefinition } from './contract.ts'
-import { packageFrom, registerResolveHook } from './resolve-hook.ts'
+import { packageFrom, registerResolveHook, withVersion } from './resolve-hook.ts'
 
 const pluginsFolder = fileURLToPath(new URL('../../plugins/', import.meta.url))
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
@@ -27,9 +27,8 @@ export async function findDefinition({ use, folder }: Pick<PluginEntry, 'use' | 
     return importDefinition(pathToFileURL(shippedFile(use)).href, shippedFile(use), use)
   if (isAbsolute(use)) {
     const file = pluginFile(use)
-    return file === null
-      ? { problem: `there is no plugin at ${use}` }
-      : importDefinition(pathToFileURL(file).href, file, null)
+    if (file === null) return { problem: `there is no plugin at ${use}` }
+    return importDefinition(withVersion(pathToFileURL(file).href, versionOf(file)), file, null)
   }
   if (!installedFrom(use, folder)) {
     const near = didYouMean(use, shippedPlugins())
@@ -44,6 +43,14 @@ const shippedFile = (name: string): string => join(pluginsFolder, name, `index${
 function pluginFile(path: string): string | null {
   const candidates = [path, join(path, 'index.ts'), join(path, 'index.js')]
   return candidates.find((file) => statSync(file, { throwIfNoEntry: false })?.isFile()) ?? null
+}
+
+/** Changes when any file beside the plugin's does: a plugin may have parts. */
+function versionOf(file: string): string {
+  const beside = readdirSync(dirname(file)).map((name) =>
+    statSync(join(dirname(file), name), { throwIfNoEntry: false }),
+  )
+  return String(Math.round(Math.max(...beside.map((stat) => stat?.mtimeMs ?? 0)) * 1000))
 }
 
 function installedFrom(name: string, folder: string): boolean {

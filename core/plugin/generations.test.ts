@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -176,6 +176,17 @@ describe('reload', () => {
     expect(told).toEqual(['first'])
     await generations.close()
     expect(told).toEqual(['first', 'second'])
+  })
+  it('takes the plugin file as it is now', async () => {
+    plugin('one', "connect: () => pass('before')")
+    const entry = { one: { use: './one.ts', onError: 'pass' } }
+    const generations = await start(entry)
+    plugin('one', "connect: () => pass('after')")
+    utimesSync(join(folder, 'one.ts'), 2e9, 2e9)
+    const next = await generations.reload(load(entry))
+    void next.hooks.connect(fakeSession({}, next.site, clock))
+    expect(events.at(-1)).toMatchObject({ detail: 'after' })
+    await generations.close()
   })
   it('leaves the old one running when the new one has a mistake', async () => {
     plugin('one', '')

@@ -12,6 +12,10 @@ const OWN: { readonly [specifier: string]: string } = {
 /** `estafeta-from:<file URL>!<specifier>`: the specifier as a module at that URL would resolve it. */
 const FROM = /^estafeta-from:(.*?)!(.*)$/
 
+/** Node keeps a module by its URL for good: a plugin's own files bear a version, so that a reload sees their change. */
+const VERSIONED = /\?estafeta-version=(\d+)$/
+export const withVersion = (url: string, version: string): string => `${url}?estafeta-version=${version}`
+
 let registered = false
 
 /** Once a process; sync hooks of Node itself, no loader thread. */
@@ -23,7 +27,11 @@ export function registerResolveHook(): void {
       const own = OWN[specifier]
       if (own !== undefined) return { url: own, shortCircuit: true }
       const from = FROM.exec(specifier)
-      return from ? next(from[2]!, { ...context, parentURL: from[1]! }) : next(specifier, context)
+      if (from) return next(from[2]!, { ...context, parentURL: from[1]! })
+      const found = next(specifier, context)
+      const version = VERSIONED.exec(context.parentURL ?? '')?.[1]
+      const isPart = version !== undefined && specifier.startsWith('.') && !found.url.includes('?')
+      return isPart ? { ...found, url: withVersion(found.url, version) } : found
     },
   })
 }
