@@ -27,7 +27,7 @@ export function findRelayHosts(domain: string, query: RelayHostsQuery, signal: A
   const { site, mx } = query
   // a host that the configuration names may be this machine at another port: a content filter, say
   const isSelf = (name: string, address: string, port: number): boolean =>
-    (mx && name === site.hostname) || isOwnListener(site, address, port)
+    (mx && name === site.hostname.toLowerCase()) || isOwnListener(site, address, port)
   const options = { ...query, protocols: site.protocols, random: Math.random, isSelf }
   return findMailHosts(domain, options, signal)
 }

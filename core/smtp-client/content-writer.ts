@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { contentChunks, type MessageContent } from '../message/content.ts'
 import { DotStuffer } from './wire/dot-stuffer.ts'
 
-const SMALL_MESSAGE = 64 * 1024
+const SMALL_MESSAGE = 128 * 1024
 
 /** The message as DATA wants it, the final dot included; null when it is large or not in memory. */
 export function smallContent({ header, body, bodyStart, size }: MessageContent): Buffer | null {
