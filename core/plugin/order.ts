@@ -15,17 +15,26 @@ export interface OrderProblem {
 /** Entries that name others must find them in the list; the loader of the configuration has seen to it. */
 export function orderEntries<E extends Ordered>(entries: readonly E[]): { order: E[]; problems: OrderProblem[] } {
   let order = [...entries]
-  // each round can only move an entry past those that moved before it
-  for (let round = 0; round <= entries.length; round++) {
-    const moved = entries.filter((entry) => {
-      const next = place(order, entry)
-      const same = next.every((one, i) => one === order[i])
-      order = next
-      return !same
-    })
-    if (moved.length === 0) return { order, problems: unmet(order) }
+  for (const entry of entries) order = place(order, entry)
+  if (unmet(order).length === 0) return { order, problems: [] }
+  const sorted = sort(order)
+  return { order: sorted, problems: unmet(sorted) }
+}
+
+/** All wishes fulfilled, if they can be by moving those that wish alone: for wishes that build on each other. */
+function sort<E extends Ordered>(order: readonly E[]): E[] {
+  const left = [...order]
+  const sorted: E[] = []
+  const wishes = ({ before, after }: E): boolean => before.length + after.length > 0
+  const mustWait = (entry: E): boolean =>
+    left.some((other) => other !== entry && (entry.after.includes(other.name) || other.before.includes(entry.name))) ||
+    (!wishes(entry) && left.find((other) => !wishes(other)) !== entry)
+  while (left.length > 0) {
+    const free = left.findIndex((entry) => !mustWait(entry))
+    // nobody is free: the rest wait for each other, which the caller finds
+    sorted.push(...left.splice(Math.max(0, free), free < 0 ? left.length : 1))
   }
-  return { order, problems: unmet(order) }
+  return sorted
 }
 
 function place<E extends Ordered>(order: E[], entry: E): E[] {
