@@ -1,0 +1,108 @@
+// Checks who a message really comes from (SPF, DKIM, ARC, DMARC), writes it down for readers, and applies policy when told to.
+import {
+  AUTH_RESULTS,
+  CLOCK,
+  type Clock,
+  DNS_RESOLVER,
+  defer,
+  definePlugin,
+  EXEMPT,
+  formatAddress,
+  type HeaderEdit,
+  type MessageAnswer,
+  type MessageFacts,
+  pass,
+  reject,
+  replies,
+  type SessionFacts,
+  SITE,
+  type TransactionFacts,
+  type Verdict,
+} from 'estafeta/plugin'
+import { config } from './config.ts'
+import { printable, scoreOf, summary, verdictOf } from './policy.ts'
+import { nodeResolver } from './resolver.ts'
+import { messageSource } from './source.ts'
+
+export default definePlugin({
+  name: 'spf-dkim-dmarc',
+  description: 'Checks SPF, DKIM, ARC and DMARC of mail from outside and writes Authentication-Results',
+  config,
+  inject: { site: SITE, dns: DNS_RESOLVER, clock: CLOCK },
+  setup({ site, dns, clock, config }) {
+    const facts = (transaction: TransactionFacts) => ({
+      ip: transaction.session.remoteIp,
+      helo: transaction.session.helo ?? '',
+      sender: formatAddress(transaction.reversePath),
+      mta: site.hostname,
+      strict: true,
+      maxElapsedTime: config.lookupTime,
+    })
+
+    const mail = async (transaction: TransactionFacts, signal: AbortSignal): Promise<Verdict> => {
+      if (config.spfFail === 'pass' || isOurs(transaction.session)) return pass()
+      if (isExempt(transaction)) return pass('exempt')
+      const { spf } = await loadMailauth()
+      const limited = deadline(clock, config.lookupTime, signal)
+      try {
+        const { status, domain } = await spf({ ...facts(transaction), resolver: nodeResolver(dns, limited.signal) })
+        const detail = `spf=${status.result}`
+        const text = `SPF of ${printable(domain)} does not allow ${transaction.session.remoteIp} to send for it`
+        if (status.result === 'fail') return reject(replies.spfFailed(text), detail)
+        // RFC 7208 §8.6
+        if (status.result === 'temperror' && config.onTemperror === 'defer')
+          return defer(replies.lookupFailed(), detail)
+        return pass(detail)
+      } finally {
+        limited.end()
+      }
+    }
+
+    const message = async (message: MessageFacts, signal: AbortSignal): Promise<MessageAnswer> => {
+      if (isOurs(message.session)) return { detail: 'not checked: from a local sender' }
+      const { authenticate } = await loadMailauth()
+      const limited = deadline(clock, config.lookupTime, signal)
+      try {
+        const resolver = nodeResolver(dns, limited.signal)
+        const results = await authenticate(messageSource(message), { ...facts(message), resolver, disableBimi: true })
+        const words = summary(results)
+        message.notes.set(AUTH_RESULTS, words)
+        const fields = { add: toFields(results.headers), detail: words.join(' ') }
+        if (isExempt(message)) return fields
+        return { ...fields, score: scoreOf(results, config.scores), ...verdictOf(results, config) }
+      } finally {
+        limited.end()
+      }
+    }
+
+    return { mail, message }
+  },
+})
+
+// loaded with the first message: it costs tens of megabytes and a third of a second
+let loading: Promise<typeof import('mailauth')> | null = null
+const loadMailauth = () => (loading ??= import('mailauth'))
+
+/** Who may send for us is not checked like a stranger. */
+const isOurs = (session: SessionFacts): boolean =>
+  session.identity !== null || session.trusted || session.service === 'local'
+
+const isExempt = ({ notes, session }: TransactionFacts): boolean =>
+  notes.get(EXEMPT) !== undefined || session.notes.get(EXEMPT) !== undefined
+
+/** Ends with the hook's own signal, or after `ms`: the results so far count then, the rest is temperror. */
+function deadline(clock: Clock, ms: number, signal: AbortSignal): { signal: AbortSignal; end(): void } {
+  const controller = new AbortController()
+  const timer = clock.after(ms, () => controller.abort())
+  return { signal: AbortSignal.any([signal, controller.signal]), end: () => timer.cancel() }
+}
+
+/** Header lines as fields: a line that begins with white space belongs to the one before. */
+const toFields = (lines: string): HeaderEdit[] =>
+  lines
+    .split(/\r\n(?![ \t])/)
+    .filter((line) => line !== '')
+    .map((line) => {
+      const colon = line.indexOf(':')
+      return { name: line.slice(0, colon), value: line.slice(colon + 1).trim() }
+    })
