@@ -1,9 +1,11 @@
 // estafeta config: what the configuration comes to, what it changes, what a setting means, and how to change one.
 import { Command } from 'commander'
 import { setSetting } from '../config/edit.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import { formatPath } from '../config/problems.ts'
-import { editorSchema } from '../config/reference.ts'
+import { describeSchema, editorSchema, rowsOf, type SettingRow } from '../config/reference.ts'
 import { differences, effective, explainKey, toYaml } from '../config/show.ts'
+import { findDefinition } from '../plugin/definitions.ts'
 import { CliError, EX, findConfig, loadFound } from './context.ts'
 import { print, printJson } from './output.ts'
 
@@ -57,24 +59,39 @@ function diff(options: { json?: true }): void {
   for (const { key, was, is } of found) print(`${key}: ${text(was)} → ${text(is)}`)
 }
 
-function explain(key: string, options: { json?: true }): void {
-  const found = explainKey(loadFound(), key)
+async function explain(key: string, options: { json?: true }): Promise<void> {
+  const loaded = loadFound()
+  const known = explainKey(loaded, key)
+  const own = await pluginSetting(loaded, key)
+  const found = 'hint' in known && own ? { key, row: own, value: undefined, sources: [] } : known
   if ('hint' in found) throw new CliError(`there is no setting ${key}${found.hint}`, EX.usage)
   if (options.json) {
     printJson(found)
     return
   }
-  const { row, value, sources } = found
+  const { value, sources } = found
+  const row = found.row ?? own
   print(`${key}: ${value === undefined ? '(not set)' : JSON.stringify(value)}`)
   if (row) {
     print(`  ${row.what || '(a group of settings)'}`)
     print(`  form: ${row.form}; default: ${row.default}${row.restart ? '; a change needs a restart' : ''}`)
-  } else print("  a plugin's own setting: see its README")
+  }
   for (const { from, at, value: set } of sources) {
     const place = at ? `${at.file}:${at.line}:${at.column}` : 'the command line'
     print(`  ${from}: ${JSON.stringify(set)} at ${place}`)
   }
   if (sources.length === 0) print('  no file sets it: the default holds')
+}
+
+/** A plugin's own setting (`plugins.rbl.lists`), as its schema describes it. */
+async function pluginSetting({ plugins }: LoadedConfig, key: string): Promise<SettingRow | null> {
+  const [top, name, ...rest] = key.split('.')
+  const entry = plugins.find((one) => one.name === name)
+  if (top !== 'plugins' || !entry || rest.length === 0) return null
+  const found = await findDefinition(entry)
+  if ('problem' in found || !found.definition.config) return null
+  const rows = rowsOf(describeSchema(found.definition.config), `plugins.${name}`)
+  return rows.find((row) => row.key === key) ?? null
 }
 
 function set(key: string, value: string | undefined, options: { unset?: true }): void {

@@ -155,6 +155,17 @@ describe('checks before anything runs', () => {
   })
 })
 
+it('refuses a wish about order that stages make impossible', async () => {
+  plugin('first', 'message: () => ({})')
+  plugin('seals', "message: { stage: 'seal', run: () => ({}) }")
+  const on = { onError: 'pass' }
+  expect(
+    await report({ seals: { use: './seals.ts', ...on, before: 'first' }, first: { use: './first.ts', ...on } }),
+  ).toContain(
+    "plugins.seals.before: cannot come before 'first': at the hook 'message' its stage is seal, that of 'first' normal",
+  )
+})
+
 describe('reload', () => {
   it('swaps in a new generation, and closes the old one after its last holder', async () => {
     plugin(

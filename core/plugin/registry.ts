@@ -10,7 +10,7 @@ import type { Token } from '../base/token.ts'
 import { checkAgainst } from '../config/issues.ts'
 import type { LoadedConfig, PluginEntry } from '../config/load.ts'
 import { ConfigError, type Problem } from '../config/problems.ts'
-import { CHAINED, courierName, type RunningPlugin } from './chains.ts'
+import { buildChains, CHAINED, courierName, type Link, type RunningPlugin } from './chains.ts'
 import type { Hook, Hooks, PluginDefinition, Stage } from './contract.ts'
 import { findDefinition } from './definitions.ts'
 import { orderEntries } from './order.ts'
@@ -54,7 +54,7 @@ export async function startPlugins(loaded: LoadedConfig, deps: RegistryDeps): Pr
     if (typeof started === 'string') problems.push(loaded.problem(['plugins', plugin.entry.name], started))
     else running.push(started)
   }
-  problems.push(...clashes(running, loaded))
+  problems.push(...clashes(running, loaded), ...unmetByStage(running, loaded))
   if (problems.length === 0) return running
   await closePlugins(running, deps)
   throw new ConfigError(problems)
@@ -139,6 +139,25 @@ function clashes(plugins: readonly RunningPlugin[], loaded: LoadedConfig): Probl
       return [loaded.problem(['plugins', plugin.entry.name], `gives the courier '${name}', as '${owner}' does`)]
     }),
   )
+}
+
+/** A wish about order that a later stage makes impossible: stages go before the list. */
+function unmetByStage(plugins: readonly RunningPlugin[], loaded: LoadedConfig): Problem[] {
+  const chains = buildChains(plugins)
+  return CHAINED.flatMap((hook) => {
+    const links: readonly Pick<Link<unknown>, 'plugin' | 'stage'>[] = chains[hook]
+    const at = (name: string): number => links.findIndex(({ plugin }) => plugin === name)
+    const unmet = (key: 'before' | 'after', name: string, other: string): Problem[] => {
+      const [mine, its] = [at(name), at(other)]
+      if (mine < 0 || its < 0 || (key === 'before' ? mine < its : mine > its)) return []
+      const why = `at the hook '${hook}' its stage is ${links[mine]!.stage}, that of '${other}' ${links[its]!.stage}`
+      return [loaded.problem(['plugins', name, key], `cannot come ${key} '${other}': ${why}`)]
+    }
+    return plugins.flatMap(({ entry }) => [
+      ...entry.before.flatMap((other) => unmet('before', entry.name, other)),
+      ...entry.after.flatMap((other) => unmet('after', entry.name, other)),
+    ])
+  })
 }
 
 // ---------------------------------------------------------------- set-up
