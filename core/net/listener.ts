@@ -54,7 +54,9 @@ export async function openListener(
   return {
     settings,
     port: typeof address === 'object' && address !== null ? address.port : 0,
-    close: () => new Promise((resolve) => server.close(() => resolve())),
+    async close() {
+      server.close()
+    },
   }
 }
 

@@ -92,11 +92,13 @@ export function createSmtpService(deps: SmtpServiceDeps): ProtocolService {
       const empty = new Promise<void>((resolve) => {
         drained = resolve
       })
+      const cutOff = (): void => {
+        for (const session of sessions) session.destroy()
+      }
       for (const session of sessions) session.windDown()
+      if (ms <= 0) cutOff()
       if (sessions.size > 0) {
-        const timer = deps.clock.after(ms, () => {
-          for (const session of sessions) session.destroy()
-        })
+        const timer = deps.clock.after(ms, cutOff)
         await empty
         timer.cancel()
       }

@@ -10,6 +10,10 @@ export const help = defineCommand({
   run(session, args) {
     const known = commandsFor(session.role.protocol)
     const asked = known.find((command) => command.verb === args.toLowerCase())
-    return stay(replies.help(asked ? [`${asked.syntax} (${asked.rfc})`] : known.map((command) => command.syntax)))
+    return stay(
+      replies.help(
+        asked ? [`${asked.syntax} (${asked.rfc.replace('§', 'section ')})`] : known.map((command) => command.syntax),
+      ),
+    )
   },
 })
