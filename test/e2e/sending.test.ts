@@ -1,0 +1,103 @@
+// Mail from submission to other sites: by MX and by smarthost, through the whole server, with what other sites do to it.
+import { afterEach, expect, test } from 'vitest'
+import { createFakeResolver } from '../../core/dns/fake-resolver.ts'
+import type { Zone } from '../../core/dns/zone.ts'
+import { type Script, type ScriptedServer, startScriptedSmtp } from '../kit/scripted-smtp.ts'
+import { startTestServer, type TestServer } from '../kit/server.ts'
+import { sendRaw } from '../kit/smtp-send.ts'
+
+const closers: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+async function site(script: Script): Promise<ScriptedServer> {
+  const server = await startScriptedSmtp(script)
+  closers.push(() => server.close())
+  return server
+}
+
+async function start(config: { [key: string]: unknown }, zone: Zone = {}): Promise<TestServer> {
+  const server = await startTestServer({
+    users: { 'ana@estafeta.test': 'x' },
+    resolver: createFakeResolver(zone),
+    config,
+  })
+  closers.push(() => server.end())
+  return server
+}
+
+const direct = (port: number, more: object = {}) => ({
+  profile: 'internet-site',
+  networks: ['127.0.0.0/8'],
+  plugins: { 'spf-dkim-dmarc': { enabled: false }, 'deliver-smtp': { port, ...more } },
+})
+const ZONE: Zone = { 'there.test': { MX: [[10, 'mx.there.test']] }, 'mx.there.test': { A: ['127.0.0.1'] } }
+
+const submit = (server: TestServer, to: string, from = 'ana@estafeta.test') =>
+  sendRaw({
+    port: server.port('smtp'),
+    from,
+    to,
+    message: Buffer.from(`From: ${from}\r\nTo: ${to}\r\nSubject: hello\r\n\r\nbody\r\n.dot\r\n`),
+  })
+
+test('by MX: Received is added, the body stays', async () => {
+  const there = await site({})
+  const server = await start(direct(there.port), ZONE)
+  expect(await submit(server, 'paco@there.test')).toMatch(/^250 /)
+  const line = await server.logged(/to=<paco@there\.test>.*status=sent/)
+  expect(line).toContain(`relay=mx.there.test[127.0.0.1]:${there.port}`)
+  expect(there.mails[0]).toMatchObject({ from: 'ana@estafeta.test', to: ['paco@there.test'] })
+  expect(there.mails[0]!.data).toMatch(/^Received: from /)
+  expect(there.mails[0]!.data).toMatch(/\r\n\r\nbody\r\n\.dot\r\n$/)
+  expect(there.lines[0]).toBe('EHLO mx.estafeta.test')
+})
+
+test('by MX: what the other site refuses comes back as a bounce', async () => {
+  const there = await site({ on: { RCPT: '550 5.1.1 nobody here' } })
+  const server = await start(direct(there.port), ZONE)
+  await submit(server, 'paco@there.test')
+  await server.logged(/to=<paco@there\.test>.*dsn=5\.1\.1.*status=bounced/)
+  await server.logged(/to=<ana@estafeta\.test>.*status=sent/)
+})
+
+test.each<[string, Zone, RegExp]>([
+  ['no such domain', {}, /dsn=5\.1\.2.*status=bounced/],
+  ['null MX', { 'there.test': { MX: [[0, '']] } }, /dsn=5\.1\.10.*status=bounced/],
+  ['a mail loop', { 'there.test': { MX: [[0, 'mx.estafeta.test']] } }, /dsn=5\.4\.6.*status=bounced/],
+  ['no DNS', { 'there.test': { fail: 'timeout' } }, /dsn=4\.4\.3.*status=deferred/],
+  ['nobody listening', ZONE, /dsn=4\.4\.1.*status=deferred/],
+])('by MX: %s', async (_name, zone, expected) => {
+  const gone = await site({})
+  await gone.close()
+  const server = await start(direct(gone.port), zone)
+  await submit(server, 'paco@there.test')
+  expect(await server.logged(/to=<paco@there\.test>/)).toMatch(expected)
+})
+
+test('by smarthost: the second mail takes the same connection', async () => {
+  const relay = await site({})
+  const server = await start({
+    profile: 'smarthost',
+    networks: ['127.0.0.0/8'],
+    relay: { host: `[127.0.0.1]:${relay.port}`, tls: 'none' },
+    plugins: { 'spf-dkim-dmarc': { enabled: false } },
+  })
+  await submit(server, 'paco@there.test')
+  await server.logged(/to=<paco@there\.test>.*status=sent/)
+  await submit(server, 'eva@there.test')
+  await server.logged(/to=<eva@there\.test>.*status=sent/)
+  expect(relay.connections).toBe(1)
+  expect(relay.mails.map((mail) => mail.to)).toEqual([['paco@there.test'], ['eva@there.test']])
+})
+
+test('rbl refuses a listed client at RCPT, with the list named in the reply and in the log', async () => {
+  const zone = { '1.0.0.127.zen.test': { A: ['127.0.0.2'], TXT: ['you know why'] } } as const
+  const plugins = { rbl: { enabled: true, lists: ['zen.test'] }, 'spf-dkim-dmarc': { enabled: false } }
+  const server = await start({ profile: 'internet-site', networks: ['192.0.2.0/24'], plugins }, zone)
+  await expect(submit(server, 'ana@estafeta.test', 'eva@there.test')).rejects.toThrow(
+    '550 5.7.1 127.0.0.1 is listed by zen.test (you know why)',
+  )
+  await server.logged(/listed by zen\.test/)
+})
