@@ -151,14 +151,19 @@ export class ImapSession implements Session, SessionPort {
 
   enter(event: 'imap.saslStarted' | 'imap.tlsStarted' | 'imap.idleStarted'): void {
     this.#actor.send({ type: event })
-    if (event !== 'imap.idleStarted' || !this.#view) return
+    if (event === 'imap.idleStarted' && this.#view) this.#tellInIdle(this.#view)
+  }
+
+  /** Tells what is new by now, then each change in the turn of the loop after it: many at once go out together. */
+  #tellInIdle(view: View): void {
+    this.#tellChanges(true)
     let scheduled = false
-    this.#view.onChange = () => {
+    view.onChange = () => {
       if (scheduled) return
       scheduled = true
       setImmediate(() => {
         scheduled = false
-        if (!this.#actor.getSnapshot().matches({ selected: 'idling' })) return
+        if (this.#gone || !this.#actor.getSnapshot().matches({ selected: 'idling' })) return
         this.#tellChanges(true)
         this.out.flush()
       })
@@ -360,6 +365,7 @@ export class ImapSession implements Session, SessionPort {
   async #execute(raw: RawCommand): Promise<void> {
     const completion = await this.#complete(raw)
     if (this.#gone) return
+    if (this.#view) this.#view.onChange = null
     await this.#dropMessage()
     if (this.#view?.gone) {
       this.text(`${raw.tag} ${formatCompletion(completion)}`)

@@ -41,7 +41,7 @@ export interface ImapServer {
   readonly tls: TlsService | null
   readonly folder: string
   /** What went to the log at `warn` and `error`. */
-  readonly troubles: readonly string[]
+  readonly troubles: string[]
   readonly traced: readonly TraceEvent[]
   end(): Promise<void>
 }
