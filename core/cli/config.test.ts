@@ -1,6 +1,6 @@
 // The commands about the configuration, as they are typed: in processes of their own.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,6 +12,7 @@ let file: string
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'estafeta-cli-'))
   file = join(folder, 'estafeta.yaml')
+  mkdirSync(join(folder, 'data'))
   writeFileSync(join(folder, 'users.yaml'), 'users: {}\n')
   writeFileSync(
     file,
