@@ -2,11 +2,9 @@
 import { afterEach, expect, test } from 'vitest'
 import { FakeClock } from '../../core/base/clock.ts'
 import { silentLogger } from '../../core/base/log.ts'
-import { parseAddress } from '../../core/message/address.ts'
-import { memoryContent } from '../../core/message/content.ts'
-import { defaultMailParameters } from '../../core/message/envelope.ts'
 import type { SmtpClient, SmtpSend } from '../../core/plugin/services.ts'
 import { createSmtpClient } from '../../core/smtp-client/client.ts'
+import { destinationTo, neverAborted, outgoingMail } from '../kit/outgoing.ts'
 import { type Act, type Script, type ScriptedServer, startScriptedSmtp } from '../kit/scripted-smtp.ts'
 
 const SEED = Number(process.env.FUZZ_SEED ?? 20261122)
@@ -73,16 +71,10 @@ function randomScript(random: () => number, confused: () => void): Script {
 }
 
 function randomMail(run: number, random: () => number): SmtpSend {
-  const recipients = Array.from({ length: 1 + Math.floor(random() * 4) }, (_, i) => {
-    const parsed = parseAddress(`${random() < 0.1 ? 'jörg' : 'u'}${i}.${run}@there.test`)
-    if (!parsed.ok) throw new Error(parsed.error)
-    return { address: parsed.value, notify: [], orcpt: null }
-  })
-  const text = `Subject: x\r\n\r\n${'line\r\n'.repeat(random() < 0.1 ? 200_000 : 10)}`
-  return { reversePath: null, parameters: defaultMailParameters, recipients, content: memoryContent(Buffer.from(text)) }
+  const count = 1 + Math.floor(random() * 4)
+  const to = Array.from({ length: count }, (_, i) => `${random() < 0.1 ? 'jörg' : 'u'}${i}.${run}@there.test`)
+  return outgoingMail({ to, text: `Subject: x\r\n\r\n${'line\r\n'.repeat(random() < 0.1 ? 200_000 : 10)}` })
 }
-
-const never = new AbortController().signal
 
 /** Lets minutes pass whenever nothing has happened for a while: a server that waits for more, or says nothing more. */
 async function hurried<T>(work: Promise<T>, clock: FakeClock, peer: ScriptedServer): Promise<T> {
@@ -111,11 +103,9 @@ test(`${RUNS} random servers, seed ${SEED}`, async () => {
       confused = true
     })
     server = await startScriptedSmtp(script)
-    const hosts = [{ name: 'mx.test', addresses: ['127.0.0.1'], port: server.port }]
-    const protocol = script.lmtp ? ('lmtp' as const) : ('smtp' as const)
-    const destination = { key: `${run}`, hosts, tls: 'may' as const, auth: null, protocol }
+    const destination = destinationTo(server, { key: `${run}`, protocol: script.lmtp ? 'lmtp' : 'smtp' })
     const mail = randomMail(run, random)
-    const { results, hostDown } = await hurried(client.send(destination, mail, never), clock, server)
+    const { results, hostDown } = await hurried(client.send(destination, mail, neverAborted), clock, server)
     expect(results, `run ${run}`).toHaveLength(mail.recipients.length)
     if (hostDown) expect(results.every(({ kind }) => kind === 'deferred')).toBe(true)
     for (const { kind, reply } of results) {

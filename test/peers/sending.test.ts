@@ -6,18 +6,16 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../core/base/clock.ts'
 import { silentLogger } from '../../core/base/log.ts'
 import { createResolver } from '../../core/dns/stub-resolver.ts'
-import { type Address, parseAddress } from '../../core/message/address.ts'
-import { memoryContent } from '../../core/message/content.ts'
-import { defaultMailParameters } from '../../core/message/envelope.ts'
 import type { NextHop, PluginDefinition } from '../../core/plugin/contract.ts'
 import { DNS_RESOLVER, SMTP_CLIENT } from '../../core/plugin/contract.ts'
-import type { SmtpClient, SmtpDestination, SmtpSend, SmtpSendResult } from '../../core/plugin/services.ts'
+import type { SmtpClient, SmtpDestination } from '../../core/plugin/services.ts'
 import { createSmtpClient } from '../../core/smtp-client/client.ts'
 import deliverSmtp from '../../plugins/deliver-smtp/index.ts'
 import smarthost from '../../plugins/smarthost/index.ts'
 import { type Authority, createAuthority, writeCertificate } from '../kit/certificates.ts'
 import { type Scratch, scratch } from '../kit/daemon.ts'
 import { startDnsServer } from '../kit/dns-server.ts'
+import { briefly as brief, outgoingMail as mail, neverAborted as never } from '../kit/outgoing.ts'
 import { startDovecot } from '../kit/peers/dovecot.ts'
 import { type Postfix, startPostfix } from '../kit/peers/postfix.ts'
 import { type SmtpSinkOptions, startSmtpSink } from '../kit/peers/smtp-sink.ts'
@@ -36,19 +34,6 @@ beforeAll(async () => {
 })
 afterAll(() => folder.remove())
 
-function address(text: string): Address {
-  const parsed = parseAddress(text)
-  if (!parsed.ok) throw new Error(parsed.error)
-  return parsed.value
-}
-function mail(to: string | readonly string[] = 'paco@there.test', text = 'Subject: x\r\n\r\nbody\r\n'): SmtpSend {
-  return {
-    reversePath: address('ana@us.test'),
-    parameters: defaultMailParameters,
-    recipients: [to].flat().map((one) => ({ address: address(one), notify: [], orcpt: null })),
-    content: memoryContent(Buffer.from(text)),
-  }
-}
 function makeClient(): SmtpClient {
   const tlsOptions = { ca: authority.cert }
   const client = createSmtpClient({ clock: systemClock, log: silentLogger, hostname: 'us.test', tlsOptions })
@@ -59,10 +44,6 @@ function at(port: number, more: Partial<SmtpDestination> = {}): SmtpDestination 
   const hosts = [{ name: 'localhost', addresses: ['127.0.0.1'], port }]
   return { key: `localhost:${port}`, hosts, tls: 'may', auth: null, protocol: 'smtp', ...more }
 }
-const never = new AbortController().signal
-const brief = ({ results }: SmtpSendResult): string[] =>
-  results.map(({ kind, reply }) => `${kind} ${reply.code} ${reply.enhanced ?? '-'}`)
-
 describe('smtp-sink', () => {
   async function sink(options: SmtpSinkOptions): Promise<number> {
     const daemon = await startSmtpSink(options)
@@ -201,7 +182,11 @@ describe('Dovecot by LMTP', () => {
     const lines = ['.', '..', '.dot', 'from here', 'From there', 'größer', '', 'x'.repeat(900), '. ']
     const text = `Subject: dots\r\n\r\n${lines.join('\r\n')}\r\n${'filler line\r\n'.repeat(20_000)}`
     const destination = at(dovecot.lmtp, { protocol: 'lmtp' })
-    const result = await makeClient().send(destination, mail(['paco@there.test', 'nobody@there.test'], text), never)
+    const result = await makeClient().send(
+      destination,
+      mail({ to: ['paco@there.test', 'nobody@there.test'], text }),
+      never,
+    )
     expect(brief(result)).toEqual(['sent 250 2.0.0', 'failed 550 5.1.1'])
     const box = join(dovecot.home('paco@there.test'), 'Maildir/new')
     const [file] = readdirSync(box)
