@@ -40,25 +40,39 @@ export class Maildrop {
   readonly #account: MailAccount
   readonly #mailbox: Mailbox
   readonly #uids: Uint32Array
-  readonly #sizes: Float64Array
   readonly #deleted: Uint8Array
-  #ahead: AheadReader | null = null
-  #last = 0
+  readonly #all: Totals
+  readonly #messages: Ahead<StoredMessage>
+  readonly #headers: Ahead<Buffer>
+  #present: Totals
 
   constructor(account: MailAccount, mailbox: Mailbox) {
     this.#account = account
     this.#mailbox = mailbox
     this.#uids = mailbox.uids()
-    this.#sizes = Float64Array.from(this.#uids, (uid) => mailbox.meta(uid)?.size ?? 0)
     this.#deleted = new Uint8Array(this.#uids.length)
+    const { messages, size } = mailbox.status()
+    this.#all = { messages, octets: size }
+    this.#present = this.#all
+    this.#messages = new Ahead(this.#uids, (uids) => storedMessages(mailbox, uids), closeMessage)
+    this.#headers = new Ahead(
+      this.#uids,
+      (uids) => headerBlocks(mailbox, uids),
+      () => {},
+    )
   }
 
   /** All messages, deleted ones too: the highest number. */
   get length(): number {
     return this.#uids.length
   }
+  /** Those that are not deleted. */
+  get totals(): Totals {
+    return this.#present
+  }
+  /** Octets; 0 for one that another program has removed since the login. */
   size(number: number): number {
-    return this.#sizes[number - 1]!
+    return this.#mailbox.meta(this.#uids[number - 1]!)?.size ?? 0
   }
   /** Unique over sessions, in the form of Dovecot: UID and UIDVALIDITY, 8 hex digits each (RFC 1939 §7, UIDL). */
   uniqueId(number: number): string {
@@ -69,35 +83,25 @@ export class Maildrop {
   }
   delete(number: number): void {
     this.#deleted[number - 1] = 1
+    const { messages, octets } = this.#present
+    this.#present = { messages: messages - 1, octets: octets - this.size(number) }
   }
   reset(): void {
     this.#deleted.fill(0)
+    this.#present = this.#all
   }
 
   /** Numbers of messages that are not deleted. */
   *numbers(): Iterable<number> {
     for (let number = 1; number <= this.#uids.length; number++) if (!this.isDeleted(number)) yield number
   }
-  totals(): { messages: number; octets: number } {
-    let messages = 0
-    let octets = 0
-    for (const number of this.numbers()) {
-      messages += 1
-      octets += this.size(number)
-    }
-    return { messages, octets }
-  }
 
-  /** Who asks for one message after the other has the next ones read ahead. */
   async message(number: number): Promise<StoredMessage> {
-    const sequential = number === this.#last + 1 && number > 1
-    this.#last = number
-    const ahead = await this.#ahead?.next(this.#uids[number - 1]!)
-    if (ahead) return ahead
-    this.#stopReading()
-    if (!sequential) return this.#mailbox.message(this.#uids[number - 1]!)
-    this.#ahead = new AheadReader(this.#mailbox, this.#uids.subarray(number - 1, number - 1 + READ_AHEAD))
-    return (await this.#ahead.next(this.#uids[number - 1]!)) ?? this.#mailbox.message(this.#uids[number - 1]!)
+    return (await this.#messages.get(number)) ?? this.#mailbox.message(this.#uids[number - 1]!)
+  }
+  /** The header block with its empty line; null when it can only be had with the message. */
+  header(number: number): Promise<Buffer | null> {
+    return this.#headers.get(number)
   }
 
   /** Removes the marked messages for good; gives how many. Rejects when none could be removed. */
@@ -108,37 +112,74 @@ export class Maildrop {
   }
 
   close(): void {
-    this.#stopReading()
+    this.#messages.close()
+    this.#headers.close()
     this.#mailbox.close()
     this.#account.close()
   }
+}
 
-  #stopReading(): void {
-    this.#ahead?.close()
-    this.#ahead = null
-  }
+interface Totals {
+  readonly messages: number
+  readonly octets: number
 }
 
 const hex = (value: number): string => value.toString(16).padStart(8, '0')
 
-/** Messages in order, read ahead by the store. */
-class AheadReader {
-  readonly #messages: AsyncIterator<{ readonly uid: number; readonly message: StoredMessage }>
+/** Something of the messages by number: who asks for one after the other has the next ones read ahead. */
+class Ahead<T> {
+  readonly #uids: Uint32Array
+  readonly #open: (uids: Uint32Array) => AsyncGenerator<readonly [uid: number, item: T]>
+  readonly #discard: (item: T) => void
+  #reading: AsyncGenerator<readonly [uid: number, item: T]> | null = null
+  #last = 0
 
-  constructor(mailbox: Mailbox, uids: Uint32Array) {
-    this.#messages = mailbox.messages(uids)[Symbol.asyncIterator]()
+  constructor(
+    uids: Uint32Array,
+    open: (uids: Uint32Array) => AsyncGenerator<readonly [uid: number, item: T]>,
+    discard: (item: T) => void,
+  ) {
+    this.#uids = uids
+    this.#open = open
+    this.#discard = discard
   }
 
-  /** The next message if it is this one; null: another, or none is left. */
-  async next(uid: number): Promise<StoredMessage | null> {
-    const { done, value } = await this.#messages.next()
-    if (done) return null
-    if (value.uid === uid) return value.message
-    value.message.close()
-    return null
+  /** null: not asked for in order, or not there any more. */
+  async get(number: number): Promise<T | null> {
+    const sequential = number === this.#last + 1 && number > 1
+    this.#last = number
+    if (!sequential) {
+      this.close()
+      return null
+    }
+    const found = this.#reading && (await this.#next(number))
+    if (found) return found
+    this.close()
+    this.#reading = this.#open(this.#uids.subarray(number - 1, number - 1 + READ_AHEAD))
+    return this.#next(number)
   }
 
   close(): void {
-    this.#messages.return?.()?.then(undefined, () => {})
+    this.#reading?.return(undefined).catch(() => {})
+    this.#reading = null
   }
+
+  async #next(number: number): Promise<T | null> {
+    const { done, value } = await this.#reading!.next()
+    if (done) return null
+    const [uid, item] = value
+    if (uid === this.#uids[number - 1]) return item
+    this.#discard(item)
+    return null
+  }
+}
+
+const closeMessage = (message: StoredMessage): void => message.close()
+
+async function* storedMessages(mailbox: Mailbox, uids: Uint32Array) {
+  for await (const { uid, message } of mailbox.messages(uids)) yield [uid, message] as const
+}
+
+async function* headerBlocks(mailbox: Mailbox, uids: Uint32Array) {
+  for await (const batch of mailbox.headers(uids)) for (const { uid, header } of batch) yield [uid, header] as const
 }

@@ -2,6 +2,9 @@
 import type { Socket } from 'node:net'
 import { OUTPUT_GATHER } from './wire/limits.ts'
 
+/** Octets up to which one copied buffer costs less than a list of them. */
+const WORTH_COPYING = 8192
+
 export class Output {
   #socket: Socket
   #parts: Buffer[] = []
@@ -39,10 +42,13 @@ export class Output {
   }
 
   flush(): void {
-    if (this.#parts.length === 0) return
-    const whole = this.#parts.length === 1 ? this.#parts[0]! : Buffer.concat(this.#parts, this.#gathered)
+    const parts = this.#gathered < WORTH_COPYING ? [Buffer.concat(this.#parts)] : this.#parts
+    if (this.#gathered > 0 && !this.#socket.destroyed) {
+      this.#socket.cork()
+      for (const part of parts) this.#socket.write(part)
+      this.#socket.uncork()
+    }
     this.#parts = []
     this.#gathered = 0
-    if (!this.#socket.destroyed) this.#socket.write(whole)
   }
 }

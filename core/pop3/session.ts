@@ -168,8 +168,8 @@ export class Pop3Session implements ChartedSession {
   }
 
   /** Ends `sending`. `lines`: of the body, after the header; null for the whole message. */
-  sendMessage(number: number, heading: string, lines: number | null): void {
-    this.#send(number, heading, lines).catch((error) => this.#bug(error))
+  sendMessage(number: number, lines: number | null): void {
+    this.#send(number, lines).catch((error) => this.#bug(error))
   }
 
   /** The UPDATE state (RFC 1939 §6): all marked messages go, or none and the client is told. */
@@ -269,14 +269,16 @@ export class Pop3Session implements ChartedSession {
 
   // -------------------------------------------------------------- messages out
 
-  async #send(number: number, heading: string, lines: number | null): Promise<void> {
-    const message = await this.maildrop!.message(number).catch((error) => {
+  async #send(number: number, lines: number | null): Promise<void> {
+    const unreadable = (error: unknown): null => {
       this.deps.log.error(`message ${number} cannot be read: ${asFailure(error).detail}`, this.about())
       return null
-    })
+    }
+    const header = lines === 0 ? await this.maildrop!.header(number).catch(unreadable) : null
+    const message = header ? memoryMessage(header) : await this.maildrop!.message(number).catch(unreadable)
     if (message === null) return this.refuse(responses.messageUnavailable(), false)
     try {
-      this.#output.text(heading)
+      this.#output.text(lines === null ? responses.message(message.size) : responses.top())
       await this.#sendOctets(message, lines)
     } catch (error) {
       // in the middle of a message there is no way left to say so
@@ -289,7 +291,7 @@ export class Pop3Session implements ChartedSession {
     this.#pump()
   }
 
-  async #sendOctets(message: StoredMessage, lines: number | null): Promise<void> {
+  async #sendOctets(message: Sendable, lines: number | null): Promise<void> {
     const stuffer = new DotStuffer((part) => this.#output.bytes(part))
     const cutter = lines === null ? null : new TopCutter(lines)
     /** False: the top is complete. */
@@ -370,6 +372,10 @@ export class Pop3Session implements ChartedSession {
     this.#deadline = this.deps.clock.mono() + stateFacts[this.state].timeoutMs
   }
 }
+
+type Sendable = Pick<StoredMessage, 'size' | 'bytes' | 'chunks' | 'close'>
+
+const memoryMessage = (bytes: Buffer): Sendable => ({ size: bytes.length, bytes, async *chunks() {}, close() {} })
 
 /** RFC 1939 §7: unique to each greeting, in the form of a message id. */
 const createTimestamp = (hostname: string): string => `<${randomBytes(12).toString('hex')}@${hostname}>`

@@ -8,7 +8,7 @@ export const list = defineCommand({
   run(session, args) {
     const maildrop = session.maildrop!
     if (args === '') {
-      const { messages, octets } = maildrop.totals()
+      const { messages, octets } = maildrop.totals
       const lines = Array.from(maildrop.numbers(), (number) => `${number} ${maildrop.size(number)}\r\n`)
       return session.answer(responses.listing(`${messages} messages (${octets} octets)`) + lines.join('') + listingEnd)
     }

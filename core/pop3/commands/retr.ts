@@ -1,5 +1,4 @@
 // RETR (RFC 1939 §5): a whole message.
-import { responses } from '../wire/response.ts'
 import { defineCommand, messageNumber } from './command.ts'
 
 export const retr = defineCommand({
@@ -7,6 +6,6 @@ export const retr = defineCommand({
   rfc: 'RFC 1939 §5',
   run(session, args) {
     const number = messageNumber(session, args, (response) => session.refuse(response))
-    if (number !== null) session.sendMessage(number, responses.message(session.maildrop!.size(number)), null)
+    if (number !== null) session.sendMessage(number, null)
   },
 })

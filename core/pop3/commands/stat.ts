@@ -7,7 +7,7 @@ export const stat = defineCommand({
   rfc: 'RFC 1939 §5',
   run(session, args) {
     if (args !== '') return session.error(responses.syntax('Syntax: STAT'))
-    const { messages, octets } = session.maildrop!.totals()
+    const { messages, octets } = session.maildrop!.totals
     session.answer(responses.status(messages, octets))
   },
 })

@@ -11,6 +11,6 @@ export const top = defineCommand({
     const lines = parseNumber(count)
     if (lines === null || more.length > 0) return session.refuse(responses.syntax('Syntax: TOP message lines'))
     const number = messageNumber(session, message, (response) => session.refuse(response))
-    if (number !== null) session.sendMessage(number, responses.top(), lines)
+    if (number !== null) session.sendMessage(number, lines)
   },
 })
