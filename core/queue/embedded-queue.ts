@@ -107,7 +107,6 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     this.#bodies.keepOnly(used)
     this.#started = true
     if (this.#options.committer !== 'inline') await this.#log.keepReserve()
-    this.#forward.kick()
   }
 
   async enqueue(item: NewQueueItem): Promise<void> {

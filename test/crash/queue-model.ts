@@ -1,6 +1,6 @@
 // What a queue must know after a crash: a memory twin runs along and says what each change should have made of each message.
 import { expect } from 'vitest'
-import type { FakeClock } from '../../core/base/clock.ts'
+import type { Clock } from '../../core/base/clock.ts'
 import { createQueueId } from '../../core/base/ids.ts'
 import type { Address } from '../../core/message/address.ts'
 import { contentBytes, type MessageContent, memoryContent } from '../../core/message/content.ts'
@@ -27,7 +27,7 @@ export function messageBytes(id: string, size: number): Buffer {
 }
 
 export function newItem(
-  clock: FakeClock,
+  clock: Clock,
   to: readonly string[],
   size: number,
   more: Partial<NewQueueItem> = {},
@@ -85,7 +85,7 @@ export class QueueModel {
   /** Set where refusals are expected: checks the reason, and gives the queue as a start right now would find it. */
   afterRefusal: ((error: unknown) => Promise<Queue>) | null = null
 
-  constructor(clock: FakeClock) {
+  constructor(clock: Clock) {
     this.#twin = createMemoryQueue({ clock })
   }
 

@@ -1,0 +1,291 @@
+// What only the queue on disk does: sharing syncs, large bodies, damage, giving space back, and knowing all at the next start.
+import fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { FakeClock } from '../base/clock.ts'
+import { Failure } from '../base/failure.ts'
+import type { Files } from '../base/files.ts'
+import { createQueueId } from '../base/ids.ts'
+import { type Logger, silentLogger } from '../base/log.ts'
+import { nodeFiles } from '../base/node-files.ts'
+import type { Address } from '../message/address.ts'
+import { createBodySpool } from '../message/body-spool.ts'
+import { contentBytes, type MessageContent, memoryContent } from '../message/content.ts'
+import { defaultMailParameters } from '../message/envelope.ts'
+import { replies } from '../message/reply.ts'
+import { type EmbeddedQueueOptions, openEmbeddedQueue } from './embedded-queue.ts'
+import type { NewQueueItem, Queue, Settlement } from './queue.ts'
+
+let folder: string
+let directory: string
+let clock: FakeClock
+let queue: Queue
+let told: string[]
+
+const logger: Logger = {
+  ...silentLogger,
+  warn: (event) => told.push(`warn ${event}`),
+  error: (event, fields) => told.push(`error ${event} ${fields?.file ?? ''}`),
+}
+const open = (more: Partial<EmbeddedQueueOptions> = {}): Promise<Queue> =>
+  openEmbeddedQueue({ directory, files: nodeFiles, clock, log: logger, minFree: 0, committer: 'inline', ...more })
+const reopen = async (more: Partial<EmbeddedQueueOptions> = {}) => {
+  await queue.close()
+  queue = await open(more)
+}
+const logs = () => fs.readdirSync(join(directory, 'log')).filter((name) => name.endsWith('.log'))
+const bodies = () => fs.readdirSync(join(directory, 'body'))
+
+beforeEach(async () => {
+  folder = fs.mkdtempSync(join(tmpdir(), 'queue-'))
+  directory = join(folder, 'queue')
+  clock = new FakeClock()
+  told = []
+  queue = await open()
+})
+afterEach(async () => {
+  await queue.close()
+  fs.rmSync(folder, { recursive: true })
+})
+
+const address = (local: string): Address => ({ local, domain: 'b.test', original: `${local}@b.test` })
+const text = (size: number, mark = 'x') => Buffer.from(`Subject: ${mark}\r\n\r\n${mark.repeat(size)}\r\n`)
+
+function newItem(content: MessageContent = memoryContent(text(1000)), to: readonly string[] = ['paco']): NewQueueItem {
+  const now = clock.now()
+  return {
+    id: createQueueId(now),
+    arrived: now,
+    expires: now + 432_000_000,
+    envelope: {
+      ...defaultMailParameters,
+      reversePath: address('ana'),
+      recipients: to.map((local) => ({ address: address(local), notify: [], orcpt: null })),
+    },
+    origin: { session: null, transaction: null, service: 'smtp', ip: null, helo: null, account: null },
+    messageId: null,
+    content,
+    filtered: true,
+  }
+}
+async function add(content?: MessageContent, to?: readonly string[]): Promise<string> {
+  const item = newItem(content, to)
+  await queue.enqueue(item)
+  return item.id
+}
+const done = (n = 0): Settlement => ({
+  n,
+  status: 'delivered',
+  reply: replies.delivered('ok'),
+  relay: null,
+  lane: 'x:y',
+})
+const later = (due: number): Settlement => ({ ...done(), status: 'ready', due }) as Settlement
+async function read(id: string): Promise<Buffer> {
+  const content = await queue.content(id)
+  const bytes = await contentBytes(content)
+  content.body.release()
+  return bytes
+}
+const flip = (path: string, at: number) => {
+  const bytes = fs.readFileSync(path)
+  bytes[at]! ^= 0xff
+  fs.writeFileSync(path, bytes)
+}
+
+it('shares a sync among all that came while the one before ran', async () => {
+  await reopen({ committer: 'worker' })
+  await add()
+  const before = queue.stats().syncs
+  await Promise.all(Array.from({ length: 200 }, () => add()))
+  expect(queue.stats().syncs - before).toBeLessThan(10)
+  expect(queue.stats().items).toBe(201)
+})
+
+it('keeps its files to itself', async () => {
+  await add()
+  await add(memoryContent(text(100_000)))
+  for (const folder of ['log', 'body']) {
+    expect(fs.statSync(join(directory, folder)).mode & 0o777).toBe(0o700)
+    for (const name of fs.readdirSync(join(directory, folder)))
+      expect(fs.statSync(join(directory, folder, name)).mode & 0o777).toBe(0o600)
+  }
+})
+
+it('knows everything at the next start, due times too, and no leases', async () => {
+  const [a, b] = [await add(), await add(memoryContent(text(80_000)), ['x', 'y'])] as const
+  await queue.update({ id: b, settled: [done()], expires: 17 })
+  await queue.update({ id: a, settled: [later(clock.now() + 5000)] })
+  queue.claim(b, [1], 60_000)
+  const before = [queue.get(a), queue.get(b)]
+  await reopen()
+  expect([queue.get(a), queue.get(b)]).toEqual(before)
+  expect(queue.takeDue(clock.now(), 10).map(({ id }) => id)).toEqual([b])
+  expect(queue.nextDue()).toBe(clock.now() + 5000)
+  expect(queue.claim(b, [1], 60_000)).not.toBeNull()
+  expect(await read(b)).toEqual(text(80_000))
+  expect(told).toEqual([])
+})
+
+it('keeps a large body in its spool file, under a second name, and removes it with the message', async () => {
+  const spool = createBodySpool({ directory: join(directory, 'body'), files: nodeFiles, memoryBudget: 1 << 20 })
+  const bytes = text(300_000)
+  const body = await spool.write([bytes])
+  const inode = fs.statSync(body.path!).ino
+  const bodyStart = 12
+  const header = Buffer.from('Received: here\r\nSubject: x\r\n')
+  const id = await add({ header, body, bodyStart, size: header.length + bytes.length - bodyStart })
+  body.release()
+  expect(bodies()).toEqual([id])
+  expect(fs.statSync(join(directory, 'body', id)).ino).toBe(inode)
+  const expected = Buffer.concat([header, bytes.subarray(bodyStart)])
+  expect((await read(id)).equals(expected)).toBe(true)
+  fs.writeFileSync(join(directory, 'body', 'spool-left-by-a-crash'), 'x')
+  await reopen()
+  expect(bodies()).toEqual([id])
+  const content = await queue.content(id)
+  await queue.update({ id, settled: [done()] })
+  expect(bodies()).toEqual([])
+  expect((await contentBytes(content)).equals(expected)).toBe(true)
+  content.body.release()
+})
+
+it('says which message lost its body file, and defers its delivery', async () => {
+  const id = await add(memoryContent(text(100_000)))
+  await queue.close()
+  fs.unlinkSync(join(directory, 'body', id))
+  queue = await open()
+  expect(told).toEqual([`error queue: a message has lost its body file ${join(directory, 'body', id)}`])
+  await expect(queue.content(id)).rejects.toSatisfy((e) => e instanceof Failure && e.kind === 'temporary')
+})
+
+it('puts a damaged record aside, says so once, and keeps all others', async () => {
+  const ids: string[] = []
+  for (let i = 0; i < 10; i++) ids.push(await add(memoryContent(text(1000, String(i)))))
+  await queue.close()
+  const path = join(directory, 'log', logs()[0]!)
+  flip(path, fs.readFileSync(path).indexOf('4'.repeat(500)))
+  queue = await open()
+  expect([...queue.list()].map(({ id }) => id)).toEqual(ids.filter((_, i) => i !== 4))
+  expect(told).toHaveLength(1)
+  expect(told[0]).toMatch(/^error queue log: a damaged record was put aside; mail in it was not read/)
+  const [aside] = fs.readdirSync(join(directory, 'damaged'))
+  expect(fs.readFileSync(join(directory, 'damaged', aside!)).includes('4'.repeat(400))).toBe(true)
+  await reopen()
+  expect(told).toHaveLength(1)
+})
+
+it('takes nothing that stands in a message for a record, even behind damage', async () => {
+  const first = await add()
+  await queue.close()
+  const log = fs.readFileSync(join(directory, 'log', logs()[0]!))
+  const record = log.subarray(1024, 1024 + log.readUInt32LE(1024 + 12))
+  queue = await open()
+  await queue.remove([first])
+  const forger = await add(memoryContent(Buffer.concat([Buffer.from('\r\n\r\n'), record, record])))
+  const last = await add()
+  await queue.close()
+  const newest = join(directory, 'log', logs().sort().at(-1)!)
+  flip(newest, fs.readFileSync(newest).indexOf(forger))
+  queue = await open()
+  expect([...queue.list()].map(({ id }) => id)).toEqual([last])
+})
+
+it('reads a segment by the second copy of its header, and puts one aside that has none', async () => {
+  await reopen({ segmentSize: 32 << 10 })
+  const a = await add(memoryContent(text(20_000)))
+  await reopen({ segmentSize: 32 << 10 })
+  const b = await add()
+  await queue.close()
+  const [first] = logs().sort()
+  flip(join(directory, 'log', first!), 3)
+  queue = await open()
+  expect([...queue.list()].map(({ id }) => id)).toEqual([a, b])
+  expect(told).toEqual([])
+  await queue.close()
+  flip(join(directory, 'log', first!), 515)
+  queue = await open()
+  expect([...queue.list()].map(({ id }) => id)).toEqual([b])
+  expect(told[0]).toMatch(/^error queue log: a segment with a damaged header was put aside/)
+  expect(fs.readdirSync(join(directory, 'damaged'))).toEqual([first])
+})
+
+it('leaves unknown files alone', async () => {
+  await queue.close()
+  fs.writeFileSync(join(directory, 'log', 'notes.txt'), 'mine')
+  queue = await open()
+  expect(told).toEqual(['warn queue log: unknown file left alone'])
+  expect(fs.readFileSync(join(directory, 'log', 'notes.txt'), 'utf8')).toBe('mine')
+})
+
+it('gives space back: one deferred message pins no segment', async () => {
+  await reopen({ segmentSize: 64 << 10 })
+  const old = await add(memoryContent(text(2000, 'o')))
+  const large = await add(memoryContent(text(70_000, 'l')))
+  for (let i = 0; i < 300; i++) {
+    const id = await add(memoryContent(text(3000)))
+    await queue.update({ id, settled: [done()] })
+  }
+  expect(logs().length).toBeLessThan(6)
+  expect(await read(old)).toEqual(text(2000, 'o'))
+  expect(bodies()).toEqual([large])
+  await reopen()
+  expect([...queue.list()].map(({ id }) => id).sort()).toEqual([old, large].sort())
+  expect(await read(large)).toEqual(text(70_000, 'l'))
+})
+
+it('copies no message while a change of it is on its way', async () => {
+  let during = () => {}
+  const files: Files = {
+    ...nodeFiles,
+    async readAsync(fd, buffer, offset, length, position) {
+      const octets = await nodeFiles.readAsync(fd, buffer, offset, length, position)
+      during()
+      return octets
+    },
+  }
+  await reopen({ segmentSize: 64 << 10, files })
+  const old = await add(memoryContent(text(2000)), ['x', 'y', 'z'])
+  const changes: Promise<void>[] = []
+  during = () => {
+    if (changes.length < 2) changes.push(queue.update({ id: old, settled: [done(changes.length)] }))
+  }
+  for (let i = 0; i < 100; i++) {
+    const id = await add(memoryContent(text(3000)))
+    await queue.update({ id, settled: [done()] })
+    clock.advance(2000)
+  }
+  await Promise.all(changes)
+  expect(changes).toHaveLength(2)
+  await reopen()
+  expect(queue.get(old)?.recipients.map(({ status }) => status)).toEqual(['delivered', 'delivered', 'pending'])
+})
+
+it('keeps a reserve and uses old segments again', async () => {
+  await reopen({ segmentSize: 64 << 10, committer: 'worker' })
+  expect(fs.readdirSync(join(directory, 'log'))).toContain('reserve')
+  const inodes = new Set<number>()
+  for (let i = 0; i < 150; i++) {
+    const id = await add(memoryContent(text(3000)))
+    await queue.update({ id, settled: [done()] })
+    for (const name of logs()) inodes.add(fs.statSync(join(directory, 'log', name)).ino)
+  }
+  expect(inodes.size).toBeLessThan(6)
+})
+
+it('takes a message larger than a segment', async () => {
+  await reopen({ segmentSize: 32 << 10 })
+  const header = Buffer.from(`X: ${'y'.repeat(500_000)}\r\n`)
+  const id = await add(memoryContent(Buffer.concat([header, Buffer.from('\r\nbody\r\n')])))
+  const other = await add()
+  await reopen({ segmentSize: 32 << 10 })
+  expect((await read(id)).length).toBe(header.length + 8)
+  expect(queue.get(other)).not.toBeNull()
+})
+
+it('takes nothing when closed', async () => {
+  await queue.close()
+  await expect(add()).rejects.toSatisfy((e) => e instanceof Failure && e.kind === 'temporary')
+  expect(queue.hasRoom(1)).toBe(false)
+})
