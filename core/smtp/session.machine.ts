@@ -28,6 +28,7 @@ export type Outcome =
   | 'connect.admitted'
   | 'connect.refused'
   | 'hello.accepted'
+  | 'hello.refused'
   | 'starttls.accepted'
   | 'tls.started'
   | 'auth.challenged'
@@ -97,6 +98,7 @@ const hello = {
   'smtp.helo': 'asking',
   'smtp.lhlo': 'asking',
   'hello.accepted': 'ready',
+  'hello.refused': 'start',
 } as const
 
 /** RFC 3030 §2: the octets behind a BDAT follow whatever the answer will be, so they are read in every state. */
@@ -187,6 +189,7 @@ export const sessionMachine = chart.createMachine({
       meta: { waitsFor: 'the hooks of a command', timeoutMs: ANSWER_TIMEOUT_MS },
       on: {
         'hello.accepted': 'ready',
+        'hello.refused': 'start',
         'auth.challenged': 'authenticating',
         'auth.accepted': 'ready',
         'mail.accepted': 'mail',

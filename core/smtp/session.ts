@@ -223,6 +223,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
 
   #apply({ reply, outcome, refusal }: Answer): void {
     if (refusal !== null) noteRefusal(this, reply!, refusal)
+    if (outcome === 'hello.refused') this.facts.helo = null
     if (reply !== null) this.#reply(reply)
     if (outcome !== null) this.#send(outcome)
   }

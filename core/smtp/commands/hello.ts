@@ -17,8 +17,7 @@ export function greetClient(session: SmtpSession, args: string, extended: boolea
   return whenAnswered(generation.hooks.helo(facts), (verdict) => {
     if (verdict.kind !== 'pass') {
       const refused = refuseByHook('HELO', verdict, null)
-      facts.helo = null
-      return refused
+      return refused.outcome === 'session.goodbye' ? refused : { ...refused, outcome: 'hello.refused' }
     }
     return proceed('hello.accepted', replies.hello(extended ? session.capabilities() : [generation.site.hostname]))
   })

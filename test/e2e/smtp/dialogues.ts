@@ -1018,6 +1018,12 @@ const hooks: Dialogue[] = [
       S: 503 *
       C: EHLO good.test
       S..250
+      C: EHLO bad.test
+      S: 550 5.7.1 helo
+      C: MAIL FROM:<a@b.test>
+      S: 503 5.5.1 Send EHLO first
+      C: EHLO good.test
+      S..250
       C: MAIL FROM:<>
       S: 451 4.7.1 mail
       C: RCPT TO:<ana@example.com>
