@@ -4,10 +4,10 @@ import type { Logger } from '../base/log.ts'
 import type { BodySpool } from '../message/spool.ts'
 import type { Identity, MailboxEvent, SessionFacts } from '../plugin/contract.ts'
 import type { Generation } from '../plugin/generation.ts'
-import type { Authenticator } from '../sasl/mechanism.ts'
 import type { MailAccount, Mailbox } from '../store/mailbox-store.ts'
 import type { Trace } from '../trace/trace.ts'
 import type { CommandReader } from './command-reader.ts'
+import type { LoginGuard } from './login-guard.ts'
 import type { Output } from './output.ts'
 import type { ImapEvent, ProtocolState } from './session.machine.ts'
 import type { View } from './view.ts'
@@ -69,9 +69,7 @@ export interface Session {
   /** Moves the chart within a command. */
   enter(event: 'imap.saslStarted' | 'imap.tlsStarted' | 'imap.idleStarted'): void
   logIn(identity: Identity): Promise<Completion>
-  readonly authenticator: Authenticator<Identity>
-  /** Counts and slows a refused login; gives the answer. */
-  logInFailed(kind: 'denied' | 'unavailable', user: string): Promise<Completion>
+  readonly logins: LoginGuard
   select(mailbox: Mailbox, readOnly: boolean): void
   unselect(): void
   startTls(): Promise<void>

@@ -1,5 +1,6 @@
 // IMAP as a service: takes connections, sweeps idle sessions, says who is there, winds down.
 import type { Socket } from 'node:net'
+import type { Timer } from '../base/clock.ts'
 import type { Site } from '../config/site.ts'
 import type { Refusal } from '../net/admission.ts'
 import { createNetworks, type Networks } from '../net/networks.ts'
@@ -29,12 +30,13 @@ export function createImapService(deps: ImapDeps): ProtocolService {
 class ImapService implements ProtocolService {
   readonly #deps: ImapDeps
   readonly #sessions = new Set<ImapSession>()
+  readonly #sweeper: Timer
   #draining = false
   #emptied: (() => void) | null = null
 
   constructor(deps: ImapDeps) {
     this.#deps = deps
-    deps.clock.every(SWEEP_MS, () => {
+    this.#sweeper = deps.clock.every(SWEEP_MS, () => {
       for (const session of this.#sessions) session.sweep()
     })
   }
@@ -80,6 +82,7 @@ class ImapService implements ProtocolService {
       for (const session of this.#sessions) session.destroy()
     })
     if (this.#sessions.size > 0) await empty
+    this.#sweeper.cancel()
     byes.cancel()
     cut.cancel()
   }

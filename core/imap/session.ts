@@ -11,21 +11,20 @@ import type { Connection, SessionSummary } from '../net/service.ts'
 import { type TlsService, tlsInfo } from '../net/tls.ts'
 import type { Identity, MailboxEvent } from '../plugin/contract.ts'
 import type { Generation } from '../plugin/generation.ts'
-import type { Authenticator } from '../sasl/mechanism.ts'
 import type { MailAccount, Mailbox, MailboxStore } from '../store/mailbox-store.ts'
 import type { Trace } from '../trace/trace.ts'
 import { capabilities } from './capabilities.ts'
-import { type Completion, no, ok, Refusal, type Session } from './command.ts'
+import { type Completion, no, ok, type Session } from './command.ts'
 import { CommandReader, type RawCommand } from './command-reader.ts'
 import { findCommand } from './commands/index.ts'
 import { Facts } from './facts.ts'
+import { LoginGuard } from './login-guard.ts'
+import { readMailboxName } from './mailbox-name.ts'
 import { BrokenLiteral } from './message-reader.ts'
 import { expected, internalError } from './outcomes.ts'
 import { ConnectionLost, Output } from './output.ts'
 import { ACCEPTS, imapMachine, type SessionPort } from './session.machine.ts'
 import { View } from './view.ts'
-import { utf8Text } from './wire/encoder.ts'
-import { decodeMutf7 } from './wire/mutf7.ts'
 
 /** RFC 9051 §5.4 wants at least 30 minutes once logged in; before, less is allowed. */
 export const IDLE_TIMEOUT_MS = 30 * 60_000
@@ -33,9 +32,8 @@ export const LOGIN_TIMEOUT_MS = 3 * 60_000
 /** Bounds of a command before and after login; RFC 7162 §4 asks for 8,192 octets a line at least. */
 const LIMITS_BEFORE_LOGIN = { line: 8_192, command: 16_384 }
 const LIMITS = { line: 65_536, command: 524_288 }
-/** Commands in a row that are none, and failed logins, after which a session ends. */
+/** Commands in a row that are none, after which a session ends. */
 const MAX_FAULTS = 20
-const MAX_FAILED_LOGINS = 5
 /** A session that holds the loop for longer lets others run. */
 const SLICE_MS = 3
 /** A client that does not close after BYE is cut off. */
@@ -60,6 +58,7 @@ export class ImapSession implements Session, SessionPort {
   readonly reader: CommandReader
   readonly generation: Generation
   readonly facts: Facts
+  readonly logins: LoginGuard
   rev2 = false
   condstore = false
   readonly #deps: SessionDeps
@@ -72,7 +71,6 @@ export class ImapSession implements Session, SessionPort {
   #view: View | null = null
   #readOnly = false
   #faults = 0
-  #failedLogins = 0
   #ending = false
   #gone = false
   #closing: Timer | null = null
@@ -97,6 +95,7 @@ export class ImapSession implements Session, SessionPort {
     this.generation = generation
     this.facts = new Facts(connection, trusted, deps.clock.now())
     this.log = deps.log.with({ sid: this.facts.id, ip: connection.remoteIp })
+    this.logins = new LoginGuard(deps, this.log, generation, this.facts)
     this.#socket = connection.socket
     this.#lastActive = deps.clock.mono()
     this.out = new Output(connection.socket, () => this.#touch())
@@ -156,6 +155,7 @@ export class ImapSession implements Session, SessionPort {
 
   /** Tells what is new by now, then each change in the turn of the loop after it: many at once go out together. */
   #tellInIdle(view: View): void {
+    view.described = null
     this.#tellChanges(true)
     let scheduled = false
     view.onChange = () => {
@@ -170,34 +170,19 @@ export class ImapSession implements Session, SessionPort {
     }
   }
 
-  readonly authenticator: Authenticator<Identity> = {
-    verify: async (user, password) => {
-      if (this.#deps.admission.isBanned(this.facts.remoteIp)) return { kind: 'denied' }
-      return this.generation.hooks.authVerify(user, password, this.facts)
-    },
-  }
-
   async logIn(identity: Identity): Promise<Completion> {
     this.facts.identity = identity
-    const refused = await this.gate('login', null)
-    if (refused) {
-      this.facts.identity = null
-      return refused
+    try {
+      const refused = await this.gate('login', null)
+      if (refused === null) this.#account = await this.#deps.store.account(identity.account)
+      else return refused
+    } finally {
+      if (this.#account === null) this.facts.identity = null
     }
-    this.#account = await this.#deps.store.account(identity.account)
-    this.#deps.admission.loginSucceeded(this.facts.remoteIp)
+    this.logins.succeeded()
     this.reader.setLimits(LIMITS)
     this.log.info('login', { user: identity.account })
     return ok('Logged in', { code: `CAPABILITY ${this.capabilities}`, event: 'imap.authenticated' })
-  }
-
-  async logInFailed(kind: 'denied' | 'unavailable', user: string): Promise<Completion> {
-    this.log.warn(`login ${kind}`, { user: user.slice(0, 100) })
-    if (kind === 'unavailable') return no('UNAVAILABLE', 'Authentication is not available now, try again later')
-    await this.#delay(this.#deps.admission.loginFailed(this.facts.remoteIp))
-    if (++this.#failedLogins < MAX_FAILED_LOGINS) return no('AUTHENTICATIONFAILED', 'Authentication failed')
-    this.text('* BYE Too many failed logins\r\n')
-    return { ...no('AUTHENTICATIONFAILED', 'Authentication failed'), event: 'imap.loggedOut' }
   }
 
   select(mailbox: Mailbox, readOnly: boolean): void {
@@ -237,11 +222,7 @@ export class ImapSession implements Session, SessionPort {
   }
 
   mailboxName(octets: string): string {
-    const name = utf8Text(octets)
-    const text = name !== null && !this.rev2 && /^[\x00-\x7f]*$/.test(name) ? decodeMutf7(name) : name
-    if (text === null) throw new Refusal(no('CANNOT', 'Mailbox name is not well-formed'))
-    if (text === '') throw new Refusal(no('CANNOT', 'Mailbox name is empty'))
-    return text.normalize('NFC').replace(/^inbox(?=$|\/)/i, 'INBOX') // RFC 9051 §5.1
+    return readMailboxName(octets, this.rev2)
   }
 
   async gate(action: MailboxEvent['action'], mailbox: string | null): Promise<Completion | null> {
@@ -373,7 +354,9 @@ export class ImapSession implements Session, SessionPort {
     }
     this.#tellChanges(completion.expunge ?? true)
     if (!completion.silent) this.text(`${raw.tag} ${formatCompletion(completion)}`)
-    this.#actor.send({ type: completion.event ?? 'imap.done' })
+    const event = completion.event ?? 'imap.done'
+    if (event === 'imap.loggedOut' && completion.status !== 'OK') this.bye('Too many failed logins')
+    else this.#actor.send({ type: event })
   }
 
   async #complete(raw: RawCommand): Promise<Completion> {
@@ -419,14 +402,6 @@ export class ImapSession implements Session, SessionPort {
 
   #touch(): void {
     this.#lastActive = this.clock.mono()
-  }
-
-  #delay(ms: number): Promise<void> {
-    if (ms <= 0) return Promise.resolve()
-    this.out.flush()
-    return new Promise((resolve) => {
-      this.clock.after(ms, resolve)
-    })
   }
 
   #broken(error: unknown): void {

@@ -18,7 +18,7 @@ export const authenticate = defineCommand({
     if (!mechanism) return no('CANNOT', 'Unsupported authentication mechanism')
     if (mechanism.plaintext && !session.secure) return no('PRIVACYREQUIRED', 'Start TLS first')
     session.enter('imap.saslStarted')
-    const dialogue = new SaslDialogue<Identity>(mechanism, session.authenticator)
+    const dialogue = new SaslDialogue<Identity>(mechanism, session.logins)
     let turn = await dialogue.begin(initial)
     while (turn.kind === 'challenge') {
       session.text(`+ ${turn.text}\r\n`)
@@ -28,6 +28,6 @@ export const authenticate = defineCommand({
     if (turn.kind === 'identity') return session.logIn(turn.identity)
     if (turn.kind === 'cancelled') return bad('Authentication cancelled')
     if (turn.kind === 'malformed') return bad('Malformed authentication response')
-    return session.logInFailed(turn.kind, turn.user)
+    return session.logins.failed(turn.kind, turn.user)
   },
 })

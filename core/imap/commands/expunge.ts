@@ -8,9 +8,9 @@ const DELETED = '\\Deleted'
 export async function deletedOf(session: Session, uids: Uint32Array): Promise<number[]> {
   const { mailbox } = session.view
   const deleted: number[] = []
-  for (const uid of uids) {
-    if (mailbox.meta(uid)?.flags.includes(DELETED)) deleted.push(uid)
-    if ((uid & 255) === 0) await session.breathe()
+  for (let i = 0; i < uids.length; i++) {
+    if (mailbox.meta(uids[i]!)?.flags.includes(DELETED)) deleted.push(uids[i]!)
+    if ((i & 255) === 255) await session.breathe()
   }
   return deleted
 }

@@ -1,9 +1,9 @@
 // LIST and LSUB (RFC 9051 §6.3.9, RFC 3501 §6.3.9; LIST-EXTENDED, LIST-STATUS, SPECIAL-USE, CHILDREN)
 import type { MailboxInfo } from '../../store/mailbox-store.ts'
 import { type Completion, defineCommand, LOGGED_IN, ok, type Session } from '../command.ts'
-import { formatMailbox, utf8Text } from '../wire/encoder.ts'
+import { decodeName } from '../mailbox-name.ts'
+import { formatMailbox } from '../wire/encoder.ts'
 import { type ListRequest, matchesPattern, parseList } from '../wire/list-options.ts'
-import { decodeMutf7 } from '../wire/mutf7.ts'
 import { tellStatus } from './status.ts'
 
 interface Row {
@@ -94,7 +94,7 @@ function formatRow(session: Session, request: ListRequest, { info, childInfo }: 
   if (!info.selectable) attributes.push('\\Noselect')
   attributes.push(info.hasChildren ? '\\HasChildren' : '\\HasNoChildren')
   const wantsSubscribed = request.select.has('SUBSCRIBED') || request.returns.has('SUBSCRIBED')
-  if (info.subscribed && (wantsSubscribed || session.rev2)) attributes.push('\\Subscribed')
+  if (info.subscribed && wantsSubscribed) attributes.push('\\Subscribed')
   attributes.push(...info.specialUse)
   const extended = childInfo.length > 0 ? ` (CHILDINFO (${childInfo.map((c) => `"${c}"`).join(' ')}))` : ''
   return `* LIST (${attributes.join(' ')}) "/" ${formatMailbox(info.name, session.rev2)}${extended}\r\n`
@@ -102,10 +102,7 @@ function formatRow(session: Session, request: ListRequest, { info, childInfo }: 
 
 /** Reference and pattern as Unicode text; what is no name matches nothing. */
 function patternText(session: Session, reference: string, pattern: string): string {
-  const octets = reference + pattern
-  const text = utf8Text(octets)
-  const decoded = text !== null && !session.rev2 && /^[\x00-\x7f]*$/.test(text) ? decodeMutf7(text) : text
-  return (decoded ?? '\0').normalize('NFC')
+  return (decodeName(reference + pattern, session.rev2) ?? '\0').normalize('NFC')
 }
 
 /** INBOX is matched in any letter case (RFC 9051 §5.1). */

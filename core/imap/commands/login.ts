@@ -15,9 +15,9 @@ export const login = defineCommand({
     if (!session.secure) return no('PRIVACYREQUIRED', 'Start TLS first')
     const user = saslText(Buffer.from(octets.user, 'latin1'), MAX_AUTHCID)
     const password = saslText(Buffer.from(octets.password, 'latin1'), MAX_PASSWORD)
-    if (!user || !password) return session.logInFailed('denied', user ?? '')
-    const decision = await session.authenticator.verify(user, password)
+    if (!user || !password) return session.logins.failed('denied', user ?? '')
+    const decision = await session.logins.verify(user, password)
     if (decision.kind === 'identity') return session.logIn(decision.identity)
-    return session.logInFailed(decision.kind, user)
+    return session.logins.failed(decision.kind, user)
   },
 })

@@ -16,6 +16,7 @@ async function run(session: Session, tag: string, request: SearchRequest, byUid:
   const numbers = byUid ? uids : sequences(view.known, uids)
   // RFC 9051 §6.4.4: IMAP4rev2 knows ESEARCH alone
   const returns = request.returns ?? (session.rev2 ? (['ALL'] as const) : null)
+  if (returns?.every((option) => option === 'SAVE')) return ok('Saved', { expunge: byUid }) // RFC 5182 §2.1
   if (returns) session.text(extended(tag, byUid, numbers, returns, modSeq))
   else
     session.text(

@@ -111,6 +111,7 @@ describe('limits', () => {
       Array.from({ length: 5 }, (_, i) => `t${i} NO [AUTHENTICATIONFAILED] Authentication failed`),
     )
     expect(clock.mono()).toBeGreaterThanOrEqual(1000 + 2000 + 3000)
+    expect(await one.line()).toBe('* BYE Too many failed logins')
     await one.closed
   })
 
