@@ -6,6 +6,7 @@ import { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError, type Problem } from '../config/problems.ts'
+import { settingRows } from '../config/reference.ts'
 import { loadFound } from './context.ts'
 import { type DryRun, openDryRun } from './dry-run.ts'
 import { print, printJson } from './output.ts'
@@ -73,9 +74,8 @@ function notesOn({ site, settings, locate }: LoadedConfig): readonly string[] {
     notes.push(`${site.users.file} does not exist yet: nobody can log in ('estafeta user add' makes it)`)
   if (settings.relay?.tls === 'none' || settings.relay?.tls === 'may')
     notes.push('mail to the smarthost may travel without TLS')
-  const fixed = ['hostname', 'data', 'store.format'].filter((key) => locate(key.split('.')) !== null)
-  notes.push(
-    `a change of ${fixed.length > 0 ? fixed.join(', ') : 'hostname, data or store.format'} needs a restart; all else a reload`,
-  )
+  const fixed = settingRows().filter(({ key, restart }) => restart && locate(key.split('.')) !== null)
+  const names = fixed.map(({ key }) => key).join(', ') || 'hostname, data or store.format'
+  notes.push(`a change of ${names} needs a restart; all else a reload`)
   return notes
 }
