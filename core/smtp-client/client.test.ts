@@ -1,10 +1,13 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { briefly as brief, outgoingMail as mail, neverAborted, destinationTo as to } from '../../test/kit/outgoing.ts'
 import { type Script, type ScriptedServer, startScriptedSmtp } from '../../test/kit/scripted-smtp.ts'
 import { FakeClock, systemClock } from '../base/clock.ts'
 import { silentLogger } from '../base/log.ts'
 import type { SmtpClient, SmtpDestination, SmtpSend, SmtpSendResult } from '../plugin/services.ts'
 import { createSmtpClient, type SmtpClientOptions } from './client.ts'
+
+// megabytes through one process that other tests share
+vi.setConfig({ testTimeout: 30_000 })
 
 const servers: ScriptedServer[] = []
 const clients: SmtpClient[] = []
