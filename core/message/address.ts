@@ -1,4 +1,5 @@
 // Mail addresses: a local part kept as it came, a domain in A-labels and lower case (RFC 5321 §4.1.2, RFC 6531 §3.3).
+import { isIPv4, isIPv6 } from 'node:net'
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { err, ok, type Result } from '../base/result.ts'
 
@@ -15,21 +16,31 @@ export const MAX_LOCAL_PART = 64 // RFC 5321 §4.5.3.1.1
 export const MAX_DOMAIN = 255 // RFC 5321 §4.5.3.1.2
 export const MAX_PATH = 256 // RFC 5321 §4.5.3.1.3, angle brackets included
 
+/** Beyond ASCII all but controls and line separators (RFC 6531 §3.3, narrowed). */
 const ATOM =
-  /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+(\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\u{10ffff}]+)*$/u
-const QUOTED = /^"((?:[^"\\\u0000-\u001f\u007f]|\\[\u0020-\u007e])*)"$/u
-const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/
-const LITERAL =
-  /^\[(\d{1,3}(?:\.\d{1,3}){3}|IPv6:[0-9a-fA-F:.]+|[A-Za-z0-9-]*[A-Za-z0-9]:[\u0021-\u005a\u005e-\u007e]+)\]$/i
+  /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u2027\u202a-\u{10ffff}]+(\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u2027\u202a-\u{10ffff}]+)*$/u
+const QUOTED = /^"((?:[ !#-[\]-~\u00a0-\u2027\u202a-\u{10ffff}]|\\[ -~])*)"$/u
+const HOST = /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 
 /** Parses a domain or address literal to its key form. */
 export function parseDomain(text: string): Result<string> {
-  if (text.startsWith('[')) return LITERAL.test(text) ? ok(text.toLowerCase()) : err('bad address literal')
-  const ascii = domainToASCII(text).toLowerCase()
-  if (ascii === '' || ascii.length > MAX_DOMAIN) return err('bad domain')
-  // domainToASCII turns numbers such as 0x7f.1 into addresses: a domain must stay what it was
-  if (/^[\u0000-\u007f]*$/.test(text) && ascii !== text.toLowerCase()) return err('bad domain')
-  return ascii.split('.').every((label) => LABEL.test(label)) ? ok(ascii) : err('bad domain')
+  if (text.startsWith('[')) return parseLiteral(text)
+  // U-labels are never longer than their A-labels
+  if (text.length > MAX_DOMAIN) return err('bad domain')
+  let domain = text.toLowerCase()
+  if (/[^\u0000-\u007f]|xn--/.test(domain)) domain = domainToASCII(domain)
+  if (domain.length > MAX_DOMAIN || !HOST.test(domain)) return err('bad domain')
+  // RFC 3696 §2: no top-level domain is a number; an address stands in brackets
+  if (/(?:^|\.)\d+$/.test(domain)) return err('bad domain')
+  return ok(domain)
+}
+
+/** RFC 5321 §4.1.3: `[192.0.2.1]`, `[IPv6:2001:db8::1]`; no other tag is registered. */
+function parseLiteral(text: string): Result<string> {
+  const literal = text.toLowerCase()
+  const inner = literal.endsWith(']') ? literal.slice(1, -1) : ''
+  const good = inner.startsWith('ipv6:') ? isIPv6(inner.slice(5)) && !inner.includes('%') : isIPv4(inner)
+  return good ? ok(literal) : err('bad address literal')
 }
 
 /** Parses `local@domain` (no angle brackets, no source route). */
