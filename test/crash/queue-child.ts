@@ -14,7 +14,18 @@ import { address, deferred, messageBytes, newItem, settled } from './queue-model
 const directory = process.argv[2]!
 const random = createRandom(Number(process.argv[3]))
 const upTo = (n: number): number => Math.floor(random() * n)
-const say = (...words: (string | number)[]) => writeSync(1, words.join(' ') + '\n')
+
+/** Said when the function returns: what comes after it happened after it. */
+function say(...words: (string | number)[]): void {
+  for (let rest = Buffer.from(words.join(' ') + '\n'); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      // the reader is slow
+      if ((error as { code?: string }).code !== 'EAGAIN') throw error
+    }
+  }
+}
 
 const queue = await openEmbeddedQueue({
   directory,
