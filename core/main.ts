@@ -172,7 +172,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     hostname: site.hostname,
     clock,
     log,
-    ...(broker ? { readKey: broker.readKey } : {}),
+    ...(broker && site.tls ? { readKey: broker.readKey } : {}),
   })
   const networks = createNetworks(site.networks)
   const admission = createAdmission(
@@ -203,7 +203,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
   undo.push(() => listening.close())
   const submit = socketPath(site.data, 'submit')
   await listening.set(withSubmitSocket(site, submit), site)
-  const pickup = startPickup({ data: site.data, socket: submit, log, origin: site.origin, ownerOf: ownerOf })
+  const pickup = startPickup({ data: site.data, socket: submit, log, origin: site.origin, ownerOf, shared: broker !== null })
   undo.push(() => pickup.close())
 
   const reload = async (next: LoadedConfig): Promise<{ generation: number; notes: readonly string[] }> => {

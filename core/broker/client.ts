@@ -11,6 +11,8 @@ export interface Broker {
   bind(listener: ListenerSettings): Promise<Server>
   readKey(path: string): Promise<Buffer>
   readonly asUser: AsUser
+  /** Lets the parent go: the channel would keep this process alive. */
+  close(): void
 }
 
 interface Waiting {
@@ -34,7 +36,8 @@ export function connectBroker(): Broker | null {
     else one.reject(up.error.kind === 'permanent' ? permanent(up.error.detail) : temporary(up.error.detail))
   })
   // a server without its parent could neither deliver nor bind: it ends, and nothing queued is lost
-  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+  const orphaned = (): void => void process.kill(process.pid, 'SIGTERM')
+  process.on('disconnect', orphaned)
   const send = (down: Down): void => void process.send!(down)
 
   const ask = async (
@@ -91,6 +94,10 @@ export function connectBroker(): Broker | null {
           output: string
         }
       },
+    },
+    close() {
+      process.off('disconnect', orphaned)
+      process.disconnect()
     },
   }
 }

@@ -1,5 +1,7 @@
 // A generation of plugins without a server around it: for `check` and `explain`. Nothing is sent, stored or listened to.
-import { dirname } from 'node:path'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, relative } from 'node:path'
 import { systemClock } from '../base/clock.ts'
 import { temporary } from '../base/failure.ts'
 import { silentLogger } from '../base/log.ts'
@@ -27,10 +29,15 @@ export interface DryRun {
 }
 
 /** Loads, checks and sets up all plugins. Throws ConfigError. Mailboxes look empty, nobody is sent to. */
-export async function openDryRun(loaded: LoadedConfig): Promise<DryRun> {
+export async function openDryRun(given: LoadedConfig): Promise<DryRun> {
   const clock = systemClock
   const log = silentLogger
+  const fresh = existsSync(given.site.data) ? null : mkdtempSync(join(tmpdir(), 'estafeta-dry-run-'))
+  const loaded = fresh === null ? given : inFolder(given, fresh)
   const { site, path } = loaded
+  const clean = (): void => {
+    if (fresh !== null) rmSync(fresh, { recursive: true, force: true })
+  }
   const dns = createResolver({ ...site.dns, clock, log })
   const directory = openDirectory({ site, clock, log, ...(path === null ? {} : { base: dirname(path) }) })
   const container = createContainer([
@@ -52,10 +59,21 @@ export async function openDryRun(loaded: LoadedConfig): Promise<DryRun> {
       async close() {
         await generations.close()
         dns.close()
+        clean()
       },
     }
   } catch (error) {
     dns.close()
+    clean()
     throw error
   }
+}
+
+/** Before the first start there is no data folder: an empty one stands in for it. */
+function inFolder(loaded: LoadedConfig, data: string): LoadedConfig {
+  const { site } = loaded
+  const { file } = site.users
+  const isInside = file?.startsWith(`${site.data}/`) === true
+  const users = isInside ? { ...site.users, file: join(data, relative(site.data, file)) } : site.users
+  return { ...loaded, site: { ...site, data, users } }
 }

@@ -1,9 +1,15 @@
 // estafeta serve: runs the server until it is told to stop (SIGTERM, SIGINT), reads its configuration anew on SIGHUP.
+import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import { runBroker } from '../broker/broker.ts'
+import { connectBroker } from '../broker/client.ts'
 import { loadConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problems.ts'
 import { type Server, startServer } from '../main.ts'
 import { loadFound } from './context.ts'
+
+/** The command itself, which the broker starts a second time under the server's user. */
+const entry = fileURLToPath(new URL(`./main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
 
 /** What a session or delivery may still take after SIGTERM. */
 export const DRAIN_MS = 10_000
@@ -11,8 +17,22 @@ export const DRAIN_MS = 10_000
 export function build(): Command {
   return new Command('serve').action(async () => {
     const loaded = loadFound()
-    const server = await startServer({ loaded })
+    const broker = connectBroker()
+    if (process.getuid?.() === 0 && broker === null) {
+      process.exitCode = await runBroker({
+        site: loaded.site,
+        user: loaded.site.user,
+        module: entry,
+        arguments: ['--config', loaded.path, 'serve'],
+      })
+      return
+    }
+    const server = await startServer({ loaded, broker }).catch((thrown: unknown) => {
+      broker?.close()
+      throw thrown
+    })
     await runUntilStopped(server, loaded.path)
+    broker?.close()
   })
 }
 

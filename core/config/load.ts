@@ -307,6 +307,7 @@ function toSite(settings: Settings): Site {
     domains: settings.domains,
     networks: settings.networks,
     postmaster: settings.postmaster,
+    user: settings.user,
     data: settings.data,
     protocols: settings.protocols,
     listen: listeners(settings),

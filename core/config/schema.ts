@@ -173,6 +173,11 @@ export const configSchema = z.strictObject({
     .min(1)
     .prefault('postmaster')
     .describe("Who gets root's and postmaster's mail: a user here, or an address"),
+  user: z
+    .string()
+    .prefault('estafeta')
+    .meta({ restart: true })
+    .describe('Whom the server runs as when it is started as root; root itself only binds, reads keys and delivers'),
   data: path.prefault('/var/lib/estafeta').meta({ restart: true }).describe('Everything the program writes'),
   protocols: z
     .enum(['all', 'ipv4', 'ipv6'])

@@ -27,6 +27,8 @@ export interface Site {
   /** CIDR blocks of clients that may relay. */
   readonly networks: readonly string[]
   readonly postmaster: string
+  /** Whom the server runs as when it is started as root. */
+  readonly user: string
   readonly data: string
   readonly protocols: 'all' | 'ipv4' | 'ipv6'
   readonly listen: readonly ListenerSettings[]

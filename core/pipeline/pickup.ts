@@ -42,13 +42,15 @@ export interface PickupOptions {
   /** Name of a uid, null for the server's own and for root: their envelopes may name any sender. */
   readonly ownerOf: (uid: number) => Promise<string | null>
   readonly origin: string
+  /** Other users of this machine may leave mail there: the server was started as root. */
+  readonly shared: boolean
 }
 
 /** Takes in what lies there, then watches. A file that cannot be taken stays, with a warning. */
 export function startPickup(options: PickupOptions): { close(): void } {
   const folder = folderOf(options.data)
   mkdirSync(folder, { recursive: true })
-  chmodSync(folder, process.getuid?.() === 0 ? 0o1733 : 0o700)
+  chmodSync(folder, options.shared ? 0o1733 : 0o700)
   let working = false
   let again = false
   const sweep = async (): Promise<void> => {

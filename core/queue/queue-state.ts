@@ -207,8 +207,8 @@ export class QueueState<C> {
     if (!r?.open) return
     r.countAttempt()
     r.last = this.#lasts.of({ reply: s.reply, relay: s.relay, lane: s.lane })
-    if (s.status === 'ready') {
-      r.status = 'ready'
+    if (s.status === 'ready' || s.status === 'pending') {
+      r.status = s.status
       r.due = s.due
       if (s.delayWarned) r.warned()
       this.#arm(r)

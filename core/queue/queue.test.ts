@@ -166,6 +166,16 @@ describe.each(backEnds)('the %s queue', (_name, open) => {
     expect(take()).toEqual([b])
   })
 
+  it('keeps a recipient whose expansion has to wait: not expanded, due again, never dropped', async () => {
+    const id = await add(['x@b.test'])
+    expect(take()).toEqual([id])
+    const due = clock.now() + 60_000
+    await queue.update({ id, settled: [{ ...later(0, due), status: 'pending' } as Settlement] })
+    expect(queue.get(id)?.recipients).toMatchObject([{ status: 'pending', attempts: 1, due }])
+    clock.advance(60_000)
+    expect(take()).toEqual([id])
+  })
+
   it('keeps to the limit, earliest first', async () => {
     const ids: string[] = []
     for (let i = 0; i < 20; i++) {

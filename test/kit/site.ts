@@ -3,6 +3,7 @@ import type { Site } from '../../core/config/site.ts'
 
 /** Domains example.com and localhost; users in `<data>/users.yaml`. */
 export const testSite = (data: string, changes: Partial<Site> = {}): Site => ({
+  user: 'estafeta',
   hostname: 'mail.example.com',
   origin: 'example.com',
   domains: ['example.com', 'localhost'],
