@@ -90,8 +90,9 @@ test('what is formatted is parsed to the same', () => {
 })
 
 test('any text is parsed or refused, in time linear in its length', () => {
+  const octets = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes).toString('utf8'))
   fc.assert(
-    fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (text) => {
+    fc.property(octets, (text) => {
       const parsed = parseAddress(text)
       if (parsed.ok) expect(parseAddress(formatAddress(parsed.value)).ok).toBe(true)
     }),
