@@ -17,12 +17,15 @@ import type { Hooks } from '../../core/plugin/contract.ts'
 import type { Generation } from '../../core/plugin/generation.ts'
 import { ChainRunner } from '../../core/plugin/runner.ts'
 import type { MailboxStore } from '../../core/store/mailbox-store.ts'
+import { openMaildirStore } from '../../core/store/maildir-store.ts'
 import { createMemoryStore } from '../../core/store/memory-store.ts'
 import type { TraceEvent } from '../../core/trace/trace.ts'
 import { testSite } from './site.ts'
 
 export interface ImapServerOptions {
   readonly store?: MailboxStore
+  /** Mailboxes in Maildirs under the server's folder, instead of memory. */
+  readonly maildir?: boolean
   readonly clock?: Clock
   readonly site?: Partial<Site>
   readonly hooks?: Hooks
@@ -53,7 +56,11 @@ export async function startImapServer(options: ImapServerOptions = {}): Promise<
   const troubles: string[] = []
   const traced: TraceEvent[] = []
   const log = troubleLog(troubles)
-  const store = options.store ?? createMemoryStore({ clock })
+  const store =
+    options.store ??
+    (options.maildir
+      ? await openMaildirStore({ directory: join(folder, 'mail'), clock, log, hostname: 'localhost' })
+      : createMemoryStore({ clock }))
   const runner = new ChainRunner(
     buildChains([usersPlugin, ...(options.hooks ? [asPlugin('gate', options.hooks)] : [])]),
     {

@@ -1,4 +1,4 @@
-// Every dialogue of this folder, played whole and octet by octet.
+// Every dialogue of this folder, played whole, octet by octet, and over Maildirs instead of memory.
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
@@ -10,10 +10,10 @@ const folder = fileURLToPath(new URL('.', import.meta.url))
 const names = readdirSync(folder).filter((name) => name.endsWith('.txt'))
 
 /** `@messages n` fills INBOX; `@mime` puts a nested message there; `@limit n` bounds messages. */
-async function prepare(text: string): Promise<ImapServer> {
+async function prepare(text: string, maildir: boolean): Promise<ImapServer> {
   const wanted = settings(text)
   const limit = Number(wanted.get('limit') ?? 100_000)
-  const server = await startImapServer({ site: { limits: limits(limit) } })
+  const server = await startImapServer({ site: { limits: limits(limit) }, maildir })
   const account = await server.store.account('ana@example.com')
   const inbox = await account.open('INBOX')
   const messages = Array.from({ length: Number(wanted.get('messages') ?? 0) }, (_, i) => sampleMessage(i + 1))
@@ -40,10 +40,11 @@ describe.each(names)('%s', (name) => {
   const steps = parseDialogue(Buffer.from(text).toString('latin1').replaceAll(Buffer.from('…').toString('latin1'), '…'))
 
   it.each([
-    ['whole', Number.POSITIVE_INFINITY],
-    ['octet by octet', 1],
-  ])('%s', async (_, piece) => {
-    const server = await prepare(text)
+    ['whole', Number.POSITIVE_INFINITY, false],
+    ['octet by octet', 1, false],
+    ['over Maildirs', Number.POSITIVE_INFINITY, true],
+  ])('%s', async (_, piece, maildir) => {
+    const server = await prepare(text, maildir)
     try {
       await play(steps, server.port, piece)
       expect(server.troubles.filter((trouble) => !/^login |authVerify|auth/.test(trouble))).toEqual([])
