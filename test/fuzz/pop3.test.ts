@@ -8,7 +8,7 @@ const MESSAGES = ['Subject: one\r\n\r\n.\r\n..\r\ntext\r\n', `Subject: two\r\n\r
 
 let server: Pop3Server
 beforeAll(async () => {
-  server = await startPop3Server({ messages: MESSAGES })
+  server = await startPop3Server({ messages: MESSAGES, lenient: true })
 })
 afterAll(() => server.end())
 

@@ -30,6 +30,8 @@ export interface Pop3ServerOptions {
   /** Clients come through a proxy, from where it says. */
   readonly proxy?: boolean
   readonly apop?: boolean
+  /** Failed logins ban nobody. */
+  readonly lenient?: boolean
 }
 
 export interface Pop3Server {
@@ -79,7 +81,7 @@ export async function startPop3Server(options: Pop3ServerOptions = {}): Promise<
   const admission = createAdmission(
     { connections: 10_000, connectionsPerClient: 10_000, connectionsPerMinute: 100_000 },
     clock,
-    () => false,
+    () => options.lenient === true,
   )
   const service = createPop3Service({ generations: { current: () => generation }, store, clock, log, tls, admission })
   const settings = {
