@@ -18,8 +18,8 @@ export function build(): Command {
 async function check(options: { json?: true }): Promise<void> {
   const loaded = loadFound()
   const dryRun = await openDryRun(loaded)
-  await dryRun.close()
   const problems = [...directoryProblems(dryRun, loaded), ...certificateProblems(loaded)]
+  await dryRun.close()
   if (problems.length > 0) throw new ConfigError(problems)
   const notes = notesOn(loaded)
   const order = dryRun.generation.order().filter(({ plugins }) => plugins.length > 0)
