@@ -35,6 +35,7 @@ function run(command: string, args: readonly string[], options: { uid?: number; 
   child.stderr.on('data', (chunk) => {
     err += chunk
   })
+  child.stdin.on('error', () => {})
   child.stdin.end(options.input ?? '')
   return new Promise((resolve, reject) => {
     child.on('error', reject)
@@ -59,7 +60,7 @@ async function open(name: string): Promise<Mailbox> {
 beforeAll(() => needPackages(['curl', 'isync', 'mutt', 'getmail6', 'fetchmail']))
 
 beforeEach(async () => {
-  server = await startImapServer()
+  server = await startImapServer({ maildir: true })
   home = mkdtempSync(join(tmpdir(), 'estafeta-client-'))
   file('ca.pem', server.tls!.certificate, 0o644)
   inbox = await open('INBOX')
