@@ -1,9 +1,12 @@
-// Reads messages for sessions and searches: on a thread of its own, or at once where there is none.
+// Reads messages for sessions and searches, and keeps the index of what it read: on a thread of its own, or at once where there is none.
 import type { Files } from '../base/files.ts'
 import { createDescriber } from '../message/structure.ts'
 import { matchHeader, matchText } from './content-match.ts'
 import type { MessagePlace } from './engine.ts'
 import { selectFields } from './header-text.ts'
+import { AccountIndex, type IndexedMessage, type IndexKey } from './index/account-index.ts'
+import { describeForIndex, withEmptyLine } from './index/describe.ts'
+import { type IndexAnswer, indexedHeaders, searchIndex } from './index/index-search.ts'
 import { toCrlf } from './line-ends.ts'
 import type { MessageStructure } from './mailbox-store.ts'
 import { headerBlock } from './maildir/message-file.ts'
@@ -16,7 +19,7 @@ export interface Item {
   readonly places: readonly MessagePlace[]
 }
 
-/** Messages that are gone are left out of all answers. */
+/** Messages that are gone are left out of all answers. `key` null: without an index. */
 export interface ContentService {
   /** Whole messages with CRLF line ends; null for those that are gone. */
   read(items: readonly Item[]): Promise<readonly (Uint8Array | null)[]>
@@ -26,20 +29,53 @@ export interface ContentService {
     fields: readonly string[] | null,
   ): Promise<readonly { uid: number; header: Uint8Array }[]>
   match(key: ContentKey, items: readonly Item[]): Promise<readonly number[]>
+
+  /** Puts messages into the index. */
+  index(key: IndexKey, items: readonly Item[]): Promise<void>
+  /** UIDs (ascending) that are not in the index. */
+  missing(key: IndexKey, uids: Uint32Array): Promise<Uint32Array>
+  search(key: IndexKey, content: ContentKey, uids: Uint32Array): Promise<IndexAnswer>
+  storedHeaders(
+    key: IndexKey,
+    uids: Uint32Array,
+    fields: readonly string[] | null,
+  ): Promise<readonly { uid: number; header: Uint8Array }[]>
+  forget(key: IndexKey, uids: Uint32Array): Promise<void>
+  close(): Promise<void>
 }
 
 const HEADER_PIECES = 4
+const MAX_OPEN = 64
+/** Messages between which others get their turn. */
+const SLICE = 8
 
-/** Straight from the files. */
-export function createContentService(files: Files): ContentService {
-  const present = <T>(items: readonly Item[], read: (item: Item) => T | null): T[] => {
-    const found: T[] = []
-    for (const item of items) {
-      const value = ifThere(() => read(item))
-      if (value !== null) found.push(value)
+/** `turn` lets others go first: on a thread that also answers sessions. */
+export function createContentService(files: Files, turn: () => Promise<void> = async () => {}): ContentService {
+  const indexes = new Map<string, AccountIndex>()
+  const untidy = new Map<string, IndexKey>()
+  let tidying = false
+
+  const indexOf = ({ file }: IndexKey): AccountIndex => {
+    const index = indexes.get(file) ?? new AccountIndex(file)
+    indexes.delete(file)
+    indexes.set(file, index)
+    if (indexes.size > MAX_OPEN) {
+      const [oldest, idle] = indexes.entries().next().value!
+      idle.close()
+      indexes.delete(oldest)
     }
-    return found
+    return index
   }
+  const tidy = async (): Promise<void> => {
+    if (tidying) return
+    tidying = true
+    for (let key = untidy.values().next().value; key; key = untidy.values().next().value) {
+      await turn()
+      if (!indexOf(key).tidy(key)) untidy.delete(key.mailboxId)
+    }
+    tidying = false
+  }
+
   return {
     read: async (items) => items.map(({ places }) => readMessage(files, places)),
     describe: async (items) => present(items, (item) => describeItem(files, item)),
@@ -50,21 +86,48 @@ export function createContentService(files: Files): ContentService {
       }),
     async match(key, items) {
       const hits: number[] = []
-      for (const item of items) if (await matchItem(files, key, item)) hits.push(item.uid)
+      for (const [n, item] of items.entries()) {
+        if (await matchItem(files, key, item)) hits.push(item.uid)
+        if (n % SLICE === SLICE - 1) await turn()
+      }
       return hits
+    },
+    async index(key, items) {
+      const read: IndexedMessage[] = []
+      for (const [n, item] of items.entries()) {
+        read.push(...present([item], ({ uid, places }) => describeForIndex(uid, rawPieces(files, places))))
+        if (n % SLICE === SLICE - 1) await turn()
+      }
+      indexOf(key).add(key, read)
+      untidy.set(key.mailboxId, key)
+      void tidy()
+    },
+    missing: async (key, uids) => indexOf(key).missing(key, uids),
+    search: async (key, content, uids) => searchIndex(indexOf(key), key, content, uids),
+    storedHeaders: async (key, uids, fields) => indexedHeaders(indexOf(key), key, uids, fields),
+    forget: async (key, uids) => indexOf(key).remove(key, uids),
+    async close() {
+      untidy.clear()
+      for (const index of indexes.values()) index.close()
+      indexes.clear()
     },
   }
 }
 
-/** null when the message is gone. */
-export function ifThere<T>(read: () => T): T | null {
-  try {
-    return read()
-  } catch (error) {
-    if ((error as { detail?: string }).detail === 'no such message') return null
-    throw error
+/** What could be read of those that are there. */
+function present<T>(items: readonly Item[], read: (item: Item) => T): T[] {
+  const found: T[] = []
+  for (const item of items) {
+    try {
+      found.push(read(item))
+    } catch (error) {
+      if (!isGone(error)) throw error
+    }
   }
+  return found
 }
+
+const isGone = (error: unknown): boolean => (error as { detail?: string }).detail === 'no such message'
 
 function describeItem(files: Files, { uid, places }: Item): MessageStructure {
   const describer = createDescriber()
@@ -74,7 +137,7 @@ function describeItem(files: Files, { uid, places }: Item): MessageStructure {
 }
 
 /** With its empty line and CRLF line ends. */
-export function readHeader(files: Files, { places }: Item): Buffer {
+function readHeader(files: Files, { places }: Item): Buffer {
   const pieces: Buffer[] = []
   for (const piece of rawPieces(files, places)) {
     pieces.push(piece)
@@ -85,20 +148,12 @@ export function readHeader(files: Files, { places }: Item): Buffer {
   return withEmptyLine(toCrlf(headerBlock(Buffer.concat(pieces))))
 }
 
-const EMPTY_LINE = Buffer.from('\r\n')
-
-function withEmptyLine(block: Buffer): Buffer {
-  return block.length === 2 || block.subarray(-4).equals(Buffer.from('\r\n\r\n'))
-    ? block
-    : Buffer.concat([block, EMPTY_LINE])
-}
-
 async function matchItem(files: Files, key: ContentKey, item: Item): Promise<boolean> {
   try {
     if (isTextKey(key)) return await matchText(key, rawPieces(files, item.places))
     return matchHeader(key, readHeader(files, item))
   } catch (error) {
-    if ((error as { detail?: string }).detail === 'no such message') return false
+    if (isGone(error)) return false
     throw error
   }
 }

@@ -1,11 +1,15 @@
 // The store that sessions use: mirrors of open mailboxes on the main thread, the work on an engine that may run elsewhere.
+import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
+import type { Logger } from '../base/log.ts'
 import { contentBytes, contentChunks, type MessageContent } from '../message/content.ts'
+import { BackgroundIndex } from './background-index.ts'
 import { ChangeFeed } from './changes.ts'
 import type { ContentService } from './content-service.ts'
 import type { EngineDelivery, EngineEvent, EngineMessage, StoreEngine } from './engine.ts'
 import { storeClosed } from './errors.ts'
 import { storeFailure, unpostFailure } from './failures.ts'
+import { IndexReader } from './index/index-reader.ts'
 import type {
   AccountChange,
   Delivery,
@@ -16,7 +20,7 @@ import type {
   NewMessage,
   SpecialUse,
 } from './mailbox-store.ts'
-import { MirrorMailbox } from './mirror-mailbox.ts'
+import { MirrorMailbox, wholeFile } from './mirror-mailbox.ts'
 import { mailboxName } from './names.ts'
 
 export interface EngineStoreDeps {
@@ -24,6 +28,10 @@ export interface EngineStoreDeps {
   readonly content: ContentService
   /** For large messages, read without blocking. */
   readonly files: Files
+  readonly clock: Clock
+  readonly log: Logger
+  /** Keep an index beside each account's mail. */
+  readonly index: boolean
   /** Ends threads, after the engine has shut down. */
   readonly stop: () => Promise<void>
 }
@@ -36,6 +44,7 @@ const KEPT_MAILBOXES = 200
 
 export class EngineStore implements MailboxStore {
   readonly deps: EngineStoreDeps
+  readonly background: BackgroundIndex
   readonly #accounts = new Map<string, EngineAccount>()
   readonly #mirrors = new Map<number, MirrorMailbox>()
   /** Events of mailboxes whose opening is under way. */
@@ -45,6 +54,7 @@ export class EngineStore implements MailboxStore {
 
   constructor(deps: EngineStoreDeps) {
     this.deps = deps
+    this.background = new BackgroundIndex(deps)
   }
 
   async account(name: string): Promise<MailAccount> {
@@ -68,6 +78,8 @@ export class EngineStore implements MailboxStore {
   leave(account: EngineAccount): void {
     if (--account.uses > 0) return
     this.#accounts.delete(account.account)
+    account.reader?.close()
+    account.reader = null
     account.joined.then(() => this.deps.engine.leave(account.account)).catch(() => {})
   }
 
@@ -105,6 +117,7 @@ export class EngineStore implements MailboxStore {
       this.#mirrors.set(opened.id, mirror)
       account.mirrors.set(mirror.name, mirror)
       const handle = mirror.open.handle()
+      void mirror.indexMissing()
       this.#early = this.#early.filter((event) => !this.#apply(event))
       return handle
     } finally {
@@ -117,8 +130,11 @@ export class EngineStore implements MailboxStore {
   readonly event = (event: EngineEvent): void => {
     if (event.kind === 'list') this.#accounts.get(event.account)?.feed.publish({ list: true })
     else if (event.kind === 'elsewhere') {
-      const change = { kind: 'flags', uids: event.uids, modSeq: event.modSeq } as const
-      this.#accounts.get(event.account)?.feed.publish({ mailbox: event.mailbox, change })
+      const { mailbox, change: kind, uids, modSeq } = event
+      this.#accounts.get(event.account)?.feed.publish({ mailbox, change: { kind, uids, modSeq } })
+    } else if (event.kind === 'stored') {
+      const items = event.uids.map((uid, i) => ({ uid, places: [wholeFile(event.paths[i]!)] }))
+      if (this.deps.index) this.background.add(event.key, items)
     } else if (!this.#apply(event) && this.#opening > 0) this.#early.push(event)
   }
 
@@ -167,7 +183,10 @@ export class EngineStore implements MailboxStore {
   }
 
   async #close(): Promise<void> {
+    await this.background.close()
+    for (const { reader } of this.#accounts.values()) reader?.close()
     await this.deps.engine.shutdown().catch(() => {})
+    await this.deps.content.close().catch(() => {})
     await this.deps.stop()
   }
 
@@ -183,9 +202,26 @@ export class EngineStore implements MailboxStore {
     return staged
   }
 
+  /** The engine's thread has ended: what sessions have open is gone, the next call finds a new engine. */
+  readonly lost = (why: string): void => {
+    this.deps.log.error('the mailbox store restarts', { error: why })
+    const mirrors = [...this.#mirrors.values()]
+    this.#mirrors.clear()
+    for (const account of this.#accounts.values()) {
+      account.mirrors.clear()
+      if (!this.#closed) this.deps.engine.join(account.account).catch(() => {})
+    }
+    for (const mirror of mirrors) mirror.open.deleted()
+  }
+
+  readerOf(account: string, file: string): IndexReader | null {
+    const found = this.#accounts.get(account)
+    if (!found || !this.deps.index) return null
+    found.reader ??= new IndexReader(file)
+    return found.reader
+  }
+
   /** False when nobody here knows the mailbox. */
-  #apply(event: Exclude<EngineEvent, { kind: 'list' | 'elsewhere' }>): boolean
-  #apply(event: EngineEvent): boolean
   #apply(event: EngineEvent): boolean {
     if (!('id' in event)) return false
     const mirror = this.#mirrors.get(event.id)
@@ -206,6 +242,7 @@ class EngineAccount implements MailAccount {
   readonly feed = new ChangeFeed<AccountChange>()
   readonly changes$ = this.feed.changes$
   readonly mirrors = new Map<string, MirrorMailbox>()
+  reader: IndexReader | null = null
   uses = 0
   readonly #store: EngineStore
 

@@ -1,4 +1,5 @@
 // What a file back end does, whatever the thread it runs on: values that can be posted go in and come out, changes come as events.
+import type { IndexKey } from './index/account-index.ts'
 import type { MailboxFacts, MessageRow, StateColumns } from './mailbox-state.ts'
 import type { Flag, MailboxInfo, SpecialUse } from './mailbox-store.ts'
 import type { CopyResult } from './open-mailbox.ts'
@@ -27,6 +28,8 @@ export interface OpenedMailbox {
   readonly columns: StateColumns
   /** Where the files lie, in the order of the columns; null: `locate` tells. */
   readonly places: { readonly directory: string; readonly bases: PackedStrings } | null
+  /** Path of the account's index; null: it has none. */
+  readonly index: string | null
 }
 
 /** Strings in one block: entry `i` is `octets[ends[i-1], ends[i])` as latin1. */
@@ -69,8 +72,16 @@ export type EngineEvent =
       readonly kind: 'elsewhere'
       readonly account: string
       readonly mailbox: string
+      readonly change: 'appended' | 'flags' | 'expunged'
       readonly uids: readonly number[]
       readonly modSeq: number
+    }
+  /** Messages that came into a mailbox that no session has open: for the index. */
+  | {
+      readonly kind: 'stored'
+      readonly key: IndexKey
+      readonly uids: readonly number[]
+      readonly paths: readonly string[]
     }
   | { readonly kind: 'list'; readonly account: string }
 

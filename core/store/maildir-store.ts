@@ -1,18 +1,22 @@
-// Opens the Maildir++ store: its engine and its reader each on a thread, or in this one for file systems of tests.
+// Opens the Maildir++ store: its engine and its reader each on a thread, or in this one for the file systems of tests.
+import { mkdirSync } from 'node:fs'
 import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/log.ts'
 import { nodeFiles } from '../base/node-files.ts'
-import { createContentService } from './content-service.ts'
-import type { EngineEvent } from './engine.ts'
+import { type ContentService, createContentService } from './content-service.ts'
+import type { EngineEvent, StoreEngine } from './engine.ts'
 import { EngineStore } from './engine-store.ts'
 import type { MailboxStore } from './mailbox-store.ts'
 import { MaildirEngine } from './maildir/engine.ts'
 import { createPlainSyncer } from './syncer.ts'
+import { createThread } from './thread.ts'
+import type { PostedLine, StoreThreadData } from './thread-log.ts'
 
 export interface FileStoreOptions {
   /** `<data>/mail`: holds `<domain>/<local>/`. */
   readonly directory: string
+  /** The real ones by default; with others all work is done in this thread, without an index. */
   readonly files?: Files
   readonly clock: Clock
   readonly log: Logger
@@ -21,16 +25,62 @@ export interface FileStoreOptions {
 
 export async function openMaildirStore(options: FileStoreOptions): Promise<MailboxStore> {
   const files = options.files ?? nodeFiles
-  const store: EngineStore = new EngineStore({
-    engine: new MaildirEngine({
-      ...options,
-      files,
-      syncer: createPlainSyncer(files),
-      watch: files === nodeFiles,
-      emit: (event: EngineEvent) => store.event(event),
-    }),
-    content: createContentService(files),
+  return files === nodeFiles ? openThreaded(options) : openInline(options, files)
+}
+
+function openThreaded({ directory, hostname, clock, log }: FileStoreOptions): EngineStore {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const onEvent = (event: unknown) => {
+    const posted = event as EngineEvent | PostedLine
+    if (posted.kind === 'log') log[posted.level](posted.line, posted.fields)
+    else store.event(posted)
+  }
+  const data: StoreThreadData = { directory, hostname }
+  const engine = createThread<StoreEngine>({
+    file: './store-worker',
+    name: 'store',
+    data,
+    onEvent,
+    onLost: (why) => store.lost(why),
+  })
+  const content = createThread<ContentService>({
+    file: './content-worker',
+    name: 'content',
+    data: null,
+    onEvent,
+    onLost: (why) => log.error('the thread that reads messages restarts', { error: why }),
+  })
+  const store = new EngineStore({
+    engine: engine.target,
+    content: content.target,
+    files: nodeFiles,
+    clock,
+    log,
+    index: true,
+    async stop() {
+      await engine.stop()
+      await content.stop()
+    },
+  })
+  return store
+}
+
+function openInline(options: FileStoreOptions, files: Files): EngineStore {
+  const engine = new MaildirEngine({
+    ...options,
     files,
+    syncer: createPlainSyncer(files),
+    watch: false,
+    emit: (event: EngineEvent) => store.event(event),
+  })
+  const content = createContentService(files)
+  const store = new EngineStore({
+    engine,
+    content,
+    files,
+    clock: options.clock,
+    log: options.log,
+    index: false,
     stop: async () => {},
   })
   return store

@@ -4,6 +4,7 @@ import type { EngineEvent, MessagePlace, OpenedMailbox } from './engine.ts'
 import { type EngineStore, wrap } from './engine-store.ts'
 import { noSuchMessage } from './errors.ts'
 import { FlagTable } from './flags.ts'
+import type { IndexKey } from './index/account-index.ts'
 import { MailboxState } from './mailbox-state.ts'
 import type { Flag, MessageStructure, NewMessage, StoredMessage } from './mailbox-store.ts'
 import { fileName, flagLetters } from './maildir/file-name.ts'
@@ -12,10 +13,13 @@ import { type CopyResult, type MailboxBackend, OpenMailbox } from './open-mailbo
 import { StringColumn } from './packed-strings.ts'
 import { FileMessage } from './place-reader.ts'
 import type { ContentKey } from './search.ts'
+import { uidSet } from './uid-set.ts'
 
 /** Larger messages are read piece by piece. */
 const SMALL = 262_144
 const BATCH = 64
+/** Rows of the index read at once. */
+const ROWS = 256
 const SEARCH_BATCH = 500
 const AHEAD_OCTETS = 1_048_576
 
@@ -26,6 +30,8 @@ export class MirrorMailbox implements MailboxBackend {
   readonly #store: EngineStore
   #directory: string
   readonly #bases: StringColumn | null
+  /** null: no index. */
+  readonly #key: IndexKey | null
 
   constructor(opened: OpenedMailbox, account: string, store: EngineStore) {
     this.id = opened.id
@@ -33,6 +39,8 @@ export class MirrorMailbox implements MailboxBackend {
     this.#store = store
     this.#directory = opened.places?.directory ?? ''
     this.#bases = opened.places && new StringColumn(opened.places.bases)
+    const { mailboxId, uidValidity } = opened.facts
+    this.#key = opened.index === null || !store.deps.index ? null : { file: opened.index, mailboxId, uidValidity }
     const state = new MailboxState({ ...opened.facts }, new FlagTable(opened.keywords), opened.columns)
     this.open = new OpenMailbox(state, this, (change) => store.publish(account, { mailbox: this.name, change }))
   }
@@ -54,6 +62,7 @@ export class MirrorMailbox implements MailboxBackend {
       case 'appended':
         for (const base of event.bases ?? []) this.#bases?.push(base)
         this.open.appended(event.rows)
+        void this.#indexLater(event.rows.map((row) => row.uid))
         return
       case 'flags':
         this.open.flagged(event.uids, event.flags, event.modSeq)
@@ -63,6 +72,7 @@ export class MirrorMailbox implements MailboxBackend {
         const uids = state.uids()
         this.#bases?.filter((at) => !gone.has(uids[at]!))
         this.open.expunged(event.uids, event.modSeq)
+        if (this.#key) this.#content.forget(this.#key, Uint32Array.from(event.uids)).catch(() => {})
         return
       }
       case 'deleted':
@@ -80,13 +90,22 @@ export class MirrorMailbox implements MailboxBackend {
   }
 
   async *structures(uids: Uint32Array): AsyncIterable<readonly MessageStructure[]> {
-    for (const batch of batches(uids, BATCH)) yield await wrap(this.#content.describe(await this.#items(batch)))
+    const reader = this.#key && this.#store.readerOf(this.account, this.#key.file)
+    for (const batch of batches(uids, ROWS)) {
+      const known = reader && this.#key ? reader.structures(this.#key, batch) : []
+      yield known.length === batch.length ? known : await this.#describe(batch, known)
+      // a client that reads fast must not keep all others waiting
+      await null
+    }
   }
 
   async *headers(uids: Uint32Array, fields?: readonly string[]) {
-    for (const batch of batches(uids, BATCH)) {
-      const found = await wrap(this.#content.headers(await this.#items(batch), fields ?? null))
-      yield found.map(({ uid, header }) => ({ uid, header: asBuffer(header) }))
+    for (const batch of batches(uids, ROWS)) {
+      const known = this.#key ? await wrap(this.#content.storedHeaders(this.#key, batch, fields ?? null)) : []
+      const missing = without(batch, known)
+      const read =
+        missing.length > 0 ? await wrap(this.#content.headers(await this.#items(missing), fields ?? null)) : []
+      yield merge(batch, known, read).map(({ uid, header }) => ({ uid, header: asBuffer(header) }))
     }
   }
 
@@ -143,12 +162,35 @@ export class MirrorMailbox implements MailboxBackend {
   }
 
   readonly match = async (key: ContentKey, uids: Uint32Array, signal?: AbortSignal): Promise<Uint32Array> => {
-    const hits: number[] = []
-    for (const batch of batches(uids, SEARCH_BATCH)) {
+    const indexed = this.#key ? await wrap(this.#content.search(this.#key, key, uids)) : null
+    const hits = indexed ? [...indexed.hits] : []
+    for (const batch of batches(indexed?.unknown ?? uids, SEARCH_BATCH)) {
       signal?.throwIfAborted()
       for (const uid of await wrap(this.#content.match(key, await this.#items(batch)))) hits.push(uid)
     }
-    return Uint32Array.from(hits)
+    return uidSet(hits)
+  }
+
+  /** What the index lacks is put there in the background. */
+  async indexMissing(): Promise<void> {
+    if (!this.#key || this.open.state.count === 0) return
+    const missing = await this.#content.missing(this.#key, this.open.state.uids()).catch(() => [])
+    await this.#indexLater([...missing])
+  }
+
+  async #indexLater(uids: readonly number[]): Promise<void> {
+    if (!this.#key || !this.#bases) return
+    const { state } = this.open
+    const items: Item[] = []
+    for (const uid of uids) {
+      const at = state.find(uid)
+      if (at >= 0) items.push({ uid, places: this.#places(this.#bases.at(at), at) })
+    }
+    this.#store.background.add(this.#key, items)
+  }
+
+  async #describe(batch: Uint32Array, known: readonly MessageStructure[]): Promise<MessageStructure[]> {
+    return merge(batch, known, await wrap(this.#content.describe(await this.#items(without(batch, known)))))
   }
 
   /** Where these messages should be. */
@@ -168,8 +210,8 @@ export class MirrorMailbox implements MailboxBackend {
 
   #places(base: string, at: number): MessagePlace[] {
     const flags = this.open.state.flagsAt(at)
-    const cur = whole(`${this.#directory}/cur/${fileName(base, flagLetters(flags))}`)
-    return flags === 0 ? [whole(`${this.#directory}/new/${base}`), cur] : [cur]
+    const cur = wholeFile(`${this.#directory}/cur/${fileName(base, flagLetters(flags))}`)
+    return flags === 0 ? [wholeFile(`${this.#directory}/new/${base}`), cur] : [cur]
   }
 
   #sizeOf(uid: number): number {
@@ -209,9 +251,25 @@ export class MirrorMailbox implements MailboxBackend {
   }
 }
 
-const whole = (path: string): MessagePlace => ({ path, start: 0, end: null, quoted: false })
+export const wholeFile = (path: string): MessagePlace => ({ path, start: 0, end: null, quoted: false })
 
 const asBuffer = (octets: Uint8Array): Buffer => Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength)
+
+interface WithUid {
+  readonly uid: number
+}
+
+function without(uids: Uint32Array, known: readonly WithUid[]): Uint32Array {
+  const have = new Set(known.map(({ uid }) => uid))
+  return uids.filter((uid) => !have.has(uid))
+}
+
+/** In the order of `uids`. */
+function merge<T extends WithUid>(uids: Uint32Array, a: readonly T[], b: readonly T[]): T[] {
+  if (b.length === 0 && a.length <= uids.length) return [...a]
+  const all = new Map([...a, ...b].map((value) => [value.uid, value]))
+  return [...uids].flatMap((uid) => all.get(uid) ?? [])
+}
 
 function* batches(uids: Uint32Array, size: number): Generator<Uint32Array> {
   for (let at = 0; at < uids.length; at += size) yield uids.subarray(at, at + size)

@@ -1,5 +1,5 @@
 // Calls to an object on another thread: its methods, by name, with values that can be posted; failures come back as Failure.
-import type { MessagePort, Transferable } from 'node:worker_threads'
+import type { Transferable } from 'node:worker_threads'
 import type { PostedFailure } from './engine.ts'
 import { storeClosed } from './errors.ts'
 import { postFailure, unpostFailure } from './failures.ts'
@@ -14,7 +14,11 @@ interface Event {
   readonly event: unknown
 }
 
-type Port = Pick<MessagePort, 'postMessage' | 'on'>
+/** One end of a channel to another thread. */
+export interface Port {
+  post(message: unknown, transfer: Transferable[]): void
+  receive(listener: (message: unknown) => void): void
+}
 
 /** Answers calls for `target`. `transfer` names the buffers of a method's result that need not be copied. */
 export function serve(
@@ -22,13 +26,14 @@ export function serve(
   target: { readonly [method: string]: (...args: never[]) => Promise<unknown> },
   transfer: { readonly [method: string]: (result: never) => Transferable[] } = {},
 ): { emit(event: unknown): void } {
-  port.on('message', ({ call, method, args }: Call) => {
+  port.receive((message) => {
+    const { call, method, args } = message as Call
     target[method]!(...(args as never[])).then(
-      (value) => port.postMessage({ answer: call, value }, transfer[method]?.(value as never) ?? []),
-      (error: unknown) => port.postMessage({ answer: call, failure: postFailure(error) }, []),
+      (value) => port.post({ answer: call, value }, transfer[method]?.(value as never) ?? []),
+      (error: unknown) => port.post({ answer: call, failure: postFailure(error) }, []),
     )
   })
-  return { emit: (event) => port.postMessage({ event }, []) }
+  return { emit: (event) => port.post({ event }, []) }
 }
 
 export interface Remote<T> {
@@ -48,7 +53,8 @@ export function remote<T extends object>(
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>()
   let last = 0
   let failed = false
-  port.on('message', (message: Answer | Event) => {
+  port.receive((posted) => {
+    const message = posted as Answer | Event
     if ('event' in message) {
       onEvent(message.event)
       return
@@ -64,7 +70,7 @@ export function remote<T extends object>(
     return new Promise((resolve, reject) => {
       if (waiting.size === 0) busy(true)
       waiting.set(++last, { resolve, reject })
-      port.postMessage({ call: last, method, args } satisfies Call, [])
+      port.post({ call: last, method, args } satisfies Call, [])
     })
   }
   const target = new Proxy({} as T, {

@@ -51,6 +51,7 @@ interface Account {
   uses: number
 }
 
+const INDEX = 'estafeta-index.db'
 const STAGING = '.estafeta-staging'
 const MAX_LOADED_MESSAGES = 1_000_000
 const MAX_LOADED_FOLDERS = 2000
@@ -166,7 +167,15 @@ export class MaildirEngine implements StoreEngine {
     if (folder.gone) throw noSuchMailbox()
     const { id, state, path } = folder
     const places = { directory: path, bases: packStrings(folder.bases) }
-    return { id, facts: { ...state.facts }, keywords: [...state.table.keywords], columns: state.snapshot(), places }
+    const index = `${this.#account(account).tree.path}/${INDEX}`
+    return {
+      id,
+      facts: { ...state.facts },
+      keywords: [...state.table.keywords],
+      columns: state.snapshot(),
+      places,
+      index,
+    }
   }
 
   async close(id: number): Promise<void> {
@@ -544,30 +553,38 @@ export class MaildirEngine implements StoreEngine {
     if (uids.length === 0) return
     const { id, uses, state } = folder
     if (uses > 0) this.#options.emit({ kind: 'flags', id, uids, flags, modSeq, keywords: [...state.table.keywords] })
-    else this.#emitElsewhere(folder, uids, modSeq)
+    else this.#emitElsewhere(folder, 'flags', uids, modSeq)
   }
 
   #emitExpunged(folder: MaildirFolder, uids: readonly number[], modSeq: number): void {
     if (uids.length === 0) return
     if (folder.uses > 0) this.#options.emit({ kind: 'expunged', id: folder.id, uids, modSeq })
-    else this.#emitElsewhere(folder, uids, modSeq)
+    else this.#emitElsewhere(folder, 'expunged', uids, modSeq)
   }
 
   #emitAppended(folder: MaildirFolder, rows: Placed['rows'], bases: readonly string[]): void {
-    const { id, uses, state } = folder
-    if (uses > 0) this.#options.emit({ kind: 'appended', id, rows, bases, keywords: [...state.table.keywords] })
-    else
-      this.#emitElsewhere(
-        folder,
-        rows.map((row) => row.uid),
-        rows[0]!.modSeq,
-      )
+    const { id, uses, state, account, path } = folder
+    if (uses > 0) {
+      this.#options.emit({ kind: 'appended', id, rows, bases, keywords: [...state.table.keywords] })
+      return
+    }
+    const uids = rows.map((row) => row.uid)
+    this.#emitElsewhere(folder, 'appended', uids, rows[0]!.modSeq)
+    const file = `${this.#account(account).tree.path}/${INDEX}`
+    const { mailboxId, uidValidity } = state.facts
+    const paths = uids.map((uid) => `${path}/${folder.place(state.find(uid))}`)
+    this.#options.emit({ kind: 'stored', key: { file, mailboxId, uidValidity }, uids, paths })
   }
 
-  #emitElsewhere(folder: MaildirFolder, uids: readonly number[], modSeq: number): void {
+  #emitElsewhere(
+    folder: MaildirFolder,
+    change: 'appended' | 'flags' | 'expunged',
+    uids: readonly number[],
+    modSeq: number,
+  ): void {
     const { account, name: mailbox } = folder
-    if ((this.#accounts.get(account)?.uses ?? 0) > 0)
-      this.#options.emit({ kind: 'elsewhere', account, mailbox, uids, modSeq })
+    if ((this.#accounts.get(account)?.uses ?? 0) === 0) return
+    this.#options.emit({ kind: 'elsewhere', account, mailbox, change, uids, modSeq })
   }
 
   /** Unloads what was not used for longest, beyond the bounds. */

@@ -1,0 +1,17 @@
+// The content thread: reads messages, describes and searches them, and keeps the index.
+import { setImmediate } from 'node:timers/promises'
+import { nodeFiles } from '../base/node-files.ts'
+import { createContentService } from './content-service.ts'
+import { serve } from './rpc.ts'
+import { threadPort } from './thread.ts'
+
+const service = createContentService(nodeFiles, async () => {
+  await setImmediate()
+})
+
+serve(threadPort(), service as never, {
+  read: (messages: readonly (Uint8Array | null)[]) =>
+    messages.flatMap((octets) =>
+      octets && octets.byteLength === octets.buffer.byteLength ? [octets.buffer as ArrayBuffer] : [],
+    ),
+})

@@ -1,0 +1,34 @@
+// The store thread: deliveries, flags, expunges, scans; everything that writes to mailboxes.
+import { workerData } from 'node:worker_threads'
+import { systemClock } from '../base/clock.ts'
+import { nodeFiles } from '../base/node-files.ts'
+import type { EngineEvent, OpenedMailbox } from './engine.ts'
+import { transferList } from './mailbox-state.ts'
+import { MaildirEngine } from './maildir/engine.ts'
+import { serve } from './rpc.ts'
+import { createSyncer } from './syncer.ts'
+import { threadPort } from './thread.ts'
+import { postingLogger, type StoreThreadData } from './thread-log.ts'
+
+const { directory, hostname } = workerData as StoreThreadData
+let emit: (event: EngineEvent) => void = () => {}
+const engine = new MaildirEngine({
+  directory,
+  hostname,
+  files: nodeFiles,
+  clock: systemClock,
+  log: postingLogger((line) => threadPort().post({ event: line }, [])),
+  syncer: createSyncer(nodeFiles, systemClock, directory),
+  watch: true,
+  emit: (event) => emit(event),
+})
+
+const methods = new Proxy(engine, {
+  get: (target, method) => (target[method as keyof MaildirEngine] as (...args: unknown[]) => unknown).bind(target),
+})
+emit = serve(threadPort(), methods as never, {
+  open: ({ columns, places }: OpenedMailbox) => [
+    ...transferList(columns),
+    ...(places ? [places.bases.octets.buffer as ArrayBuffer, places.bases.ends.buffer as ArrayBuffer] : []),
+  ],
+}).emit
