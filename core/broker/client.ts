@@ -97,7 +97,7 @@ export function connectBroker(): Broker | null {
     },
     close() {
       process.off('disconnect', orphaned)
-      process.disconnect()
+      process.disconnect?.()
     },
   }
 }

@@ -2,8 +2,6 @@
 import { connect, type Socket } from 'node:net'
 import { userInfo } from 'node:os'
 import { Command } from 'commander'
-import { systemClock } from '../base/clock.ts'
-import { createQueueId } from '../base/ids.ts'
 import { socketPath } from '../base/socket-path.ts'
 import { loadConfig } from '../config/load.ts'
 import { formatAddress, parseAddress } from '../message/address.ts'
@@ -127,7 +125,7 @@ async function send(flags: Flags, local: Local): Promise<void> {
   const answer = await submitLocally(socketPath(local.data, 'submit'), envelope, content)
   if (answer.kind === 'down') {
     try {
-      dropInPickup(local.data, `${createQueueId(systemClock.now())}`, envelope, content)
+      dropInPickup(local.data, envelope, content)
     } catch (thrown) {
       throw new CliError(
         `the server is down and the pickup folder takes nothing: ${(thrown as Error).message}`,

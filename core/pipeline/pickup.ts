@@ -1,30 +1,40 @@
 // The pickup folder: mail that local programs left while the server was down, taken in at its start and whenever something appears.
+
+import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
+  constants,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
   renameSync,
-  statSync,
   unlinkSync,
   watch,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { asFailure } from '../base/failure.ts'
+import { asFailure, permanent } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { type LocalEnvelope, submitLocally } from './local-client.ts'
 
+/** More than any message size limit; the server's own limit refuses what is above it. */
+const MAX_FILE = 512 * 1024 * 1024
+
 const folderOf = (data: string): string => join(data, 'pickup')
 
-/** Writes envelope (one JSON line) and message, synced, under a temporary name first. */
-export function dropInPickup(data: string, name: string, envelope: LocalEnvelope, message: Buffer): void {
+/**
+ * Writes envelope (one JSON line) and message, synced, under a temporary name first. The server must be able to read
+ * it, and nobody can list the folder: a name that cannot be guessed keeps it from others.
+ */
+export function dropInPickup(data: string, envelope: LocalEnvelope, message: Buffer): void {
   const folder = folderOf(data)
+  const name = randomBytes(16).toString('hex')
   const temporary = join(folder, `.${name}`)
-  const fd = openSync(temporary, 'wx', 0o600)
+  const fd = openSync(temporary, 'wx', 0o644)
   try {
     writeSync(fd, `${JSON.stringify(envelope)}\n`)
     writeSync(fd, message)
@@ -77,10 +87,10 @@ export function startPickup(options: PickupOptions): { close(): void } {
 
 async function takeOne(path: string, options: PickupOptions): Promise<void> {
   try {
-    const file = readFileSync(path)
+    const { file, uid } = readOwn(path)
     const end = file.indexOf(10)
     const envelope = JSON.parse(file.toString('utf8', 0, end)) as LocalEnvelope
-    const owner = await options.ownerOf(statSync(path).uid)
+    const owner = await options.ownerOf(uid)
     const sender = owner === null ? envelope.sender : `${owner}@${options.origin}`
     const answer = await submitLocally(options.socket, { ...envelope, sender }, file.subarray(end + 1))
     if (answer.kind === 'sent') unlinkSync(path)
@@ -90,5 +100,18 @@ async function takeOne(path: string, options: PickupOptions): Promise<void> {
       })
   } catch (thrown) {
     options.log.warn(`pickup: ${path} stays: ${asFailure(thrown).detail}`, { component: 'pickup' })
+  }
+}
+
+/** What lies there was put there by somebody else: no links to other files, nothing but a plain file. */
+function readOwn(path: string): { file: Buffer; uid: number } {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  try {
+    const stat = fstatSync(fd)
+    if (!stat.isFile() || stat.nlink !== 1) throw permanent('not a plain file with one name')
+    if (stat.size > MAX_FILE) throw permanent(`larger than ${MAX_FILE} octets`)
+    return { file: readFileSync(fd), uid: stat.uid }
+  } finally {
+    closeSync(fd)
   }
 }
