@@ -25,8 +25,8 @@ export interface Pop3ServerOptions {
   readonly store?: MailboxStore
   readonly clock?: Clock
   readonly hooks?: Hooks
-  /** Without a certificate there is no STLS and no pop3s. True when left out. */
-  readonly tls?: boolean
+  /** Files of a certificate; true (the default) makes one; without there is no STLS and no pop3s. */
+  readonly tls?: boolean | { readonly cert: string; readonly key: string }
   /** Clients come through a proxy, from where it says. */
   readonly proxy?: boolean
   readonly apop?: boolean
@@ -77,7 +77,13 @@ export async function startPop3Server(options: Pop3ServerOptions = {}): Promise<
   const tls =
     options.tls === false
       ? null
-      : await openTls({ files: null, data: folder, hostname: 'localhost', clock, log: silentLogger })
+      : await openTls({
+          files: typeof options.tls === 'object' ? options.tls : null,
+          data: folder,
+          hostname: 'localhost',
+          clock,
+          log: silentLogger,
+        })
   const admission = createAdmission(
     { connections: 10_000, connectionsPerClient: 10_000, connectionsPerMinute: 100_000 },
     clock,
