@@ -74,7 +74,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
       log,
       record: (operations, segment, record) => this.#apply(operations, { segment, ...record }),
     })
-    const start = committer === 'worker' ? createWorkerCommitter : () => createInlineCommitter(files)
+    const start = () => (committer === 'worker' ? createWorkerCommitter() : createInlineCommitter(files))
     this.#committer = start()
     this.#log = new QueueLog({
       directory: logs,

@@ -202,13 +202,6 @@ export class PackedRecipient<C> {
   }
 }
 
-export interface PackedLease<C> {
-  readonly token: string
-  readonly recipients: Set<PackedRecipient<C>>
-  /** Monotonic ms. */
-  until: number
-}
-
 export class PackedItem<C> {
   readonly id: string
   readonly arrived: number

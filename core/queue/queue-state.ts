@@ -1,39 +1,20 @@
 // The queue in memory: items, recipients, due times and leases. Every back end holds one, so that they cannot differ.
 import type { Clock } from '../base/clock.ts'
 import { permanent } from '../base/failure.ts'
-import { DueHeap } from './due-heap.ts'
+import { DueTimes } from './due-times.ts'
 import { Interned } from './interned.ts'
 import { matches } from './match.ts'
 import type { AddOperation, Operation, RemoveOperation, UpdateOperation } from './operations.ts'
-import {
-  childRows,
-  type Last,
-  PackedItem,
-  type PackedLease,
-  PackedRecipient,
-  type RecipientRow,
-  unpackItem,
-} from './packed.ts'
+import { childRows, type Last, PackedItem, PackedRecipient, type RecipientRow, unpackItem } from './packed.ts'
 import type { ItemUpdate, Lease, QueueFilter, QueueItem, Settlement } from './queue.ts'
-
-/** A wall clock that falls behind the monotonic one by more than this, in ms, was set back. */
-const JUMP = 10_000
 
 /** `C` is what the back end keeps to find an item's bytes. */
 export class QueueState<C> {
   readonly #clock: Clock
   readonly #items = new Map<string, PackedItem<C>>()
-  readonly #due = new DueHeap<PackedRecipient<C>>()
-  readonly #leases = new Map<string, PackedLease<C>>()
-  /** The lease of each leased recipient. */
-  readonly #leaseOf = new Map<PackedRecipient<C>, PackedLease<C>>()
+  readonly #due: DueTimes<C>
   readonly #lasts = new Interned<Last>()
   readonly #sources = new Interned<string>()
-  readonly #wakers: (() => void)[] = []
-  readonly #maxWait: number
-  #leaseCount = 0
-  #drift: number
-  #earliest = Number.POSITIVE_INFINITY
   recipients = 0
   held = 0
   bytes = 0
@@ -41,8 +22,7 @@ export class QueueState<C> {
   /** No recipient waits longer than `maxWait` ms, whatever the clock said when its due time was made. */
   constructor(clock: Clock, maxWait = Number.POSITIVE_INFINITY) {
     this.#clock = clock
-    this.#maxWait = maxWait
-    this.#drift = clock.now() - clock.mono()
+    this.#due = new DueTimes(clock, maxWait)
   }
 
   get size(): number {
@@ -87,9 +67,9 @@ export class QueueState<C> {
       ...(content && { size: content.size }),
     }
     for (const r of this.#touched(item, op)) {
-      this.#release(r)
+      this.#due.release(r)
       r.busy = true
-      this.#arm(r)
+      this.#due.arm(r)
     }
     return op
   }
@@ -101,7 +81,7 @@ export class QueueState<C> {
     item.busy--
     for (const r of this.#touched(item, op)) {
       r.busy = false
-      this.#arm(r)
+      this.#due.arm(r)
     }
   }
 
@@ -131,12 +111,9 @@ export class QueueState<C> {
     }
   }
 
-  /** Calls the listeners if something became due earlier than they know. Once after each batch of changes. */
+  /** Tells the listeners what became due. Once after each batch of changes. */
   wake(): void {
-    const earliest = this.#due.peekKey()
-    const sooner = earliest < this.#earliest || earliest <= this.#clock.now()
-    this.#earliest = earliest
-    if (sooner) for (const listener of this.#wakers) listener()
+    this.#due.wake()
   }
 
   #add(op: AddOperation, content: C): C[] {
@@ -150,7 +127,6 @@ export class QueueState<C> {
   }
 
   #addRecipients(item: PackedItem<C>, rows: readonly RecipientRow[]): void {
-    const latest = this.#clock.now() + this.#maxWait
     const added = rows.map((row) => new PackedRecipient(item, row))
     // exactly as long as it must be: a list that is pushed to keeps room for many more
     item.recipients = item.recipients.length === 0 ? added : item.recipients.concat(added)
@@ -158,10 +134,10 @@ export class QueueState<C> {
       if (r.last) r.last = this.#lasts.of(r.last)
       item.next = Math.max(item.next, r.n + 1)
       if (!r.open) continue
-      if (r.due > latest) r.due = latest
+      this.#due.cap(r)
       item.open++
       this.recipients++
-      this.#arm(r)
+      this.#due.arm(r)
     }
   }
 
@@ -195,7 +171,7 @@ export class QueueState<C> {
     if (!r?.open) return
     if (into === 'itself') {
       r.status = 'ready'
-      this.#arm(r)
+      this.#due.arm(r)
       return
     }
     this.#close(r, 'expanded')
@@ -211,7 +187,7 @@ export class QueueState<C> {
       r.status = s.status
       r.due = s.due
       if (s.delayWarned) r.warned()
-      this.#arm(r)
+      this.#due.arm(r)
     } else this.#close(r, s.status)
   }
 
@@ -219,8 +195,8 @@ export class QueueState<C> {
     r.status = status
     r.item.open--
     this.recipients--
-    this.#release(r)
-    this.#arm(r)
+    this.#due.release(r)
+    this.#due.arm(r)
   }
 
   #rearm(item: PackedItem<C>, op: UpdateOperation): void {
@@ -229,7 +205,7 @@ export class QueueState<C> {
       if (op.requeue) r.status = 'pending'
       if (op.due !== undefined) r.due = op.due
       else if (op.requeue) r.due = Math.min(r.due, op.at)
-      this.#arm(r)
+      this.#due.arm(r)
     }
   }
 
@@ -240,10 +216,7 @@ export class QueueState<C> {
     this.bytes -= item.size
     this.recipients -= item.open
     if (item.held) this.held--
-    for (const r of item.recipients) {
-      this.#release(r)
-      this.#due.delete(r)
-    }
+    for (const r of item.recipients) this.#due.forget(r)
     return [item.content]
   }
 
@@ -263,131 +236,69 @@ export class QueueState<C> {
 
   takeDue(now: number, limit: number): QueueItem[] {
     this.#noticeJump()
-    const taken = new Set<PackedItem<C>>()
-    for (;;) {
-      const r = this.#due.peek()
-      if (!r || this.#due.peekKey() > now) break
-      if (taken.size >= limit && !taken.has(r.item)) break
-      this.#due.pop()
-      const lease = this.#leaseOf.get(r)
-      const rest = lease ? lease.until - this.#clock.mono() : 0
-      if (rest > 0) {
-        this.#due.set(r, now + rest)
-        continue
-      }
-      this.#release(r)
-      // an expired lease shows itself here; the recipient's own time may lie later
-      if (r.due > now) this.#arm(r)
-      else taken.add(r.item)
-    }
-    this.#earliest = this.#due.peekKey()
-    return Array.from(taken, unpackItem)
+    return Array.from(this.#due.take(now, limit), unpackItem)
   }
 
   nextDue(): number | null {
     this.#noticeJump()
-    this.#earliest = this.#due.peekKey()
-    return this.#earliest === Number.POSITIVE_INFINITY ? null : this.#earliest
+    const next = this.#due.next()
+    return next === Number.POSITIVE_INFINITY ? null : next
   }
 
   onWake(listener: () => void): void {
-    this.#wakers.push(listener)
+    this.#due.onWake(listener)
   }
 
   /** Lets takeDue give an item again whose recipients were given, but not claimed. */
   offer(id: string): void {
     const item = this.#items.get(id)
     if (!item) return
-    for (const r of item.recipients) if (r.at < 0) this.#arm(r)
-    this.wake()
+    for (const r of item.recipients) if (r.at < 0) this.#due.arm(r)
+    this.#due.wake()
   }
 
   claim(id: string, recipients: readonly number[], ms: number): Lease | null {
     const item = this.#items.get(id)
     if (!item) return null
-    const claimed = recipients.map((n) => recipientOf(item, n))
-    if (!claimed.every((r) => r?.open && !r.busy && !this.#leased(r))) return null
-    const lease: PackedLease<C> = {
-      token: `${id}.${++this.#leaseCount}`,
-      recipients: new Set(),
-      until: this.#clock.mono() + ms,
+    const claimed: PackedRecipient<C>[] = []
+    for (const n of recipients) {
+      const r = recipientOf(item, n)
+      if (!r?.open || r.busy || this.#due.isLeased(r)) return null
+      claimed.push(r)
     }
-    this.#leases.set(lease.token, lease)
-    for (const r of claimed as PackedRecipient<C>[]) {
-      this.#release(r)
-      this.#leaseOf.set(r, lease)
-      lease.recipients.add(r)
-      this.#arm(r)
-    }
-    return { token: lease.token, queueId: id, recipients, until: lease.until }
+    const { token, until } = this.#due.grant(item, claimed, ms)
+    return { token, queueId: id, recipients, until }
   }
 
   renew(lease: Lease, ms: number): Lease | null {
-    const known = this.#leases.get(lease.token)
-    if (!known || known.until <= this.#clock.mono()) return null
-    known.until = this.#clock.mono() + ms
-    for (const r of known.recipients) this.#arm(r)
-    return { ...lease, until: known.until }
+    const until = this.#due.renew(lease.token, ms)
+    return until === null ? null : { ...lease, until }
   }
 
   free(lease: Lease): void {
-    const known = this.#leases.get(lease.token)
-    for (const r of known ? [...known.recipients] : []) {
-      this.#release(r)
-      this.#arm(r)
-    }
-    this.wake()
+    this.#due.free(lease.token)
+    this.#due.wake()
   }
 
-  #leased(r: PackedRecipient<C>): boolean {
-    const lease = this.#leaseOf.get(r)
-    return lease !== undefined && lease.until > this.#clock.mono()
-  }
-
-  /** Takes the recipient out of its lease; an empty lease is gone. */
-  #release(r: PackedRecipient<C>): void {
-    const lease = this.#leaseOf.get(r)
-    if (!lease) return
-    this.#leaseOf.delete(r)
-    lease.recipients.delete(r)
-    if (lease.recipients.size === 0) this.#leases.delete(lease.token)
-  }
-
-  /** Puts the recipient where it belongs in the heap: at its due time, at its lease's end, or nowhere. */
-  #arm(r: PackedRecipient<C>): void {
-    const lease = this.#leaseOf.get(r)
-    if (!r.open || r.busy || r.item.held) this.#due.delete(r)
-    else if (lease) this.#due.set(r, this.#clock.now() + (lease.until - this.#clock.mono()))
-    else this.#due.set(r, r.due)
-  }
-
-  /** After the wall clock was set back, due times lie too far ahead: they are brought within `maxWait`. */
   #noticeJump(): void {
-    const now = this.#clock.now()
-    const drift = now - this.#clock.mono()
-    const jumped = drift < this.#drift - JUMP
-    this.#drift = jumped ? drift : Math.max(drift, this.#drift)
-    if (!jumped) return
+    if (!this.#due.wasSetBack()) return
     for (const item of this.#items.values())
       for (const r of item.recipients)
         if (r.at >= 0) {
-          r.due = Math.min(r.due, now + this.#maxWait)
-          this.#arm(r)
+          this.#due.cap(r)
+          this.#due.arm(r)
         }
   }
 
   #checkTouched(item: PackedItem<C>, update: ItemUpdate): void {
-    const lease = update.lease === undefined ? null : this.#leases.get(update.lease)
-    if (lease !== null && (!lease || lease.until <= this.#clock.mono()))
-      throw permanent(`the lease ${update.lease} has expired`)
+    const lease = update.lease === undefined ? null : this.#due.lease(update.lease)
     const numbers = [...(update.expanded ?? []), ...(update.settled ?? [])].map(({ n }) => n)
     if (new Set(numbers).size !== numbers.length) throw permanent(`${item.id}: a recipient is changed twice`)
     for (const n of numbers) {
       const r = recipientOf(item, n)
       if (!r?.open) throw permanent(`${item.id}/${n} is not waiting in the queue`)
       if (r.busy) throw permanent(`${item.id}/${n} is being changed already`)
-      if (lease ? this.#leaseOf.get(r) !== lease : this.#leased(r))
-        throw permanent(`${item.id}/${n} is leased to somebody else`)
+      this.#due.check(r, lease)
     }
   }
 

@@ -8,7 +8,7 @@ import { createBodySpool } from '../../core/message/body-spool.ts'
 import { findBodyStart, type MessageContent, memoryContent } from '../../core/message/content.ts'
 import { openEmbeddedQueue } from '../../core/queue/embedded-queue.ts'
 import type { NewQueueItem } from '../../core/queue/queue.ts'
-import { createRandom } from '../kit/crash-files.ts'
+import { createRandom } from '../kit/random.ts'
 import { address, deferred, messageBytes, newItem, settled } from './queue-model.ts'
 
 const directory = process.argv[2]!

@@ -13,7 +13,7 @@ import { nodeFiles } from '../../core/base/node-files.ts'
 import { contentBytes } from '../../core/message/content.ts'
 import { openEmbeddedQueue } from '../../core/queue/embedded-queue.ts'
 import { isFinal, type Queue } from '../../core/queue/queue.ts'
-import { createRandom } from '../kit/crash-files.ts'
+import { createRandom } from '../kit/random.ts'
 import { messageBytes } from './queue-model.ts'
 
 const KILLS = Number(process.env.KILLS ?? 25)
