@@ -47,9 +47,15 @@ const run = <F extends (...args: never[]) => unknown>(hook: Hook<F> | undefined)
 const never = new AbortController().signal
 
 /** Asks the message hook once. */
-export const askMessage = async (hooks: Hooks, message: MessageFacts, signal = never): Promise<MessageAnswer> =>
-  run(hooks.message)(message, signal)
+export const askMessage = async (
+  hooks: Hooks,
+  message: MessageFacts,
+  signal: AbortSignal = never,
+): Promise<MessageAnswer> => run(hooks.message)(message, signal)
 
 /** Asks the mail hook once. */
-export const askMail = async (hooks: Hooks, transaction: TransactionFacts, signal = never): Promise<Verdict> =>
-  run(hooks.mail)(transaction, signal)
+export const askMail = async (
+  hooks: Hooks,
+  transaction: TransactionFacts,
+  signal: AbortSignal = never,
+): Promise<Verdict> => run(hooks.mail)(transaction, signal)

@@ -1,0 +1,110 @@
+// Drives a server with Postfix's smtp-source and measures it: messages a second until accepted and until the queue is empty, CPU a message.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { peerEnvironment, peerPath } from '../kit/peers.ts'
+import { cpuSeconds, endedChildrenSeconds } from './procstat.ts'
+import type { Measured } from './server.ts'
+
+export interface Load {
+  readonly sessions: number
+  readonly messages: number
+  /** Octets of a body. */
+  readonly size: number
+  /** Many messages on one connection; else a connection a message. */
+  readonly kept: boolean
+  readonly to: string
+  /** A running number before the recipient. */
+  readonly number?: boolean
+}
+
+export interface LoadResult {
+  readonly acceptedPerSecond: number
+  readonly donePerSecond: number
+  /** Microseconds of CPU a message, the whole server. */
+  readonly cpuUs: number
+  readonly clientUs: number
+}
+
+/** Throws when the queue is not empty two minutes after the last message was accepted. */
+export async function runLoad(server: Measured, port: number, load: Load): Promise<LoadResult> {
+  const before = cpuSeconds(server.pids)
+  const client = endedChildrenSeconds()
+  const started = performance.now()
+  await smtpSource(port, load)
+  const accepted = performance.now()
+  while ((await server.queued()) > 0) {
+    if (performance.now() - accepted > 120_000) throw new Error('the queue does not drain')
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  const done = performance.now()
+  return {
+    acceptedPerSecond: (load.messages / (accepted - started)) * 1000,
+    donePerSecond: (load.messages / (done - started)) * 1000,
+    cpuUs: ((cpuSeconds(server.pids) - before) / load.messages) * 1e6,
+    clientUs: ((endedChildrenSeconds() - client) / load.messages) * 1e6,
+  }
+}
+
+async function smtpSource(port: number, load: Load): Promise<void> {
+  const args = [
+    ...['-s', String(load.sessions), '-m', String(load.messages), '-l', String(load.size), '-C', '50'],
+    ...['-M', 'client.test', '-f', 'sender@client.test', '-t', load.to],
+    ...(load.kept ? ['-d'] : []),
+    ...(load.number ? ['-N'] : []),
+    `127.0.0.1:${port}`,
+  ]
+  const child = spawn(peerPath('postfix', 'usr/sbin/smtp-source'), args, {
+    env: peerEnvironment('postfix'),
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const [code] = await once(child, 'exit')
+  if (code !== 0) throw new Error(`smtp-source ended with ${code}`)
+}
+
+/** One message on its own connection: ms from connecting to the reply after the final dot. */
+export async function timeOneMessage(port: number, size: number, to: string): Promise<number> {
+  const started = performance.now()
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  const line = `${'x'.repeat(78)}\r\n`
+  const body = `From: sender@client.test\r\nTo: ${to}\r\nSubject: latency\r\n\r\n${line.repeat(size / 80)}.\r\n`
+  const reply = replies(socket)
+  await reply('220')
+  for (const [command, code] of [
+    ['EHLO client.test\r\n', '250'],
+    ['MAIL FROM:<sender@client.test>\r\n', '250'],
+    [`RCPT TO:<${to}>\r\n`, '250'],
+    ['DATA\r\n', '354'],
+    [body, '250'],
+  ] as const) {
+    socket.write(command)
+    await reply(code)
+  }
+  const ms = performance.now() - started
+  socket.end('QUIT\r\n')
+  await once(socket, 'close')
+  return ms
+}
+
+export function replies(socket: Socket): (code: string) => Promise<void> {
+  let buffer = ''
+  let wake = () => {}
+  socket.setEncoding('latin1')
+  socket.on('data', (chunk: string) => {
+    buffer += chunk
+    wake()
+  })
+  return async (code) => {
+    for (;;) {
+      const end = /^\d{3}(?: .*)?\r\n/m.exec(buffer)
+      if (end) {
+        buffer = buffer.slice(end.index + end[0].length)
+        if (!end[0].startsWith(code)) throw new Error(`expected ${code}, got ${end[0]}`)
+        return
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    }
+  }
+}
