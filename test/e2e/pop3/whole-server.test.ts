@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { editUsers } from '../../../core/directory/edit-users.ts'
+import { memoryContent } from '../../../core/message/content.ts'
 import { startTestServer, type TestServer } from '../../kit/server.ts'
 import { sendRaw } from '../../kit/smtp-send.ts'
 import { Talker } from '../../kit/talker.ts'
@@ -115,7 +116,10 @@ test('what is refused is refused at once, with the right codes', async () => {
   expect(await refusal('nobody@virtual.test')).toContain('550 5.1.1')
   expect(await refusal('ana@elsewhere.test')).toContain('550 5.7.1 Relaying denied')
   expect(await refusal('ana@estafeta.test', 'x@spam.test')).toContain('550 5.7.1 go away')
-  await send('full@estafeta.test', 1)
+  const content = memoryContent(Buffer.from('Subject: more than ten octets\r\n\r\n'))
+  await server.store.deliver([
+    { account: 'full@estafeta.test', mailbox: 'INBOX', message: { content, flags: [], internalDate: 0 } },
+  ])
   expect(await refusal('full@estafeta.test')).toContain('452 4.2.2')
   expect(await refusal('off@estafeta.test')).toContain('550 5.2.1')
 })
