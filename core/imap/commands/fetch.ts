@@ -138,7 +138,7 @@ class Fetch {
     for await (const batch of this.#session.view.mailbox.structures(uids)) {
       for (const structure of batch) {
         const head = this.#head(structure.uid)
-        if (head !== null) out.text(`${head}${separator(head)}${this.#structureText(structure)})\r\n`)
+        if (head !== null) out.text(`${head}${this.#gap(structure.uid)}${this.#structureText(structure)})\r\n`)
         if ((++told & 15) !== 0) continue
         const pause = this.#session.breathe()
         if (pause) await pause
@@ -154,7 +154,7 @@ class Fetch {
       for (const { uid, header } of batch) {
         const head = this.#head(uid)
         if (head !== null) {
-          out.text(head + separator(head))
+          out.text(head + this.#gap(uid))
           writeBuffer(this.#session, item, header)
           out.text(')\r\n')
         }
@@ -182,7 +182,7 @@ class Fetch {
     for (const uid of uids) {
       const head = this.#begin(uid, structures)
       if (head === null) continue
-      let gap = separator(head)
+      let gap = this.#structures.length > 0 ? ' ' : this.#gap(uid)
       this.#headers.forEach((item, i) => {
         this.#session.text(gap)
         writeBuffer(this.#session, item, headers[i]!.get(uid) ?? Buffer.alloc(0))
@@ -201,7 +201,7 @@ class Fetch {
         const head = this.#begin(uid, structures)
         if (head === null) continue
         const reader = new MessageReader(this.#session, uid, message)
-        let gap = separator(head)
+        let gap = this.#structures.length > 0 ? ' ' : this.#gap(uid)
         for (const item of this.#sections) {
           this.#session.text(gap)
           await reader.write(item)
@@ -233,13 +233,18 @@ class Fetch {
       this.missed = true
       return null
     }
-    if (structure) head += separator(head) + this.#structureText(structure)
+    if (structure) head += this.#gap(uid) + this.#structureText(structure)
     this.#session.text(head)
     return head
   }
 
   #structureText(structure: MessageStructure): string {
-    return this.#structures.map((name) => `${name} ${textOf(structure, name)}`).join(' ')
+    let text = ''
+    for (let i = 0; i < this.#structures.length; i++) {
+      const name = this.#structures[i]!
+      text += `${i > 0 ? ' ' : ''}${name} ${textOf(structure, name)}`
+    }
+    return text
   }
 
   /** `* n FETCH (` with the items that need no message; null when it is gone. */
@@ -252,13 +257,20 @@ class Fetch {
     }
     let text = `* ${view.sequence(uid)} FETCH (`
     for (let i = 0; i < this.#metas.length; i++) text += (i > 0 ? ' ' : '') + metaText(meta, this.#metas[i]!)
-    if (this.#seen.has(uid) && !this.#metas.includes('FLAGS')) text += separator(text) + metaText(meta, 'FLAGS')
+    if (this.#tellsSeen(uid)) text += `${this.#metas.length > 0 ? ' ' : ''}${metaText(meta, 'FLAGS')}`
     return text
   }
-}
 
-/** A space before the next item, unless it is the first. */
-const separator = (head: string): string => (head.endsWith('(') ? '' : ' ')
+  /** \\Seen was set by this FETCH, which did not ask for FLAGS. */
+  #tellsSeen(uid: number): boolean {
+    return this.#seen.size > 0 && this.#seen.has(uid) && !this.#metas.includes('FLAGS')
+  }
+
+  /** A space before the item after the head, unless it is the first. */
+  #gap(uid: number): string {
+    return this.#metas.length > 0 || this.#tellsSeen(uid) ? ' ' : ''
+  }
+}
 
 const isHeader = ({ section, decode }: SectionItem): boolean =>
   decode === 'none' && section.path.length === 0 && section.text !== null && section.text !== 'TEXT'
