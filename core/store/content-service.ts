@@ -3,7 +3,7 @@ import type { Files } from '../base/files.ts'
 import { createDescriber } from '../message/structure.ts'
 import { matchHeader, matchText } from './content-match.ts'
 import type { MessagePlace } from './engine.ts'
-import { selectFields } from './header-text.ts'
+import { fieldSelector } from './header-text.ts'
 import { AccountIndex, type IndexedMessage, type IndexKey } from './index/account-index.ts'
 import { describeForIndex, withEmptyLine } from './index/describe.ts'
 import { type IndexAnswer, indexedHeaders, searchIndex } from './index/index-search.ts'
@@ -19,15 +19,41 @@ export interface Item {
   readonly places: readonly MessagePlace[]
 }
 
+export interface UidHeader {
+  readonly uid: number
+  readonly header: Buffer
+}
+
+/** Header blocks in one buffer: block `i` is `octets[ends[i-1], ends[i])`. */
+export interface PackedHeaders {
+  readonly uids: Uint32Array
+  readonly octets: Uint8Array
+  readonly ends: Uint32Array
+}
+
+function packHeaders(headers: readonly UidHeader[]): PackedHeaders {
+  const ends = new Uint32Array(headers.length)
+  let total = 0
+  headers.forEach(({ header }, i) => {
+    total += header.length
+    ends[i] = total
+  })
+  const octets = new Uint8Array(total)
+  for (const [i, { header }] of headers.entries()) octets.set(header, ends[i]! - header.length)
+  return { uids: Uint32Array.from(headers, ({ uid }) => uid), octets, ends }
+}
+
+export function unpackHeaders({ uids, octets, ends }: PackedHeaders): UidHeader[] {
+  const all = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength)
+  return Array.from(uids, (uid, i) => ({ uid, header: all.subarray(i === 0 ? 0 : ends[i - 1], ends[i]) }))
+}
+
 /** Messages that are gone are left out of all answers. `key` null: without an index. */
 export interface ContentService {
   /** Whole messages with CRLF line ends; null for those that are gone. */
   read(items: readonly Item[]): Promise<readonly (Uint8Array | null)[]>
   describe(items: readonly Item[]): Promise<readonly MessageStructure[]>
-  headers(
-    items: readonly Item[],
-    fields: readonly string[] | null,
-  ): Promise<readonly { uid: number; header: Uint8Array }[]>
+  headers(items: readonly Item[], fields: readonly string[] | null): Promise<PackedHeaders>
   match(key: ContentKey, items: readonly Item[]): Promise<readonly number[]>
 
   /** Puts messages into the index. */
@@ -35,11 +61,7 @@ export interface ContentService {
   /** UIDs (ascending) that are not in the index. */
   missing(key: IndexKey, uids: Uint32Array): Promise<Uint32Array>
   search(key: IndexKey, content: ContentKey, uids: Uint32Array): Promise<IndexAnswer>
-  storedHeaders(
-    key: IndexKey,
-    uids: Uint32Array,
-    fields: readonly string[] | null,
-  ): Promise<readonly { uid: number; header: Uint8Array }[]>
+  storedHeaders(key: IndexKey, uids: Uint32Array, fields: readonly string[] | null): Promise<PackedHeaders>
   forget(key: IndexKey, uids: Uint32Array): Promise<void>
   close(): Promise<void>
 }
@@ -79,11 +101,10 @@ export function createContentService(files: Files, turn: () => Promise<void> = a
   return {
     read: async (items) => items.map(({ places }) => readMessage(files, places)),
     describe: async (items) => present(items, (item) => describeItem(files, item)),
-    headers: async (items, fields) =>
-      present(items, (item) => {
-        const block = readHeader(files, item)
-        return { uid: item.uid, header: fields ? selectFields(block, fields) : block }
-      }),
+    async headers(items, fields) {
+      const select = fields ? fieldSelector(fields) : (block: Buffer) => block
+      return packHeaders(present(items, (item) => ({ uid: item.uid, header: select(readHeader(files, item)) })))
+    },
     async match(key, items) {
       const hits: number[] = []
       for (const [n, item] of items.entries()) {
@@ -104,7 +125,7 @@ export function createContentService(files: Files, turn: () => Promise<void> = a
     },
     missing: async (key, uids) => indexOf(key).missing(key, uids),
     search: async (key, content, uids) => searchIndex(indexOf(key), key, content, uids),
-    storedHeaders: async (key, uids, fields) => indexedHeaders(indexOf(key), key, uids, fields),
+    storedHeaders: async (key, uids, fields) => packHeaders(indexedHeaders(indexOf(key), key, uids, fields)),
     forget: async (key, uids) => indexOf(key).remove(key, uids),
     async close() {
       untidy.clear()

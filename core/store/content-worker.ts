@@ -1,7 +1,7 @@
 // The content thread: reads messages, describes and searches them, and keeps the index.
 import { setImmediate } from 'node:timers/promises'
 import { nodeFiles } from '../base/node-files.ts'
-import { createContentService } from './content-service.ts'
+import { createContentService, type PackedHeaders } from './content-service.ts'
 import { serve } from './rpc.ts'
 import { threadPort } from './thread.ts'
 
@@ -9,7 +9,12 @@ const service = createContentService(nodeFiles, async () => {
   await setImmediate()
 })
 
+const packed = ({ octets, ends, uids }: PackedHeaders) =>
+  [octets, ends, uids].map(({ buffer }) => buffer as ArrayBuffer)
+
 serve(threadPort(), service as never, {
+  headers: packed,
+  storedHeaders: packed,
   read: (messages: readonly (Uint8Array | null)[]) =>
     messages.flatMap((octets) =>
       octets && octets.byteLength === octets.buffer.byteLength ? [octets.buffer as ArrayBuffer] : [],

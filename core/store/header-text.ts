@@ -1,7 +1,7 @@
 // Header fields as text for search, dates and threads.
 import { createHash } from 'node:crypto'
 import { decodeHeaderText } from '../message/encoded-word.ts'
-import { type HeaderView, parseHeader } from '../message/header.ts'
+import type { HeaderView } from '../message/header.ts'
 import { parseFieldDate } from '../message/parse-date.ts'
 import { fold } from './fold.ts'
 
@@ -56,13 +56,12 @@ export function threadOf(header: HeaderView): bigint | null {
   return null
 }
 
-/** The header block with only these fields, in their order, each as it stands; with the empty line. */
-export function selectFields(block: Buffer, fields: readonly string[]): Buffer {
-  const wanted = new Set(fields.map((name) => name.toLowerCase()))
-  const parts = parseHeader(block)
-    .fields.filter((field) => wanted.has(field.name.toLowerCase()))
-    .map((field) => block.subarray(field.start, field.end))
-  return Buffer.concat([...parts, CRLF])
+/** Takes from header blocks only these fields, in their order, each as it stands; with the empty line. */
+export function fieldSelector(fields: readonly string[]): (block: Buffer) => Buffer {
+  const names = fields.map((name) => name.replace(/[^A-Za-z0-9-]/g, '\\$&')).join('|')
+  const pattern = new RegExp(`^(?:${names})[ \\t]*:[^\\n]*\\n(?:[ \\t][^\\n]*\\n)*`, 'gim')
+  return (block) => {
+    const found = block.toString('latin1').match(pattern)
+    return found ? Buffer.from(`${found.join('')}\r\n`, 'latin1') : Buffer.from('\r\n')
+  }
 }
-
-const CRLF = Buffer.from('\r\n')

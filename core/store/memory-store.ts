@@ -8,7 +8,7 @@ import { ChangeFeed } from './changes.ts'
 import { matchHeader, matchText } from './content-match.ts'
 import { inboxStays, mailboxExists, noSuchMailbox, noSuchMessage, storeClosed } from './errors.ts'
 import { FlagTable } from './flags.ts'
-import { selectFields, threadOf } from './header-text.ts'
+import { fieldSelector, threadOf } from './header-text.ts'
 import { toCrlf } from './line-ends.ts'
 import { MailboxState, type MessageRow } from './mailbox-state.ts'
 import type {
@@ -219,9 +219,10 @@ class MemoryMailbox implements MailboxBackend {
     }
   }
   async *headers(uids: Uint32Array, fields?: readonly string[]) {
+    const select = fields ? fieldSelector(fields) : (block: Buffer) => block
     for (const uid of uids) {
       const body = this.#bodies.get(uid)
-      if (body) yield [{ uid, header: fields ? selectFields(headerOf(body), fields) : headerOf(body) }]
+      if (body) yield [{ uid, header: select(headerOf(body)) }]
     }
   }
   async message(uid: number): Promise<StoredMessage> {

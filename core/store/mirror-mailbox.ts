@@ -1,5 +1,5 @@
 // One open mailbox of an engine on the main thread: what sessions read at once, kept in step by the engine's events.
-import type { Item } from './content-service.ts'
+import { type Item, type UidHeader, unpackHeaders } from './content-service.ts'
 import type { EngineEvent, MessagePlace, OpenedMailbox } from './engine.ts'
 import { type EngineStore, wrap } from './engine-store.ts'
 import { noSuchMessage } from './errors.ts'
@@ -100,13 +100,21 @@ export class MirrorMailbox implements MailboxBackend {
   }
 
   async *headers(uids: Uint32Array, fields?: readonly string[]) {
-    for (const batch of batches(uids, ROWS)) {
-      const known = this.#key ? await wrap(this.#content.storedHeaders(this.#key, batch, fields ?? null)) : []
-      const missing = without(batch, known)
-      const read =
-        missing.length > 0 ? await wrap(this.#content.headers(await this.#items(missing), fields ?? null)) : []
-      yield merge(batch, known, read).map(({ uid, header }) => ({ uid, header: asBuffer(header) }))
+    const all = [...batches(uids, ROWS)]
+    let next = all.length > 0 ? this.#headers(all[0]!, fields ?? null) : null
+    for (let i = 0; next !== null; i++) {
+      const present: Promise<readonly UidHeader[]> = next
+      next = i + 1 < all.length ? this.#headers(all[i + 1]!, fields ?? null) : null
+      next?.catch(() => {})
+      yield await present
     }
+  }
+
+  async #headers(batch: Uint32Array, fields: readonly string[] | null): Promise<readonly UidHeader[]> {
+    const known = this.#key ? unpackHeaders(await wrap(this.#content.storedHeaders(this.#key, batch, fields))) : []
+    if (known.length === batch.length) return known
+    const missing = await this.#items(without(batch, known))
+    return merge(batch, known, unpackHeaders(await wrap(this.#content.headers(missing, fields))))
   }
 
   async message(uid: number): Promise<StoredMessage> {

@@ -18,7 +18,7 @@ const engine = new MaildirEngine({
   files: nodeFiles,
   clock: systemClock,
   log: postingLogger((line) => threadPort().post({ event: line }, [])),
-  syncer: createSyncer(nodeFiles, systemClock, directory),
+  syncer: createSyncer(systemClock, directory),
   watch: true,
   emit: (event) => emit(event),
 })

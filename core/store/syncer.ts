@@ -1,5 +1,6 @@
 // Makes many files and directories stable at once: one by one where they are few, with one sync of the file system where they are many.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { open } from 'node:fs/promises'
 import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 
@@ -30,7 +31,7 @@ function syncFile(files: Files, path: string): void {
 }
 
 /** From this many on, one sync of the file system costs less than theirs. */
-const MANY = 12
+const MANY = 30
 /** When syncing the file system takes this much longer than its own files explain, somebody else writes a lot there. */
 const SLOW_MS = 250
 const PAUSE_MS = 10_000
@@ -39,8 +40,7 @@ const PAUSE_MS = 10_000
  * Hands large sets to `sync -f` of coreutils, in a shell that stays (forking from a small process is cheap); Node cannot
  * call syncfs. Errors of earlier writes are reported to it, since Linux 5.8, as they are to fdatasync.
  */
-export function createSyncer(files: Files, clock: Clock, folder: string): Syncer {
-  const plain = createPlainSyncer(files)
+export function createSyncer(clock: Clock, folder: string): Syncer {
   let shell: SyncShell | null = null
   let missing = process.platform !== 'linux'
   let pausedUntil = 0
@@ -49,7 +49,7 @@ export function createSyncer(files: Files, clock: Clock, folder: string): Syncer
       const set = new Set(paths)
       const names = new Set(directories)
       const start = clock.mono()
-      if (missing || set.size + names.size < MANY || start < pausedUntil) return plain.sync(set, names)
+      if (missing || set.size + names.size < MANY || start < pausedUntil) return together(set, names)
       shell ??= new SyncShell(folder)
       const answer = await shell.sync()
       if (answer === 'ok') {
@@ -59,13 +59,27 @@ export function createSyncer(files: Files, clock: Clock, folder: string): Syncer
       missing = true
       shell.close()
       shell = null
-      return plain.sync(set, names)
+      return together(set, names)
     },
     close() {
       shell?.close()
       shell = null
     },
   }
+}
+
+/** At the same time, so that they share the journal's commits. Files before the names that make them visible. */
+async function together(paths: ReadonlySet<string>, directories: ReadonlySet<string>): Promise<void> {
+  const each = async (path: string, flags: string) => {
+    const handle = await open(path, flags)
+    try {
+      await (flags === 'r' ? handle.sync() : handle.datasync())
+    } finally {
+      await handle.close()
+    }
+  }
+  await Promise.all(Array.from(paths, (path) => each(path, 'r+')))
+  await Promise.all(Array.from(directories, (path) => each(path, 'r')))
 }
 
 const SCRIPT = 'while read -r go; do if sync -f . 2>/dev/null; then echo ok; else echo failed; fi; done'

@@ -1,6 +1,7 @@
 // The index of one account: what IMAP asks for most, written from the messages and made again from them when it is lost.
 import { rmSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { subtract, uidSet, unite } from '../uid-set.ts'
 import { gramChunks } from './gram-index.ts'
 
 /** One mailbox within the index of its account. */
@@ -9,6 +10,13 @@ export interface IndexKey {
   readonly file: string
   readonly mailboxId: string
   readonly uidValidity: number
+}
+
+interface KnownMailbox {
+  readonly id: number
+  readonly validity: number
+  /** UIDs that are in the index, ascending. */
+  uids: Uint32Array
 }
 
 /** What one message leaves in the index. */
@@ -31,11 +39,13 @@ export const FAST_FIELDS = ['from', 'to', 'cc', 'bcc', 'subject'] as const
 export type FastField = (typeof FAST_FIELDS)[number]
 
 const VERSION = 1
+const TABLES = ['known', 'structure', 'header', 'common', 'field', 'text'] as const
 /** Row ids: the mailbox's number above 32 bits of UID. */
 const UIDS = 2 ** 32
 
 const SCHEMA = `
 CREATE TABLE mailbox (id INTEGER PRIMARY KEY, guid TEXT NOT NULL UNIQUE, validity INTEGER NOT NULL);
+CREATE TABLE known (id INTEGER PRIMARY KEY);
 CREATE TABLE structure (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE TABLE header (id INTEGER PRIMARY KEY, block BLOB NOT NULL);
 CREATE TABLE common (id INTEGER PRIMARY KEY, block BLOB NOT NULL);
@@ -60,9 +70,7 @@ export function openIndex(file: string): DatabaseSync {
 
 function prepare(db: DatabaseSync): DatabaseSync {
   // what is lost in a crash is written again from the messages
-  db.exec(
-    'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA mmap_size = 268435456; PRAGMA cache_size = -4096',
-  )
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -4096')
   const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
   if (version === 0) db.exec(`BEGIN; ${SCHEMA} COMMIT`)
   else if (version !== VERSION) {
@@ -77,7 +85,7 @@ export const uidOf = (id: number): number => id % UIDS
 
 export class AccountIndex {
   readonly #db: DatabaseSync
-  readonly #mailboxes = new Map<string, { id: number; validity: number }>()
+  readonly #mailboxes = new Map<string, KnownMailbox>()
   readonly #statements = new Map<string, StatementSync>()
 
   constructor(file: string) {
@@ -105,50 +113,31 @@ export class AccountIndex {
     }
   }
 
-  /** The mailbox's number. Rows of an earlier UIDVALIDITY go. */
-  mailbox({ mailboxId, uidValidity }: IndexKey): number {
-    const known = this.#mailboxes.get(mailboxId)
-    if (known?.validity === uidValidity) return known.id
-    const row = this.statement('SELECT id, validity FROM mailbox WHERE guid = ?').get(mailboxId) as
-      | { id: number; validity: number }
-      | undefined
-    if (row && row.validity !== uidValidity) this.#drop(row.id)
-    const id =
-      row?.validity === uidValidity
-        ? row.id
-        : Number(
-            this.statement('INSERT INTO mailbox (guid, validity) VALUES (?, ?)').run(mailboxId, uidValidity)
-              .lastInsertRowid,
-          )
-    this.#mailboxes.set(mailboxId, { id, validity: uidValidity })
-    return id
+  /** The mailbox's number. */
+  mailbox(key: IndexKey): number {
+    return this.#known(key).id
   }
 
   add(key: IndexKey, messages: readonly IndexedMessage[]): void {
+    const known = this.#known(key)
     this.transaction(() => {
-      const mailbox = this.mailbox(key)
-      for (const message of messages) this.#addOne(rowId(mailbox, message.uid), message)
+      for (const message of messages) this.#addOne(rowId(known.id, message.uid), message)
     })
+    known.uids = unite(known.uids, uidSet(messages.map(({ uid }) => uid)))
   }
 
   /** Those of these (ascending) UIDs that are not in the index. */
   missing(key: IndexKey, uids: Uint32Array): Uint32Array {
-    if (uids.length === 0) return uids
-    const mailbox = this.mailbox(key)
-    const rows = this.statement('SELECT id FROM text WHERE id BETWEEN ? AND ?').all(
-      rowId(mailbox, uids[0]!),
-      rowId(mailbox, uids.at(-1)!),
-    ) as { id: number }[]
-    const known = new Set(rows.map(({ id }) => uidOf(id)))
-    return uids.filter((uid) => !known.has(uid))
+    return subtract(uids, this.#known(key).uids)
   }
 
   remove(key: IndexKey, uids: Uint32Array): void {
+    const known = this.#known(key)
+    known.uids = subtract(known.uids, uids)
     this.transaction(() => {
-      const mailbox = this.mailbox(key)
-      for (const table of ['structure', 'header', 'common', 'field', 'text']) {
+      for (const table of TABLES) {
         const statement = this.statement(`DELETE FROM ${table} WHERE id = ?`)
-        for (const uid of uids) statement.run(rowId(mailbox, uid))
+        for (const uid of uids) statement.run(rowId(known.id, uid))
       }
     })
   }
@@ -172,11 +161,39 @@ export class AccountIndex {
     run('INSERT OR REPLACE INTO header VALUES (?, ?)', header)
     run('INSERT OR REPLACE INTO common VALUES (?, ?)', commonFields(header))
     run('INSERT OR REPLACE INTO field VALUES (?, ?, ?, ?, ?, ?, ?)', sent, ...FAST_FIELDS.map((name) => fields[name]))
+    run('INSERT OR REPLACE INTO known VALUES (?)')
     run('INSERT OR REPLACE INTO text (id, head, body) VALUES (?, ?, ?)', text?.head ?? null, text?.body ?? null)
   }
 
+  /** Rows of an earlier UIDVALIDITY go. */
+  #known({ mailboxId, uidValidity }: IndexKey): KnownMailbox {
+    const known = this.#mailboxes.get(mailboxId)
+    if (known?.validity === uidValidity) return known
+    const row = this.statement('SELECT id, validity FROM mailbox WHERE guid = ?').get(mailboxId) as
+      | { id: number; validity: number }
+      | undefined
+    if (row && row.validity !== uidValidity) this.transaction(() => this.#drop(row.id))
+    const made = {
+      id: row?.validity === uidValidity ? row.id : this.#insert(mailboxId, uidValidity),
+      validity: uidValidity,
+    }
+    const rows = this.statement('SELECT id FROM known WHERE id BETWEEN ? AND ?').all(
+      rowId(made.id, 0),
+      rowId(made.id, UIDS - 1),
+    ) as { id: number }[]
+    const loaded = { ...made, uids: Uint32Array.from(rows, ({ id }) => uidOf(id)) }
+    this.#mailboxes.set(mailboxId, loaded)
+    return loaded
+  }
+
+  #insert(mailboxId: string, uidValidity: number): number {
+    return Number(
+      this.statement('INSERT INTO mailbox (guid, validity) VALUES (?, ?)').run(mailboxId, uidValidity).lastInsertRowid,
+    )
+  }
+
   #drop(mailbox: number): void {
-    for (const table of ['structure', 'header', 'common', 'field', 'text']) {
+    for (const table of TABLES) {
       this.statement(`DELETE FROM ${table} WHERE id BETWEEN ? AND ?`).run(rowId(mailbox, 0), rowId(mailbox, UIDS - 1))
     }
     this.statement('DELETE FROM gram WHERE chunk IN (SELECT id FROM chunk WHERE mailbox = ?)').run(mailbox)

@@ -7,6 +7,21 @@ const GRAMS = 65_536
 /** Rows written in one go, so that nobody waits long for the thread. */
 const PIECE = 4096
 
+/** An octet that skips `FAR - 1` messages and stands for none. */
+const FAR = 255
+
+/** Ascending numbers as the distances between them. */
+function packGaps(row: readonly number[]): Uint8Array {
+  const octets: number[] = []
+  let last = -1
+  for (const at of row) {
+    for (; at - last >= FAR; last += FAR - 1) octets.push(FAR)
+    octets.push(at - last)
+    last = at
+  }
+  return Uint8Array.from(octets)
+}
+
 const stamps = new Uint32Array(GRAMS)
 let stamp = 0
 
@@ -87,7 +102,7 @@ function writePiece(index: AccountIndex, work: Building): void {
     for (let written = 0; written < PIECE && work.next < GRAMS; work.next++) {
       const row = work.rows[work.next]
       if (!row) continue
-      insert.run(work.id, work.next, new Uint8Array(Uint16Array.from(row).buffer))
+      insert.run(work.id, work.next, packGaps(row))
       work.rows[work.next] = null
       written++
     }
@@ -124,12 +139,14 @@ function inChunk(index: AccountIndex, chunk: number, wanted: readonly number[]):
   for (const gram of wanted) {
     const row = statement.get(chunk, gram) as { at: Uint8Array } | undefined
     if (!row) return []
-    for (const at of words16(row.at)) counts[at]!++
+    for (let i = 0, at = -1; i < row.at.length; i++) {
+      at += row.at[i]! === FAR ? FAR - 1 : row.at[i]!
+      if (row.at[i] !== FAR) counts[at]!++
+    }
   }
   const hits: number[] = []
   for (let at = 0; at < CHUNK; at++) if (counts[at] === wanted.length) hits.push(at)
   return hits
 }
 
-const words16 = (octets: Uint8Array): Uint16Array => new Uint16Array(octets.slice().buffer)
 const words32 = (octets: Uint8Array): Uint32Array => new Uint32Array(octets.slice().buffer)

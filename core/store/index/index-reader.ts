@@ -44,7 +44,7 @@ export class IndexReader {
     if (this.#db) return true
     if (!existsSync(this.#file)) return false
     this.#db = new DatabaseSync(this.#file, { readOnly: true })
-    this.#db.exec('PRAGMA mmap_size = 268435456; PRAGMA cache_size = -1024')
+    this.#db.exec('PRAGMA cache_size = -1024')
     this.#mailbox = this.#db.prepare('SELECT id FROM mailbox WHERE guid = ? AND validity = ?')
     this.#rows = this.#db.prepare('SELECT id, text FROM structure WHERE id BETWEEN ? AND ?')
     return true

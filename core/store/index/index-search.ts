@@ -2,8 +2,8 @@
 
 import { parseHeader } from '../../message/header.ts'
 import { fold } from '../fold.ts'
-import { foldedFields, selectFields } from '../header-text.ts'
-import { type ContentKey, dayTest, isTextKey, type TextKey } from '../search.ts'
+import { fieldSelector, foldedFields } from '../header-text.ts'
+import { type ContentKey, isTextKey, type TextKey } from '../search.ts'
 import { findUid, intersect, subtract, uidSet } from '../uid-set.ts'
 import { type AccountIndex, COMMON_FIELDS, FAST_FIELDS, type IndexKey, rowId, uidOf } from './account-index.ts'
 import { gramCandidates } from './gram-index.ts'
@@ -22,18 +22,9 @@ export function searchIndex(index: AccountIndex, key: IndexKey, content: Content
   const range = [rowId(mailbox, uids[0]!), rowId(mailbox, uids.at(-1)!)] as const
   if (isTextKey(content)) return searchText(index, mailbox, content, uids, unknown)
   if (content.kind !== 'header') {
-    const matches = dayTest(content.kind, content.day)
-    const rows = index.statement('SELECT id, sent FROM field WHERE id BETWEEN ? AND ?').all(...range) as {
-      id: number
-      sent: string
-    }[]
-    return {
-      hits: among(
-        rows.filter(({ sent }) => matches(sent)),
-        uids,
-      ),
-      unknown,
-    }
+    const compare = { before: '<', on: '=', since: '>=' }[content.kind]
+    const sql = `SELECT id FROM field WHERE id BETWEEN ? AND ? AND sent <> '' AND sent ${compare} ?`
+    return { hits: among(index.statement(sql).all(...range, content.day) as { id: number }[], uids), unknown }
   }
   return { hits: among(headerRows(index, content.name.toLowerCase(), fold(content.value), range), uids), unknown }
 }
@@ -54,11 +45,12 @@ function headerRows(index: AccountIndex, name: string, value: string, range: Ran
     return index.statement(sql).all(...range, value) as { id: number }[]
   }
   const table = COMMON_FIELDS.has(name) ? 'common' : 'header'
+  const select = fieldSelector([name])
   const found: { id: number }[] = []
   for (const row of index.statement(`SELECT id, block FROM ${table} WHERE id BETWEEN ? AND ?`).iterate(...range)) {
     const { id, block } = row as { id: number; block: Uint8Array }
-    const fields = foldedFields(parseHeader(asBuffer(block)))
-    if (fields.some((field) => field.name === name && field.value.includes(value))) found.push({ id })
+    const fields = foldedFields(parseHeader(select(asBuffer(block))))
+    if (fields.some((field) => field.value.includes(value))) found.push({ id })
   }
   return found
 }
@@ -100,12 +92,11 @@ export function indexedHeaders(
   const rows = index
     .statement(`SELECT id, block FROM ${common ? 'common' : 'header'} WHERE id BETWEEN ? AND ?`)
     .all(rowId(mailbox, uids[0]!), rowId(mailbox, uids.at(-1)!)) as { id: number; block: Uint8Array }[]
+  const select = fields ? fieldSelector(fields) : (block: Buffer) => block
+  const all = rows.length === uids.length
   return rows
-    .filter(({ id }) => findUid(uids, uidOf(id)) >= 0)
-    .map(({ id, block }) => ({
-      uid: uidOf(id),
-      header: fields ? selectFields(asBuffer(block), fields) : asBuffer(block),
-    }))
+    .filter(({ id }) => all || findUid(uids, uidOf(id)) >= 0)
+    .map(({ id, block }) => ({ uid: uidOf(id), header: select(asBuffer(block)) }))
 }
 
 const asBuffer = (octets: Uint8Array): Buffer => Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength)
