@@ -22,7 +22,7 @@ export interface Entry {
   failed(error: Error): void
 }
 
-const BUFFER = 256 << 10
+const BUFFER = 512 << 10
 const POOL = 4
 const pool: ArrayBuffer[] = []
 
