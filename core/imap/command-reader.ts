@@ -1,6 +1,6 @@
 // Pulls whole commands from a connection: lines with the literals they announce, within bounds, and messages as streams.
 import type { Socket } from 'node:net'
-import { LineReader, type LineReaderOwner } from '../net/line-reader.ts'
+import { type Line, LineReader, type LineReaderOwner } from '../net/line-reader.ts'
 import { ConnectionLost } from './output.ts'
 import { parseAppendHead } from './wire/append.ts'
 import { Decoder } from './wire/decoder.ts'
@@ -36,6 +36,8 @@ export class CommandReader implements LineReaderOwner {
   readonly #ask: () => void
   #wake: (() => void) | null = null
   #lost = false
+  /** A line that was looked at and is still the next. */
+  #looked: Line | null = null
   /** A message literal that no command has read or dropped yet. */
   pending: LiteralMarker | null = null
   #limits: ReaderLimits
@@ -75,10 +77,34 @@ export class CommandReader implements LineReaderOwner {
   /** One line, octets as latin1; null when it was too long. */
   async line(): Promise<string | null> {
     for (;;) {
-      const line = this.#reader.line()
+      const line = this.#nextLine()
       if (line === null) await this.#wait()
       else return typeof line === 'string' ? null : line.toString('latin1')
     }
+  }
+
+  #nextLine(): Line | null {
+    const line = this.#looked ?? this.#reader.line()
+    this.#looked = null
+    return line
+  }
+
+  /**
+   * The next command, when it is here already and an APPEND whose message follows unasked: it can be read while the one
+   * before is being stored. Else null, and it stays the next command.
+   */
+  followingAppend(): RawCommand | null {
+    const line = this.#nextLine()
+    this.#looked = line
+    if (line === null || typeof line === 'string') return null
+    const text = line.toString('latin1')
+    const marker = isAppend(text) ? parseLiteralMarker(text) : null
+    if (!marker?.nonSync) return null
+    const head = text.slice(0, marker.start)
+    if (!parseAppendHead(arguments_([head], []))) return null
+    this.#looked = null
+    this.pending = marker
+    return complete([head], [], false, marker)
   }
 
   async command(): Promise<RawCommand> {

@@ -24,6 +24,8 @@ export interface Completion {
   readonly event?: Exclude<ImapEvent['type'], 'imap.command'>
   /** EXPUNGE responses may come before the tagged one (RFC 9051 §7.5.1). */
   readonly expunge?: boolean
+  /** Of the command that this ends, when it is not the one that began: the last of several APPENDs. */
+  readonly tag?: string
   /** The tagged response was sent already (STARTTLS). */
   readonly silent?: boolean
 }
@@ -32,6 +34,10 @@ export const ok = (text: string, more: Partial<Completion> = {}): Completion => 
 export const no = (code: string | null, text: string): Completion =>
   code === null ? { status: 'NO', text } : { status: 'NO', code, text }
 export const bad = (text: string): Completion => ({ status: 'BAD', text })
+
+/** What stands behind the tag. */
+export const formatCompletion = ({ status, code, text }: Completion): string =>
+  `${status} ${code === undefined ? '' : `[${code}] `}${text}\r\n`
 
 /** Thrown where a command cannot go on: the completion is its answer. */
 export class Refusal extends Error {
@@ -81,6 +87,8 @@ export interface Session {
   gate(action: MailboxEvent['action'], mailbox: string | null): Promise<Completion | null>
   /** Lets others run when this session has held the loop for a while. */
   breathe(): Promise<void> | null
+  /** What the client hears of a failure; one that nobody expected is logged. */
+  answerTo(thrown: unknown, command: string): Completion
   /** Aborted when the connection goes away. */
   readonly signal: AbortSignal
   text(line: string): void

@@ -14,7 +14,7 @@ import type { Generation } from '../plugin/generation.ts'
 import type { MailAccount, Mailbox, MailboxStore } from '../store/mailbox-store.ts'
 import type { Trace } from '../trace/trace.ts'
 import { capabilities } from './capabilities.ts'
-import { type Completion, no, ok, type Session } from './command.ts'
+import { type Completion, formatCompletion, no, ok, type Session } from './command.ts'
 import { CommandReader, type RawCommand } from './command-reader.ts'
 import { findCommand } from './commands/index.ts'
 import { Facts } from './facts.ts'
@@ -347,13 +347,14 @@ export class ImapSession implements Session, SessionPort {
     const completion = await this.#complete(raw)
     if (this.#gone) return
     if (this.#view) this.#view.onChange = null
+    const tag = completion.tag ?? raw.tag
     await this.#dropMessage()
     if (this.#view?.gone) {
-      this.text(`${raw.tag} ${formatCompletion(completion)}`)
+      this.text(`${tag} ${formatCompletion(completion)}`)
       return this.bye('The selected mailbox was deleted')
     }
     this.#tellChanges(completion.expunge ?? true)
-    if (!completion.silent) this.text(`${raw.tag} ${formatCompletion(completion)}`)
+    if (!completion.silent) this.text(`${tag} ${formatCompletion(completion)}`)
     const event = completion.event ?? 'imap.done'
     if (event === 'imap.loggedOut' && completion.status !== 'OK') this.bye('Too many failed logins')
     else this.#actor.send({ type: event })
@@ -370,11 +371,13 @@ export class ImapSession implements Session, SessionPort {
       if (thrown instanceof ConnectionLost) throw thrown
       // within a response nothing but the end of the connection is left to say
       if (this.out.midLine || thrown instanceof BrokenLiteral) throw thrown
-      return expected(thrown) ?? this.#bug(thrown, raw.name)
+      return this.answerTo(thrown, raw.name)
     }
   }
 
-  #bug(thrown: unknown, name: string): Completion {
+  answerTo(thrown: unknown, name: string): Completion {
+    const completion = expected(thrown)
+    if (completion) return completion
     const error = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
     this.log.error(`imap ${name} failed: ${error}`)
     return internalError
@@ -437,6 +440,3 @@ export class ImapSession implements Session, SessionPort {
     socket.off('close', this.#onClose)
   }
 }
-
-const formatCompletion = ({ status, code, text }: Completion): string =>
-  `${status} ${code === undefined ? '' : `[${code}] `}${text}\r\n`

@@ -1,39 +1,89 @@
 // APPEND (RFC 9051 §6.3.12, MULTIAPPEND of RFC 3502): messages stream from the connection to the spool and are stored together.
 import { findBodyStart, type MessageContent, type SpooledBody } from '../../message/content.ts'
-import type { NewMessage } from '../../store/mailbox-store.ts'
-import { type Completion, defineCommand, LOGGED_IN, no, ok, Refusal, type Session } from '../command.ts'
+import type { Mailbox, NewMessage } from '../../store/mailbox-store.ts'
+import {
+  type Completion,
+  defineCommand,
+  formatCompletion,
+  LOGGED_IN,
+  no,
+  ok,
+  Refusal,
+  type Session,
+} from '../command.ts'
 import { tryCreate } from '../outcomes.ts'
+import { ConnectionLost } from '../output.ts'
 import { type AppendHead, type AppendOptions, readAppendHead, readAppendOptions } from '../wire/append.ts'
 import { Decoder, SyntaxFault } from '../wire/decoder.ts'
 import { type LiteralMarker, parseLiteralMarker } from '../wire/literal.ts'
 import { formatSet } from '../wire/sequence-set.ts'
 
 const MAX_MESSAGES = 1000
+/** Pipelined APPENDs that are stored at the same time, so that they share the store's syncs. */
+const MAX_IN_FLIGHT = 64
+
+interface Arguments {
+  readonly tag: string
+  readonly head: AppendHead
+  readonly message: LiteralMarker
+}
+
+function parse(args: Decoder, tag: string, message: LiteralMarker | null): Arguments {
+  const head = readAppendHead(args)
+  if (message === null) throw new SyntaxFault('Expected message literal')
+  return { tag, head, message }
+}
 
 export const append = defineCommand({
   name: 'APPEND',
   states: LOGGED_IN,
-  parse: (args, { message }): { head: AppendHead; message: LiteralMarker } => {
-    const head = readAppendHead(args)
-    if (message === null) throw new SyntaxFault('Expected message literal')
-    return { head, message }
-  },
-  async run(session, { head, message }) {
-    const name = session.mailboxName(head.mailbox)
-    const bodies: SpooledBody[] = []
-    try {
-      if (!(await session.account.exists(name))) throw new Refusal(no('TRYCREATE', 'Mailbox does not exist'))
-      const refused = await session.gate('append', name)
-      if (refused) return refused
-      const messages = await readMessages(session, head, message, bodies)
-      return await file(session, name, messages)
-    } catch (thrown) {
-      throw tryCreate(thrown)
-    } finally {
-      for (const body of bodies) body.release()
+  parse: (args, { tag, message }) => parse(args, tag, message),
+  async run(session, first) {
+    let { done } = await receive(session, () => first)
+    let { tag } = first
+    // answers go out in order, each as soon as it is there
+    let told: Promise<void> = Promise.resolve()
+    for (let n = 1; n < MAX_IN_FLIGHT; n++) {
+      const raw = session.reader.followingAppend()
+      if (raw === null) break
+      told = tell(session, told, tag, done)
+      ;({ done } = await receive(session, () => parse(raw.decoder, raw.tag, raw.message)))
+      tag = raw.tag
     }
+    await told
+    return { ...(await done), tag }
   },
 })
+
+async function tell(session: Session, before: Promise<void>, tag: string, done: Promise<Completion>): Promise<void> {
+  await before
+  session.text(`${tag} ${formatCompletion(await done)}`)
+}
+
+/** Resolves when the command has been read; `done`, which never rejects, when its messages are stored. */
+async function receive(session: Session, parsed: () => Arguments): Promise<{ done: Promise<Completion> }> {
+  const bodies: SpooledBody[] = []
+  let mailbox: Mailbox | null = null
+  const end = () => {
+    for (const body of bodies) body.release()
+    mailbox?.close()
+  }
+  try {
+    const { head, message } = parsed()
+    const name = session.mailboxName(head.mailbox)
+    mailbox = await session.account.open(name)
+    const refused = await session.gate('append', name)
+    if (refused) throw new Refusal(refused)
+    const messages = await readMessages(session, head, message, bodies)
+    const done = file(session, mailbox, messages).catch((thrown) => session.answerTo(thrown, 'APPEND'))
+    return { done: done.finally(end) }
+  } catch (thrown) {
+    end()
+    if (thrown instanceof ConnectionLost) throw thrown
+    if (session.reader.pending) await session.reader.drop(session.reader.pending)
+    return { done: Promise.resolve(session.answerTo(tryCreate(thrown), 'APPEND')) }
+  }
+}
 
 /** Reads message after message until the command's line ends. The bodies read so far stand in `bodies`. */
 async function readMessages(
@@ -128,18 +178,15 @@ function contentOf(body: SpooledBody): MessageContent {
   return { header: body.bytes.subarray(0, bodyStart), body, bodyStart, size: body.size }
 }
 
-async function file(session: Session, name: string, messages: readonly NewMessage[]): Promise<Completion> {
-  const { uids, uidValidity } = await session.withMailbox(name, async (mailbox) => ({
-    uids: await mailbox.append(messages),
-    uidValidity: mailbox.uidValidity,
-  }))
+async function file(session: Session, mailbox: Mailbox, messages: readonly NewMessage[]): Promise<Completion> {
+  const uids = formatSet(await mailbox.append(messages))
   session.trace.record({
     time: session.clock.now(),
     sid: session.facts.id,
     event: 'filed',
     verdict: 'delivered',
     rcpt: session.facts.identity!.account,
-    detail: `IMAP APPEND to ${name}, UID ${formatSet(uids)}`,
+    detail: `IMAP APPEND to ${mailbox.name}, UID ${uids}`,
   })
-  return ok('Appended', { code: `APPENDUID ${uidValidity} ${formatSet(uids)}` }) // RFC 9051 §7.1
+  return ok('Appended', { code: `APPENDUID ${mailbox.uidValidity} ${uids}` }) // RFC 9051 §7.1
 }
