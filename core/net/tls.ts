@@ -110,6 +110,8 @@ function upgrade(socket: Socket, secureContext: SecureContext, clock: Clock): Pr
       timer.cancel()
       secure.off('secure', succeed)
       secure.off('error', fail)
+      secure.off('end', closed)
+      socket.off('end', closed)
       secure.off('close', closed)
     }
     const succeed = (): void => {
@@ -122,12 +124,18 @@ function upgrade(socket: Socket, secureContext: SecureContext, clock: Clock): Pr
       secure.on('error', () => {})
       secure.destroy()
       socket.destroy()
-      reject(error)
+      // OpenSSL's own message holds source paths and line ends
+      const { reason } = error as Error & { reason?: string }
+      reject(reason === undefined ? error : new Error(reason, { cause: error }))
     }
     const closed = (): void => fail(new Error('connection closed within the handshake'))
     secure.on('secure', succeed)
     secure.on('error', fail)
+    // the peer may have closed its side before the handshake, or within it
+    secure.on('end', closed)
+    socket.on('end', closed)
     secure.on('close', closed)
+    if (socket.readableEnded) closed()
   })
 }
 
