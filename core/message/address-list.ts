@@ -30,6 +30,7 @@ export function parseAddressList(value: string): ListedAddress[] {
   const finish = () => {
     const text = words.join('').trim()
     if (angle) list.push({ name: text || comment, ...angle })
+    else if (host === null && text.includes(' ')) list.push({ name: text, route: null, mailbox: '', host: '' })
     else if (text !== '' || host !== null) {
       list.push({ name: comment, route: null, mailbox: quoted ? text : compact(text), host: host ?? '' })
     }
@@ -78,7 +79,7 @@ export function parseAddressList(value: string): ListedAddress[] {
       inGroup = false
       at++
     } else if (c === ' ') {
-      if (host === null) words.push(' ')
+      if (host === null && words.at(-1) !== ' ') words.push(' ')
       at = skipSpaces(value, at)
     } else {
       const end = atomEnd(value, at + 1)

@@ -93,6 +93,8 @@ Content-Type: TEXT/PLAIN; CHARSET=US-ASCII`
     ],
     ['To: a@b.test\nTo: c@d.test', '((NIL NIL "a" "b.test")(NIL NIL "c" "d.test"))'],
     ['To: Joe Q. Public <john.q.public@example.com>', '(("Joe Q. Public" NIL "john.q.public" "example.com"))'],
+    ['To: A1 (The Enforcer) Gore <gore@example.org>', '(("A1 Gore" NIL "gore" "example.org"))'],
+    ['To: Just A Name', '(("Just A Name" NIL "" ""))'],
     ['To: nobody', '((NIL NIL "nobody" ""))'],
     ['To:', 'NIL'],
   ])('%s', (header, to) => {
