@@ -73,7 +73,7 @@ export class AliasFile implements AliasMap {
   readonly #log: Logger
 
   constructor(path: string, log: Logger, optional = false) {
-    this.#file = new WatchedFile(path, parseAliasFile, log, optional ? new Map() : null)
+    this.#file = new WatchedFile(path, parseAliasFile, log, optional ? { missing: new Map() } : {})
     this.#log = log
   }
 

@@ -153,6 +153,21 @@ describe('users.yaml', () => {
     await expect(elsewhere.user('ana')).rejects.toThrow(/no such file/)
   })
 
+  test('a large file is parsed aside while the old version serves', async () => {
+    const many = (n: number): string =>
+      `users:\n${Array.from({ length: n }, (_, i) => `  user${i}@example.com: { password: "{PLAIN}secret-of-${i}" }\n`).join('')}`
+    await write('users.yaml', many(2000))
+    const directory = open()
+    expect(await directory.users()).toHaveLength(2000)
+    await write('users.yaml', many(2001))
+    expect(await directory.users()).toHaveLength(2000)
+    while ((await directory.users()).length === 2000) await new Promise((resolve) => setImmediate(resolve))
+    expect((await directory.user('user2000'))?.account).toBe('user2000@example.com')
+    await write('users.yaml', `${many(2001)}oops: 1\n`)
+    while (directory.problems().length === 0) await new Promise((resolve) => setImmediate(resolve))
+    expect(await directory.users()).toHaveLength(2001)
+  }, 30_000)
+
   test('without a users file there are none', async () => {
     const directory = open({ users: { file: null, system: true } })
     expect(await directory.users()).toEqual([])

@@ -14,6 +14,7 @@ import type { Directory, User } from './directory.ts'
 import { Passwords } from './passwords.ts'
 import { parseDefinition, TableFile } from './tables.ts'
 import { addressKey, parseUsersFile, type UsersFile } from './users-file.ts'
+import { parseUsersAside } from './users-worker.ts'
 import { WatchedFile } from './watched-file.ts'
 
 export interface DirectoryOptions {
@@ -83,7 +84,7 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
     },
     async verifyPassword(user, password) {
       const secret = user?.enabled ? user.secret : null
-      return passwords.verify(secret, password, secret ?? decoy(read(), password))
+      return passwords.verify(secret, password, secret === null ? decoy(read(), password) : null)
     },
     virtualAlias: async (address) => read().aliases.get(address.toLowerCase()) ?? null,
     catchAll: async (domain) => read().catchAll.get(domain.toLowerCase()) ?? null,
@@ -96,7 +97,10 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
 }
 
 const usersFile = (path: string, quota: number, log: Logger): WatchedFile<UsersFile> =>
-  new WatchedFile(path, (text, name) => parseUsersFile(text, name, quota), log, NO_USERS)
+  new WatchedFile(path, (text, name) => parseUsersFile(text, name, quota), log, {
+    missing: NO_USERS,
+    parseAside: (text, name) => parseUsersAside(text, name, quota),
+  })
 
 /** Some user's secret to check in vain, so that no user costs what a user costs, whatever the schemes in use. */
 function decoy(file: UsersFile, password: string): string | null {

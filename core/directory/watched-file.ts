@@ -14,22 +14,34 @@ export interface Parsed<T> {
 /** Files beyond this are refused: they are no tables of ours. */
 const MAX_OCTETS = 64 * 2 ** 20
 
+/** From here on a changed file is parsed on a thread, and the old version serves until that is done. */
+const LARGE = 65_536
+
+type Parse<T> = (text: string, path: string) => Parsed<T>
+
+export interface WatchOptions<T> {
+  /** What a missing file means, when it need not exist. Its folder must: an unmounted disk is trouble. */
+  readonly missing?: T
+  /** The same as the parser, on a thread of its own. */
+  readonly parseAside?: (text: string, path: string) => Promise<Parsed<T>>
+}
+
 export class WatchedFile<T> {
   readonly path: string
-  readonly #parse: (text: string, path: string) => Parsed<T>
+  readonly #parse: Parse<T>
   readonly #log: Logger
-  /** What a missing file means, when it need not exist. Its folder must: an unmounted disk is trouble. */
-  readonly #missing: T | null
+  readonly #options: WatchOptions<T>
   #good: T | null = null
   #problems: readonly Problem[] = []
   #stamp = ''
   #fresh = false
+  #parsing = false
 
-  constructor(path: string, parse: (text: string, path: string) => Parsed<T>, log: Logger, missing: T | null = null) {
+  constructor(path: string, parse: Parse<T>, log: Logger, options: WatchOptions<T> = {}) {
     this.path = path
     this.#parse = parse
     this.#log = log
-    this.#missing = missing
+    this.#options = options
   }
 
   /** The newest good version. None so far: a temporary Failure. */
@@ -48,7 +60,7 @@ export class WatchedFile<T> {
         this.#fresh = false
       })
     }
-    return this.#good ?? (this.#problems.length === 0 ? this.#missing : null)
+    return this.#good ?? (this.#problems.length === 0 ? (this.#options.missing ?? null) : null)
   }
 
   /** What is wrong with the file as it stands now; empty when it is good. */
@@ -58,16 +70,37 @@ export class WatchedFile<T> {
   }
 
   #check(): void {
+    if (this.#parsing) return
     const stamp = this.#stat()
     if (stamp === this.#stamp) return
     this.#stamp = stamp
-    if (stamp === 'ENOENT' && this.#good === null && this.#missing !== null && existsSync(dirname(this.path))) {
+    const { missing, parseAside } = this.#options
+    if (stamp === 'ENOENT' && this.#good === null && missing !== undefined && existsSync(dirname(this.path))) {
       this.#problems = []
       this.#log.info('file not there yet', { file: this.path })
       return
     }
-    const problems = this.#read()
+    const text = this.#read()
+    if (typeof text !== 'string') this.#settle(text)
+    else if (parseAside && this.#good !== null && text.length > LARGE) this.#parseAside(parseAside(text, this.path))
+    else this.#settle(this.#parse(text, this.path))
+  }
+
+  #parseAside(parsed: Promise<Parsed<T>>): void {
+    this.#parsing = true
+    parsed
+      .then(
+        (done) => this.#settle(done),
+        (error: Error) => this.#settle({ problems: [problem(this.path, error.message)] }),
+      )
+      .finally(() => {
+        this.#parsing = false
+      })
+  }
+
+  #settle({ value, problems }: { readonly value?: T; readonly problems: readonly Problem[] }): void {
     this.#problems = problems
+    if (problems.length === 0 && value !== undefined) this.#good = value
     if (problems.length === 0) return
     const kept = this.#good === null ? 'nothing can be looked up in it' : 'the last good version stays in use'
     this.#log.error('file unusable', { file: this.path, kept, problems: new ConfigError(problems).format() })
@@ -82,16 +115,13 @@ export class WatchedFile<T> {
     }
   }
 
-  #read(): readonly Problem[] {
+  #read(): string | { readonly problems: readonly Problem[] } {
     try {
-      if (statSync(this.path).size > MAX_OCTETS) return [problem(this.path, `larger than ${MAX_OCTETS} octets`)]
-      const { value, problems } = this.#parse(readFileSync(this.path, 'utf8'), this.path)
-      if (problems.length === 0) this.#good = value
-      return problems
+      if (statSync(this.path).size <= MAX_OCTETS) return readFileSync(this.path, 'utf8')
+      return { problems: [problem(this.path, `larger than ${MAX_OCTETS} octets`)] }
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code
-      if (code === undefined) throw error
-      return [problem(this.path, code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`)]
+      return { problems: [problem(this.path, code === 'ENOENT' ? 'no such file' : `cannot be read (${code})`)] }
     }
   }
 }
