@@ -14,6 +14,7 @@ import type { Token } from './base/token.ts'
 import { type Broker, noAsUser } from './broker/client.ts'
 import { version } from './cli/version.ts'
 import type { LoadedConfig } from './config/load.ts'
+import { settingRows } from './config/reference.ts'
 import type { ListenerSettings, Site } from './config/site.ts'
 import { DIRECTORY } from './directory/directory.ts'
 import { openDirectory } from './directory/open-directory.ts'
@@ -24,10 +25,10 @@ import { createResolver } from './dns/stub-resolver.ts'
 import { createImapService } from './imap/service.ts'
 import { createBodySpool } from './message/body-spool.ts'
 import { createAdmission } from './net/admission.ts'
-import { type Listener, openListener } from './net/listener.ts'
+import { createListenerSet } from './net/listener-set.ts'
 import { createNetworks } from './net/networks.ts'
 import type { ProtocolService } from './net/service.ts'
-import { openTls, type TlsService } from './net/tls.ts'
+import { openTls } from './net/tls.ts'
 import { startPickup } from './pipeline/pickup.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createGenerations, type ReloadableGenerations } from './plugin/generations.ts'
@@ -66,7 +67,7 @@ export interface Server {
   readonly generations: ReloadableGenerations
   /** The port of a service's first listener; throws for a service that does not listen. */
   port(service: string): number
-  /** Throws ConfigError, and leaves everything as it was, when the new configuration cannot be used. */
+  /** Throws, and leaves everything as it was, when the new configuration cannot be used (ConfigError) or an address not be bound. */
   reload(loaded: LoadedConfig): Promise<{ readonly generation: number; readonly notes: readonly string[] }>
   /** No new connections, sessions may finish for `ms`, then everything is closed and the data folder let go. */
   stop(ms: number): Promise<void>
@@ -134,7 +135,9 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
   undo.push(() => store.close())
 
   // ------------------------------------------------------- services of plugins
-  const resolver = options.resolver ?? createResolver({ ...site.dns, clock, log })
+  const dns = options.resolver ? null : createResolver({ ...site.dns, clock, log })
+  undo.push(() => dns?.close())
+  const resolver = options.resolver ?? dns!
   const smtpClient = createSmtpClient({ clock, log, hostname: site.hostname })
   undo.push(() => smtpClient.close())
   const passwords = new Passwords(clock)
@@ -199,25 +202,36 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     SMTP_SERVICES.has(name) ? smtp : IMAP_SERVICES.has(name) ? imap : pop3
 
   // ------------------------------------------------------------------ openings
-  const listening = createListeners(serviceOf, { clock, log, tls }, broker)
+  const bind = broker ? (settings: ListenerSettings) => broker.bind(settings) : null
+  const listening = createListenerSet({ serviceOf, bind, clock, log, tls })
   undo.push(() => listening.close())
   const submit = socketPath(site.data, 'submit')
-  await listening.set(withSubmitSocket(site, submit), site)
-  const pickup = startPickup({ data: site.data, socket: submit, log, origin: site.origin, ownerOf, shared: broker !== null })
+  const openings = await listening.change(withSubmitSocket(site, submit), site.protocols)
+  openings.commit()
+  const pickup = startPickup({
+    data: site.data,
+    socket: submit,
+    log,
+    origin: site.origin,
+    ownerOf,
+    shared: broker !== null,
+  })
   undo.push(() => pickup.close())
 
   const reload = async (next: LoadedConfig): Promise<{ generation: number; notes: readonly string[] }> => {
-    const fresh = await generations.reload(next)
-    await tls.reload()
-    await listening.set(withSubmitSocket(next.site, submit), next.site)
-    log.info(`configuration read anew: generation ${fresh.number}`)
-    return { generation: fresh.number, notes: needsRestart(site, next.site) }
+    const change = await listening.change(withSubmitSocket(next.site, submit), next.site.protocols)
+    try {
+      await tls.reload()
+      const fresh = await generations.reload(next)
+      change.commit()
+      log.info(`configuration read anew: generation ${fresh.number}`)
+      return { generation: fresh.number, notes: needsRestart(loaded, next) }
+    } catch (thrown) {
+      await change.cancel()
+      throw thrown
+    }
   }
-  const reloadFile = async () => {
-    if (loaded.path === null) throw new Error('the server was not started from a file')
-    const { loadConfig } = await import('./config/load.ts')
-    return reload(loadConfig({ path: loaded.path }))
-  }
+  const reloadFile = async () => reload(loaded.reread())
   const control = await startControlServer(
     socketPath(site.data, 'control'),
     controlRoutes({ queue, pipeline, trace, services, clock, started, version: version(), reload: reloadFile }),
@@ -248,12 +262,13 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     reload,
     async stop(ms) {
       log.info('stopping')
-      await listening.close()
+      listening.close()
       pickup.close()
       await Promise.all([...services.map((service) => service.drain(ms)), pipeline.stop(ms)])
       await control.close()
       await smtpClient.close()
       await generations.close()
+      dns?.close()
       await store.close()
       await queue.close()
       await trace.close()
@@ -268,14 +283,16 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
 const provide = <T>(container: DependencyContainer, token: Token<T>, value: T): void =>
   void container.register(token.symbol, { useValue: value })
 
-/** Facts that a running server cannot change. */
-function needsRestart(running: Site, next: Site): string[] {
-  const notes: string[] = []
-  if (running.hostname !== next.hostname) notes.push('hostname: takes effect at a restart')
-  if (running.data !== next.data) notes.push('data: takes effect at a restart')
-  if (running.store.format !== next.store.format) notes.push('store.format: takes effect at a restart')
-  return notes
-}
+/** Settings that a running server cannot change. */
+const needsRestart = (running: LoadedConfig, next: LoadedConfig): string[] =>
+  settingRows()
+    .filter(({ key, restart }) => restart && setting(running, key) !== setting(next, key))
+    .map(({ key }) => `${key}: takes effect at a restart`)
+
+const setting = ({ settings }: LoadedConfig, key: string): string =>
+  JSON.stringify(
+    key.split('.').reduce<unknown>((at, part) => (at as { [key: string]: unknown })[part], settings) ?? null,
+  )
 
 const ownerOf = async (uid: number): Promise<string | null> =>
   uid === 0 || uid === process.getuid?.() ? null : (systemUsers.byUid(uid)?.name ?? `uid${uid}`)
@@ -294,53 +311,5 @@ function logWriter(site: Site): (lines: string) => void {
       // a full pipe or disk must not stop the mail
       if (!['EAGAIN', 'EPIPE', 'ENOSPC'].includes((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown
     }
-  }
-}
-
-/** The open listeners, compared by address when the configuration changes. */
-function createListeners(
-  serviceOf: (name: string) => ProtocolService,
-  deps: { clock: Clock; log: Logger; tls: TlsService },
-  broker: Broker | null,
-) {
-  const open = new Map<string, Listener>()
-  const keyOf = (l: ListenerSettings): string =>
-    `${l.service} ${l.path ?? `${l.host}:${l.port}`} ${JSON.stringify(l.options)}`
-  return {
-    list: (): readonly Listener[] => [...open.values()],
-    /** Opens what is new before it closes what is gone; leaves all as it was when something cannot be opened. */
-    async set(wanted: readonly ListenerSettings[], site: Site): Promise<void> {
-      const fresh = new Map<string, Listener>()
-      try {
-        for (const settings of wanted) {
-          const key = keyOf(settings)
-          if (open.has(key)) continue
-          if (settings.path) mkdirSync(join(settings.path, '..'), { recursive: true, mode: 0o711 })
-          const bound = broker && settings.path === null ? await broker.bind(settings) : null
-          fresh.set(
-            key,
-            await openListener(settings, serviceOf(settings.service), {
-              ...deps,
-              protocols: site.protocols,
-              ...(bound ? { bound } : {}),
-            }),
-          )
-        }
-      } catch (thrown) {
-        for (const listener of fresh.values()) await listener.close()
-        throw thrown
-      }
-      const keep = new Set(wanted.map(keyOf))
-      for (const [key, listener] of open) {
-        if (keep.has(key)) continue
-        open.delete(key)
-        void listener.close()
-      }
-      for (const [key, listener] of fresh) open.set(key, listener)
-    },
-    async close(): Promise<void> {
-      for (const listener of open.values()) void listener.close()
-      open.clear()
-    },
   }
 }

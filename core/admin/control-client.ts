@@ -1,11 +1,12 @@
 // Asks the running server over its control socket.
 import { request as httpRequest, type IncomingMessage } from 'node:http'
-import { temporary } from '../base/failure.ts'
+import { permanent, temporary } from '../base/failure.ts'
+import { ConfigError, type Problem } from '../config/problems.ts'
 
 /** No server answers on the socket: it is down. */
 export class ServerDown extends Error {}
 
-/** Rejects with ServerDown when nobody listens, with a Failure when the server refuses. */
+/** Rejects with ServerDown when nobody listens, with a Failure when the server refuses, with ConfigError when its new configuration is bad. */
 export function controlRequest(
   socket: string,
   method: 'GET' | 'POST',
@@ -18,7 +19,7 @@ export function controlRequest(
       payload === null ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }
     const request = httpRequest({ socketPath: socket, method, path, headers }, (response) => {
       if (response.statusCode === 200) return resolve(response)
-      text(response).then((answer) => reject(temporary(errorOf(answer))), reject)
+      text(response).then((answer) => reject(refusal(response.statusCode ?? 500, answer)), reject)
     })
     request.on('error', (error: NodeJS.ErrnoException) => {
       const down = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
@@ -50,10 +51,17 @@ async function text(response: IncomingMessage): Promise<string> {
   return all
 }
 
-function errorOf(answer: string): string {
+function refusal(status: number, answer: string): Error {
+  const { error, problems } = parsed(answer)
+  if (problems) return new ConfigError(problems)
+  return status < 500 ? permanent(error) : temporary(error)
+}
+
+function parsed(answer: string): { error: string; problems?: readonly Problem[] } {
   try {
-    return (JSON.parse(answer) as { error?: string }).error ?? answer
+    const { error = answer, ...more } = JSON.parse(answer) as { error?: string; problems?: readonly Problem[] }
+    return { error, ...more }
   } catch {
-    return answer
+    return { error: answer }
   }
 }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { dirname } from 'node:path'
 import { asFailure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
+import { ConfigError } from '../config/problems.ts'
 
 /** `body` is the request's JSON, undefined without one; `match` are the path's groups. */
 export interface ControlRequest {
@@ -35,6 +36,8 @@ export async function startControlServer(path: string, routes: readonly Route[],
   rmSync(path, { force: true })
   const server = createServer((request, response) => {
     answer(request, response, routes).catch((thrown) => {
+      if (thrown instanceof ConfigError)
+        return sendJson(response, 422, { error: thrown.format(), problems: thrown.problems })
       const failure = asFailure(thrown)
       if (failure.kind === 'bug') log.error(`control request failed: ${failure.detail}`, { component: 'control' })
       if (response.headersSent) response.destroy()

@@ -41,9 +41,10 @@ async function demo(options: DemoOptions): Promise<void> {
   const listen = Object.fromEntries(
     Object.entries(PORTS).map(([service, port]) => [service, [`127.0.0.1:${port + offset}`]]),
   )
-  const server = await startServer({ loaded: loadConfig({ path: config, overrides: { listen } }) })
+  const loaded = loadConfig({ path: config, overrides: { listen } })
+  const server = await startServer({ loaded })
   introduce(folder, offset)
-  await runUntilStopped(server, config)
+  await runUntilStopped(server, loaded)
 }
 
 /** Only a folder that this command made is ever removed. */

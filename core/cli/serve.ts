@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { runBroker } from '../broker/broker.ts'
 import { connectBroker } from '../broker/client.ts'
-import { loadConfig } from '../config/load.ts'
+import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problems.ts'
 import { type Server, startServer } from '../main.ts'
 import { loadFound } from './context.ts'
@@ -31,16 +31,16 @@ export function build(): Command {
       broker?.close()
       throw thrown
     })
-    await runUntilStopped(server, loaded.path)
+    await runUntilStopped(server, loaded)
     broker?.close()
   })
 }
 
 /** Resolves after a clean stop. A second signal ends at once. */
-export async function runUntilStopped(server: Server, path: string): Promise<void> {
+export async function runUntilStopped(server: Server, loaded: LoadedConfig): Promise<void> {
   process.on('SIGHUP', () => {
     Promise.resolve()
-      .then(() => server.reload(loadConfig({ path })))
+      .then(() => server.reload(loaded.reread()))
       .catch((error: unknown) => {
         const text = error instanceof ConfigError ? error.format() : (error as Error).message
         server.log.error(`reload failed, the old configuration stays: ${text}`)

@@ -60,6 +60,8 @@ export interface LoadedConfig {
   locate(path: KeyPath): Position | null
   /** Problems that others find in it (plugin settings), placed. */
   problem(path: KeyPath, message: string): Problem
+  /** The same file and overrides as they are now. Throws ConfigError. */
+  reread(): LoadedConfig
 }
 
 export interface LoadOptions {
@@ -102,6 +104,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     sources: { profile, site, merged },
     locate: (key) => (treeAt(merged, key) ? positionAt(merged, key) : null),
     problem: (key, message) => ({ at: positionAt(merged, key), path: key, message }),
+    reread: () => loadConfig({ ...options, folder }),
   }
 }
 

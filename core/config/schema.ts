@@ -182,6 +182,7 @@ export const configSchema = z.strictObject({
   protocols: z
     .enum(['all', 'ipv4', 'ipv6'])
     .prefault('all')
+    .meta({ restart: true })
     .describe('Internet protocols used to listen and to connect'),
   listen: z.strictObject(services).prefault({}).describe('Services, each with its addresses'),
   tls: z
@@ -209,10 +210,21 @@ export const configSchema = z.strictObject({
         .min(100, { error: 'expected at least 100 (RFC 5321 §4.5.3.1.8)' })
         .prefault(1000)
         .describe('Recipients a message'),
-      connections: z.int().min(1).prefault(5000).describe('Connections at once, all services together'),
-      connectionsPerClient: z.int().min(1).prefault(100).describe('Connections at once from one address'),
+      connections: z
+        .int()
+        .min(1)
+        .prefault(5000)
+        .meta({ restart: true })
+        .describe('Connections at once, all services together'),
+      connectionsPerClient: z
+        .int()
+        .min(1)
+        .prefault(100)
+        .meta({ restart: true })
+        .describe('Connections at once from one address'),
       bodyMemory: size
         .prefault('32MiB')
+        .meta({ restart: true })
         .describe('Bodies held in memory by the whole process; beyond it they go to files at once'),
     })
     .prefault({})
@@ -231,7 +243,10 @@ export const configSchema = z.strictObject({
     .strictObject({
       lifetime: duration.prefault('5d').describe('How long delivery is tried before the message bounces'),
       warnAfter: duration.prefault('4h').describe('When the sender is told of a delay; 0 is never'),
-      minFree: size.prefault('200MiB').describe('Free disk space below which no new mail is taken'),
+      minFree: size
+        .prefault('200MiB')
+        .meta({ restart: true })
+        .describe('Free disk space below which no new mail is taken'),
       firstRetry: duration.prefault('5m').describe('Wait after the first failed attempt; it doubles from there'),
       maxRetry: duration.prefault('2h').describe('Longest wait between attempts'),
     })
@@ -252,10 +267,12 @@ export const configSchema = z.strictObject({
       servers: z
         .array(text(isNameServer, 'an address such as 127.0.0.1 or [::1]:5353', 'name server'))
         .prefault([])
+        .meta({ restart: true })
         .describe("Name servers; none: the system's"),
       trusted: z
         .boolean()
         .prefault(false)
+        .meta({ restart: true })
         .describe('Their DNSSEC validation is believed though they are not on this machine'),
     })
     .prefault({})
@@ -265,16 +282,24 @@ export const configSchema = z.strictObject({
       format: z
         .enum(['text', 'json'])
         .prefault('text')
+        .meta({ restart: true })
         .describe('One line an event as mail administrators read it, or JSON'),
-      level: z.enum(['debug', 'info', 'warn', 'error']).prefault('info').describe('The least level that is written'),
-      file: path.optional().meta({ defaultText: 'standard output' }).describe('Where it goes'),
+      level: z
+        .enum(['debug', 'info', 'warn', 'error'])
+        .prefault('info')
+        .meta({ restart: true })
+        .describe('The least level that is written'),
+      file: path.optional().meta({ defaultText: 'standard output', restart: true }).describe('Where it goes'),
     })
     .prefault({})
     .describe('The log'),
   trace: z
     .strictObject({
-      days: z.number().positive().prefault(14).describe('How long traces are kept'),
-      maxSize: size.prefault('512MiB').describe('Largest trace file; the oldest traces go first'),
+      days: z.number().positive().prefault(14).meta({ restart: true }).describe('How long traces are kept'),
+      maxSize: size
+        .prefault('512MiB')
+        .meta({ restart: true })
+        .describe('Largest trace file; the oldest traces go first'),
     })
     .prefault({})
     .describe('The trace: what happened to each message, and why'),

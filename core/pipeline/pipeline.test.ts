@@ -7,10 +7,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeClock } from '../base/clock.ts'
 import { createQueueId } from '../base/ids.ts'
 import { silentLogger } from '../base/log.ts'
-import { loadConfig } from '../config/load.ts'
+import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import { parseAddress } from '../message/address.ts'
-import { contentBytes, memoryBody } from '../message/content.ts'
+import { contentBytes, memoryBody, type SpooledBody } from '../message/content.ts'
 import { defaultMailParameters, type Notify } from '../message/envelope.ts'
+import type { BodySpool } from '../message/spool.ts'
 import { createGenerations, type ReloadableGenerations } from '../plugin/generations.ts'
 import { createMemoryQueue } from '../queue/memory-queue.ts'
 import type { Queue } from '../queue/queue.ts'
@@ -32,8 +33,10 @@ export default definePlugin({
       if (message.header.get('subject') === 'virus') return { all: reject(replies.virusFound('X')) }
       if (message.header.get('subject') === 'drop') return { all: discard('asked for') }
       if (message.header.get('subject') === 'one') return { perRecipient: new Map([[0, reject(replies.virusFound('X'))]]) }
+      if (message.header.get('subject') === 'new body') return { body: log.newBody() }
       return { add: [{ name: 'X-Seen', value: 'yes' }] }
     },
+    ...(log.queuedHook ? { queued: () => ({ body: log.newBody() }) } : {}),
     expand(recipient) {
       const to = (local) => ({ address: { local, domain: 'here.test', original: local }, reversePath: recipient.reversePath, notify: recipient.notify, orcpt: recipient.orcpt })
       if (recipient.address.local === 'list') return [to('ok'), to('ok2'), to('list2')]
@@ -63,19 +66,32 @@ export default definePlugin({
 
 interface Shared {
   attempts: string[]
+  /** The plugin also has a `queued` hook, which replaces the body. */
+  queuedHook: boolean
+  /** Holders of the bodies that the plugin gave. */
+  bodies: number
+  newBody(): SpooledBody
 }
 const shared = globalThis as unknown as { pipelineTest: Shared }
+
+const unused: BodySpool = {
+  writer: () => {
+    throw new Error('unused')
+  },
+}
+const silent = { record: () => {}, find: async () => [], close: async () => {} }
 
 let folder: string
 let clock: FakeClock
 let queue: Queue
 let generations: ReloadableGenerations
+let loaded: LoadedConfig
 let pipeline: Pipeline
 let events: TraceEvent[]
 let waiting: { done: () => boolean; resolve: () => void }[]
 
 beforeEach(async () => {
-  shared.pipelineTest = { attempts: [] }
+  shared.pipelineTest = { attempts: [], queuedHook: false, bodies: 0, newBody: countedBody }
   folder = mkdtempSync(join(tmpdir(), 'estafeta-pipeline-'))
   const path = join(folder, 'courier-under-test.ts')
   writeFileSync(path, PLUGIN)
@@ -91,7 +107,7 @@ beforeEach(async () => {
     find: async () => [],
     close: async () => {},
   }
-  const loaded = loadConfig({
+  loaded = loadConfig({
     folder,
     overrides: {
       hostname: 'mx.here.test',
@@ -116,11 +132,7 @@ beforeEach(async () => {
     clock,
     log: silentLogger,
     trace,
-    spool: {
-      writer: () => {
-        throw new Error('unused')
-      },
-    },
+    spool: unused,
   })
   pipeline.start()
 })
@@ -131,6 +143,16 @@ afterEach(async () => {
   await queue.close()
   rmSync(folder, { recursive: true })
 })
+
+/** Stands for a body in a file, which goes when its last holder lets go. */
+function countedBody(): SpooledBody {
+  shared.pipelineTest.bodies++
+  return {
+    ...memoryBody(Buffer.from('\r\nnew body\r\n')),
+    retain: () => void shared.pipelineTest.bodies++,
+    release: () => void shared.pipelineTest.bodies--,
+  }
+}
 
 function check(): void {
   for (const one of [...waiting]) if (one.done()) one.resolve()
@@ -159,7 +181,7 @@ interface Letter {
   lmtp?: boolean
 }
 
-function submit(letter: Letter) {
+function submit(letter: Letter, into = pipeline) {
   const reversePath = letter.from === null ? null : address(letter.from ?? 'sender@away.test')
   const recipients = letter.to.map((to) => ({ address: address(to), notify: letter.notify ?? [], orcpt: null }))
   const notes = createNotes()
@@ -189,7 +211,7 @@ function submit(letter: Letter) {
     generation: generations.current(),
     replyPerRecipient: letter.lmtp ?? false,
   }
-  return pipeline.intake.submit(submission)
+  return into.intake.submit(submission)
 }
 
 const only = () => {
@@ -251,6 +273,27 @@ describe('intake', () => {
     await until(() => events.filter((e) => e.event === 'attempt').length >= 2)
     const report = [...queue.list()].find((item) => item.parent !== null)!
     expect(await bytesOf(report.id)).toContain('Final-Recipient: rfc822; a@here.test')
+  })
+
+  test('a body that a filter replaced is let go after the message has gone, or could not be queued', async () => {
+    await submit({ to: ['later@here.test'], subject: 'new body' })
+    expect(shared.pipelineTest.bodies).toBe(1) // the queue's
+    expect(await bytesOf(only().id)).toMatch(/\r\n\r\nnew body\r\n$/)
+    await queue.remove([only().id])
+    const full = { ...queue, hasRoom: () => false, enqueue: () => Promise.reject(new Error('disk full')) }
+    const other = createPipeline({ queue: full, generations, clock, log: silentLogger, trace: silent, spool: unused })
+    const answers = await submit({ to: ['later@here.test'], subject: 'new body' }, other)
+    expect(answers).toMatchObject([{ code: 451 }])
+    expect(shared.pipelineTest.bodies).toBe(1) // the reader's above
+  })
+
+  test('a body that an after-queue filter replaced is let go after the message has gone', async () => {
+    shared.pipelineTest.queuedHook = true
+    await generations.reload(loaded)
+    await submit({ to: ['ok@here.test'] })
+    await until(() => queue.stats().items === 0)
+    expect(shared.pipelineTest.attempts).toEqual(['ok'])
+    expect(shared.pipelineTest.bodies).toBe(0)
   })
 
   test('more than 50 Received fields are a loop', async () => {

@@ -8,7 +8,7 @@ import { deferral, deliver } from './deliver.ts'
 import type { PipelineDeps } from './deps.ts'
 import { enqueue } from './enqueue.ts'
 import { createEvents } from './events.ts'
-import { filterMessage } from './filter.ts'
+import { type Filtered, filterMessage } from './filter.ts'
 import type { Intake, Submission } from './intake.ts'
 import { createLanes, type LaneWork } from './lane.ts'
 import { prepare } from './prepare.ts'
@@ -53,9 +53,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   async function takeIn(submission: Submission): Promise<readonly Reply[]> {
     const { transaction, envelope } = submission
     let answers: readonly Reply[]
+    let filtered: Filtered | null = null
     try {
       const received = await receiveMessage(submission, clock.now())
-      const filtered = await filterMessage(submission, received)
+      filtered = await filterMessage(submission, received)
       answers = await enqueue(deps, events, submission, received, filtered)
     } catch (thrown) {
       const failure = asFailure(thrown)
@@ -65,6 +66,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       answers = submission.replyPerRecipient ? envelope.recipients.map(() => reply) : [reply]
     } finally {
       submission.body.release()
+      // a plugin's new body is another one
+      if (filtered && filtered.content.body !== submission.body) filtered.content.body.release()
     }
     const refused = answers.find((r) => r.code >= 400)
     if (refused) {

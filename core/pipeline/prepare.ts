@@ -59,9 +59,11 @@ async function filterQueued(
     return true
   }
   const content = await deps.queue.content(item.id)
+  let left = content
   try {
     const facts: MessageFacts = queuedMessageFacts(item, content, parseHeader(content.header))
     const decision = await generation.hooks.message('queued', facts)
+    left = decision.content
     const open = item.recipients.filter((r) => !isFinal(r.status))
     const outcomes: RecipientOutcome[] = []
     open.forEach((recipient, i) => {
@@ -95,6 +97,8 @@ async function filterQueued(
     return true
   } finally {
     content.body.release()
+    // a plugin's new body is another one
+    if (left.body !== content.body) left.body.release()
   }
 }
 
