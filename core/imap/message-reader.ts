@@ -93,11 +93,15 @@ export class MessageReader {
       return this.#session.text(`${item.label} NIL`)
     }
     let size = 0
-    for await (const piece of this.#decoded(place, encoding)) size += piece.length
+    let marker = ''
+    for await (const piece of this.#decoded(place, encoding)) {
+      size += piece.length
+      if (piece.includes(0)) marker = '~' // RFC 9051 §4.3.1: only a literal8 may hold NUL
+    }
     if (item.decode === 'size') return this.#session.text(`${item.label} ${size}`)
     const wanted = cut({ start: 0, end: size }, item.partial)
     const { out } = this.#session
-    out.text(`${item.label} ~{${wanted.end - wanted.start}}\r\n`)
+    out.text(`${item.label} ${marker}{${wanted.end - wanted.start}}\r\n`)
     let at = 0
     try {
       for await (const piece of this.#decoded(place, encoding)) {

@@ -186,7 +186,8 @@ export class MimeScanner {
   }
 
   #atBoundary(index: number, last: boolean, length: number, ended: boolean, bare: boolean): void {
-    while (this.#inHeader) this.#endHeader()
+    // a header without its empty line ends before the boundary's line end, like a body
+    while (this.#inHeader) this.#endHeader(Math.max(this.#stack.at(-1)!.part.headerStart, this.#at - 2))
     this.#closeDownTo(index + 1, this.#at, this.#line, true)
     this.#at += length + (bare ? 1 : 0)
     if (ended) this.#line++
@@ -198,7 +199,7 @@ export class MimeScanner {
   }
 
   #openPart(parent: MimePart, digest: boolean): void {
-    const part = newPart(parent, this.#at, digest)
+    const part = newPart(parent, parent.kind === 'message' ? parent.bodyStart : this.#at, digest)
     parent.children.push(part)
     this.#parts++
     this.#stack.push({ part, firstLine: this.#line, boundary: '' })
@@ -206,7 +207,7 @@ export class MimeScanner {
   }
 
   /** The empty line, or whatever ended the header instead. May open the message within a message/rfc822. */
-  #endHeader(): void {
+  #endHeader(at = this.#at): void {
     const open = this.#stack[this.#stack.length - 1]!
     const { part } = open
     readFields(part, this.#header)
@@ -214,7 +215,7 @@ export class MimeScanner {
     this.#headerBudget -= this.#header.length
     this.#header = ''
     this.#inHeader = false
-    part.bodyStart = this.#at
+    part.bodyStart = at
     open.firstLine = this.#line
     const boundary = part.kind === 'multipart' ? boundaryOf(part) : ''
     if (part.kind !== 'leaf' && (this.#stack.length > MAX_MIME_DEPTH || this.#parts >= MAX_MIME_PARTS)) {
@@ -239,7 +240,7 @@ export class MimeScanner {
       if (waiting !== '') this.#boundaries--
       const shared = boundary && at > part.bodyStart
       part.bodyEnd = shared ? Math.max(part.bodyStart, at - 2) : at
-      part.lines = line - firstLine - (shared ? 1 : 0)
+      part.lines = Math.max(0, line - firstLine - (shared ? 1 : 0))
       if (this.#sinking === part) {
         this.#sink?.end(part)
         this.#sinking = null
