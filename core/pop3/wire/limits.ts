@@ -16,5 +16,5 @@ export const OUTPUT_GATHER = 65_536
 export const ERRORS_MAX = 30
 /** Failed logins before the session ends. */
 export const LOGIN_FAILURES_MAX = 3
-/** Messages that may be read ahead of a client that fetches one after another. */
-export const READ_AHEAD = 64
+/** Messages of one request to read ahead; the store bounds the octets. */
+export const READ_AHEAD = 1000
