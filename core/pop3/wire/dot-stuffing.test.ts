@@ -78,6 +78,8 @@ describe('TOP', () => {
       expect(top([...message], lines)).toBe(expected)
     })
 
+  test('a line of one octet is not empty, wherever it is cut', () => expect(top(['.', '\n.'], 0)).toBe('.\n.'))
+
   test('is the same for any cut into chunks', () =>
     fc.assert(
       fc.property(chunks, fc.nat(5), (parts, lines) => {

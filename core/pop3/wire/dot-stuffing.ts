@@ -51,8 +51,9 @@ export class DotStuffer {
 export class TopCutter {
   #left: number
   #inHeader = true
-  /** Octets of the present line that are no line end. */
+  /** Octets of the present line that came in earlier chunks, and whether the last of them is a CR. */
   #lineLength = 0
+  #afterCr = false
 
   constructor(lines: number) {
     this.#left = lines
@@ -66,10 +67,12 @@ export class TopCutter {
       const lf = chunk.indexOf(LF, at)
       if (lf < 0) {
         this.#lineLength += chunk.length - at
+        this.#afterCr = chunk[chunk.length - 1] === CR
         return chunk.length
       }
       const length = this.#lineLength + lf - at
-      const empty = length === 0 || (length === 1 && (lf === at || chunk[lf - 1] === CR))
+      const cr = lf === at ? this.#afterCr : chunk[lf - 1] === CR
+      const empty = length === 0 || (length === 1 && cr)
       this.#lineLength = 0
       if (!this.#inHeader) this.#left -= 1
       else if (empty) this.#inHeader = false
