@@ -43,7 +43,10 @@ export class CopyForward {
 
   /** Starts, if there is something to gain. */
   kick(): void {
-    if (this.#running || this.#closed || !this.#worthwhile() || this.#options.clock.mono() < this.#notBefore) return
+    if (this.#running || this.#closed || !this.#worthwhile()) return
+    // what is dead already goes at once, however the last copy ended
+    const dead = this.#options.log.segments[0]?.live === 0
+    if (!dead && this.#options.clock.mono() < this.#notBefore) return
     this.#running = this.#run().finally(() => {
       this.#running = null
     })
@@ -59,6 +62,8 @@ export class CopyForward {
     const { log, segmentSize } = this.#options
     const [oldest] = log.segments
     if (!oldest || oldest === log.active) return false
+    if (oldest.live === 0) return true
+    if (log.full) return false
     if (oldest.liveBytes * 4 <= oldest.allocated) return true
     let used = 0
     let live = 0

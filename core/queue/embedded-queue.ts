@@ -1,7 +1,7 @@
 // The queue of one machine: the state in memory, every change of it in a log on disk before anybody hears of it.
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
-import type { Clock } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import { permanent, temporary } from '../base/failure.ts'
 import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/log.ts'
@@ -15,7 +15,7 @@ import { SEGMENT_SIZE } from './log-format.ts'
 import { readLog } from './log-reader.ts'
 import { addOperation, type ContentRow, type Operation } from './operations.ts'
 import type { PackedItem } from './packed.ts'
-import type { ItemUpdate, NewQueueItem, Queue, QueueStats } from './queue.ts'
+import type { ItemUpdate, NewQueueItem, Queue, QueueItem, QueueStats } from './queue.ts'
 import { QueueLog } from './queue-log.ts'
 import { QueueState } from './queue-state.ts'
 import type { Place } from './segment.ts'
@@ -46,6 +46,8 @@ export async function openEmbeddedQueue(options: EmbeddedQueueOptions): Promise<
 
 /** ms for which an answer about free space is good. */
 const FREE_VALID = 1000
+/** ms between two tries to write, when outcomes cannot be recorded. */
+const PROBE = 10_000
 
 class EmbeddedQueue extends StateQueue<Place> implements Queue {
   readonly #options: EmbeddedQueueOptions
@@ -59,6 +61,8 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
   /** The log has been read. Before that, freed bodies are not removed: a later record may name them again. */
   #started = false
   #closed = false
+  /** Set while outcomes cannot be recorded: nothing is given out then, since it would be delivered again and again. */
+  #stalled: Timer | null = null
 
   constructor(options: EmbeddedQueueOptions) {
     super(new QueueState(options.clock, options.maxWait))
@@ -83,7 +87,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
       found,
       segmentSize,
       committed: () => {
-        this.state.wake()
+        if (!this.#stalled) this.state.wake()
         this.#forward.kick()
       },
     })
@@ -106,7 +110,9 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     for (const { content } of this.state.items()) if (content.large) used.add(content.large.file)
     this.#bodies.keepOnly(used)
     this.#started = true
-    if (this.#options.committer !== 'inline') await this.#log.keepReserve()
+    if (this.#options.committer === 'inline') return
+    if (this.hasRoom(0)) await this.#log.keepReserve()
+    this.#forward.kick()
   }
 
   async enqueue(item: NewQueueItem): Promise<void> {
@@ -157,6 +163,14 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     }
   }
 
+  override takeDue(now: number, limit: number): QueueItem[] {
+    return this.#stalled ? [] : super.takeDue(now, limit)
+  }
+
+  override nextDue(): number | null {
+    return this.#stalled ? null : super.nextDue()
+  }
+
   async content(id: string): Promise<MessageContent> {
     const item = this.state.item(id)
     if (!item) throw permanent(`no message ${id} in the queue`)
@@ -181,6 +195,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     if (now >= this.#freeUntil || this.#log.full) {
       this.#free = this.#measureFree()
       this.#freeUntil = now + FREE_VALID
+      if (this.#free - size >= this.#options.minFree) this.#log.full = false
     }
     return this.#free - size >= this.#options.minFree
   }
@@ -202,6 +217,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    this.#stalled?.cancel()
     await this.#forward.close()
     await this.#log.idle()
     await this.#committer.close()
@@ -223,8 +239,27 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
       await this.#log.append(JSON.stringify(operations), payload, kind, (where) => this.#apply(operations, where))
     } catch (error) {
       for (const { row } of stored) if (row[2]) this.#bodies.remove(row[2].file)
+      if (kind === 'state') this.#stall()
       throw error
     }
+  }
+
+  /** Gives nothing out until a record of nothing could be written. */
+  #stall(): void {
+    if (this.#stalled || this.#closed) return
+    this.#options.log.error('queue: outcomes cannot be recorded; deliveries wait until they can')
+    this.#probeLater()
+  }
+
+  #probeLater(): void {
+    this.#stalled = this.#options.clock.after(PROBE, () => {
+      const ended = () => {
+        this.#stalled = null
+        this.#options.log.info('queue: outcomes can be recorded again')
+        this.state.wake()
+      }
+      this.#log.append('[]', [], 'state', () => {}).then(ended, () => this.#closed || this.#probeLater())
+    })
   }
 
   /** Makes a durable record true, now and when the log is read at the start. */

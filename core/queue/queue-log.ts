@@ -29,7 +29,7 @@ const SPARES = 2
 export class QueueLog {
   /** In order; the last may be the active one. */
   readonly segments: Segment[]
-  /** Set while the disk has no room: new mail is refused until a check finds some. */
+  /** The disk had no room at the last try: nothing is set aside then. Whoever finds room clears it. */
   full = false
   syncs = 0
   readonly #options: QueueLogOptions
@@ -98,7 +98,8 @@ export class QueueLog {
 
   /** Gives up the oldest segment, in which nothing lives. False when that could not be made durable. */
   async retire(segment: Segment): Promise<boolean> {
-    const spare = !segment.poisoned && this.#spares.length < SPARES && segment.allocated <= this.#options.segmentSize
+    const wanted = !this.full && this.#spares.length < SPARES
+    const spare = wanted && !segment.poisoned && segment.allocated <= this.#options.segmentSize
     const to = spare ? sparePath(this.#options.directory, segment.number) : null
     const result = await this.#run({ kind: 'rename', from: segment.path, to })
     if (!result.ok) {
@@ -149,7 +150,6 @@ export class QueueLog {
     if (job.create) this.#forgetSpare(job.create.from)
     const result = await this.#run(job)
     if (result.ok) {
-      this.full = scarce
       if (job.create) this.#opened(segment)
       const start = segment.end
       segment.allocated = Math.max(segment.allocated, job.allocate)

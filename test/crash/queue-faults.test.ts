@@ -112,7 +112,13 @@ it('refuses everything while every sync fails, and nothing of it is there later'
   const now = await open(files.image(), clock)
   await model.check(now)
   await now.close()
+  // what could not be recorded as delivered would be delivered again and again
+  expect([queue.takeDue(clock.now(), 10), queue.nextDue()]).toEqual([[], null])
   files.fault = () => null
+  const woken = new Promise<void>((resolve) => queue.onWake(resolve))
+  clock.advance(10_000)
+  await woken
+  expect(queue.takeDue(clock.now(), 10).map(({ id }) => id)).toEqual([item.id])
   await model.update(queue, { id: item.id, settled: [settled(0)] })
   await queue.close()
   const again = await open(files.reboot(), clock)
