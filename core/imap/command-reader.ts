@@ -34,6 +34,7 @@ export class CommandReader implements LineReaderOwner {
   readonly #reader: LineReader
   readonly #idle: () => void
   readonly #ask: () => void
+  readonly #progress: () => void
   #wake: (() => void) | null = null
   #lost = false
   /** A line that was looked at and is still the next. */
@@ -42,10 +43,15 @@ export class CommandReader implements LineReaderOwner {
   pending: LiteralMarker | null = null
   #limits: ReaderLimits
 
-  /** `idle` is called before each wait for the client; `ask` sends the go-ahead for a literal. */
-  constructor(socket: Socket, limits: ReaderLimits, hooks: { idle: () => void; ask: () => void }) {
+  /** `idle` is called before each wait for the client, `progress` when it has sent something; `ask` sends the go-ahead for a literal. */
+  constructor(
+    socket: Socket,
+    limits: ReaderLimits,
+    hooks: { idle: () => void; ask: () => void; progress: () => void },
+  ) {
     this.#idle = hooks.idle
     this.#ask = hooks.ask
+    this.#progress = hooks.progress
     this.#limits = limits
     this.#reader = new LineReader(socket, this, { maxLine: limits.line, acceptBareLineFeed: true })
   }
@@ -56,6 +62,7 @@ export class CommandReader implements LineReaderOwner {
   }
 
   readable(): void {
+    this.#progress()
     this.#wakeUp()
   }
   ended(): void {

@@ -22,7 +22,7 @@ export interface Completion {
   readonly text: string
   /** `imap.done` when left out. */
   readonly event?: Exclude<ImapEvent['type'], 'imap.command'>
-  /** EXPUNGE responses may come before the tagged one (RFC 9051 §7.5.1). */
+  /** False: no EXPUNGE response may come before the tagged one (RFC 9051 §7.5.1). */
   readonly expunge?: boolean
   /** Of the command that this ends, when it is not the one that began: the last of several APPENDs. */
   readonly tag?: string

@@ -106,6 +106,10 @@ export class ImapSession implements Session, SessionPort {
     this.reader = new CommandReader(connection.socket, LIMITS_BEFORE_LOGIN, {
       idle: () => this.out.flush(),
       ask: () => this.out.text('+ OK\r\n'),
+      // before login only whole commands count, so that a trickle of octets keeps nobody here
+      progress: () => {
+        if (this.#account) this.#touch()
+      },
     })
     void this.#serve()
   }
