@@ -156,20 +156,3 @@ function joinContinuations(raw: readonly [string, string][]): MimeParameters {
 
 const percent = (value: string): string =>
   value.replace(/[^A-Za-z0-9!#$&+.^_`{|}~-]/g, (c) => '%' + c.charCodeAt(0).toString(16).padStart(2, '0').toUpperCase())
-
-/** The value of a parameter as text: RFC 2231 extended values decoded, `name*` before `name`. */
-export function parameterText(
-  parameters: MimeParameters,
-  name: string,
-  decode: (charset: string, bytes: Buffer) => string,
-): string | null {
-  const extended = parameters.find(([key]) => key === `${name}*`)?.[1]
-  if (extended !== undefined) {
-    const m = /^([^']*)'[^']*'(.*)$/s.exec(extended)
-    const octets = (m ? m[2]! : extended).replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) =>
-      String.fromCharCode(parseInt(hex, 16)),
-    )
-    return decode(m?.[1] || 'utf-8', Buffer.from(octets, 'latin1'))
-  }
-  return parameters.find(([key]) => key === name)?.[1] ?? null
-}
