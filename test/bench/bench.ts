@@ -41,14 +41,18 @@ await needPackages(['postfix', 'postfix-pcre', 'dovecot-imapd', 'dovecot-pop3d',
 const folder = mkdtempSync(join(tmpdir(), 'estafeta-bench-'))
 chmodSync(folder, 0o755)
 const figures: Figure[] = []
-try {
-  for (const work of chosen) {
-    say(`== ${work.name}: ${work.description}`)
+const failed: string[] = []
+for (const work of chosen) {
+  say(`== ${work.name}: ${work.description}`)
+  try {
     figures.push(...(await work.run({ rounds: options.rounds, folder, say })))
+  } catch (error) {
+    failed.push(work.name)
+    say(`${work.name} FAILED: ${error instanceof Error ? error.stack : String(error)}`)
   }
-} finally {
-  rmSync(folder, { recursive: true, force: true })
 }
+if (failed.length === 0) rmSync(folder, { recursive: true, force: true })
+else say(`what failed (${failed.join(', ')}) left its logs in ${folder}`)
 
 const versions = {
   estafeta: ourVersion(),
@@ -73,6 +77,9 @@ else {
   )
   console.log(`medians of ${options.rounds} rounds [least–most]\n\n${formatFigures(figures)}`)
 }
+
+// a work that failed may have left a server running: it ends with this process
+process.exit(failed.length === 0 ? 0 : 1)
 
 function version(name: string, file: string, args: readonly string[]): string {
   return execFileSync(peerPath(name, file), args, { encoding: 'utf8' }).trim()
