@@ -51,7 +51,7 @@ export function isLoopback(ip: string): boolean {
 /** What limits count as one client: an IPv4 address, or the /64 of an IPv6 address. */
 export function clientKey(ip: string): string {
   const address = normalIp(ip)
-  if (!isIPv6(address)) return address
+  if (isIPv4(address) || !isIPv6(address)) return address
   const [head = '', tail = ''] = address.split('::')
   const left = head === '' ? [] : head.split(':')
   const right = tail === '' ? [] : tail.split(':')

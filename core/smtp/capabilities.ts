@@ -24,7 +24,7 @@ export function capabilities(offer: Offer): string[] {
   const lines = [
     offer.hostname,
     'PIPELINING', // RFC 2920
-    `SIZE ${offer.messageSize}`, // RFC 1870
+    `SIZE ${offer.messageSize}`, // RFC 1870 §4: 0 is without limit
     '8BITMIME', // RFC 6152
     'SMTPUTF8', // RFC 6531
     'CHUNKING', // RFC 3030

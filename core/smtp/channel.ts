@@ -1,5 +1,6 @@
 // The socket side of a session: octets and lines in, replies gathered out, the change to TLS, the end.
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { type Line, LineReader, type LineReaderOptions } from '../net/line-reader.ts'
 import type { TlsService } from '../net/tls.ts'
 import { OUTPUT_MAX } from './wire/limits.ts'
@@ -70,13 +71,21 @@ export class Channel {
     return new Promise((resolve) => this.#socket.once('drain', resolve))
   }
 
-  /** Writes what is left, reads no more, and closes when the client does. */
-  end(): void {
+  /**
+   * Writes what is left, reads no more, and closes: at once after QUIT, when the client expects it; else when the
+   * client does, since a close with its octets unread would be a reset that takes our last reply with it.
+   */
+  end(quit: boolean): void {
     if (this.#ending) return
     this.#ending = true
-    this.#reader.detach()
-    this.#socket.resume()
-    this.#socket.end(this.#out, 'latin1')
+    const socket = this.#socket
+    const unread = this.#reader.detach()
+    if (quit && unread === 0 && !(socket instanceof TLSSocket)) {
+      socket.write(this.#out, 'latin1', () => socket.destroy())
+    } else {
+      socket.resume()
+      socket.end(this.#out, 'latin1')
+    }
     this.#out = ''
   }
 

@@ -11,6 +11,16 @@ export function logEvent(session: SmtpSession, level: 'debug' | 'info' | 'warn',
   session.service.log[level](event, { sid: session.facts.id, ip: session.facts.remoteIp })
 }
 
+export function logTls(session: SmtpSession): void {
+  const { tls } = session.facts
+  if (tls === null) return
+  logEvent(
+    session,
+    'info',
+    `TLS connection established from ${clientName(session)}: ${tls.version} with cipher ${tls.cipher}`,
+  )
+}
+
 export function noteRefusal(session: SmtpSession, reply: Reply, refusal: Refusal): void {
   const { facts, service, role } = session
   const { where, transaction, recipient } = refusal

@@ -41,7 +41,7 @@ export class Reception {
     this.#receiver = new MessageReceiver(service.spool.writer(), {
       dots,
       normalise: normalises,
-      maxSize: generation.site.limits.messageSize,
+      maxSize: generation.site.limits.messageSize || Number.POSITIVE_INFINITY,
     })
   }
 

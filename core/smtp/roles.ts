@@ -6,7 +6,7 @@ export interface Role {
   readonly protocol: 'ESMTP' | 'LMTP'
   /** AUTH is offered, within TLS or on loopback. Listener option `auth`. */
   readonly auth: boolean
-  /** Nobody sends without (RFC 6409 §4.3). Listener option `authRequired`. */
+  /** Nobody sends without (RFC 6409 §4.3). */
   readonly authRequired: boolean
   /** An identity may send only as its own addresses. Listener option `anySender` lifts it. */
   readonly ownSender: boolean
@@ -54,7 +54,6 @@ export function roleOf(listener: ListenerSettings): Role {
     ...role,
     service: listener.service,
     auth: flag('auth', role.auth),
-    authRequired: flag('authRequired', role.authRequired),
     ownSender: !flag('anySender', !role.ownSender),
     starttls: role.starttls && listener.path === null,
   }

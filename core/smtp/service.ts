@@ -50,6 +50,7 @@ export function createSmtpService(deps: SmtpServiceDeps): ProtocolService {
   let drained: (() => void) | null = null
   const context: SmtpServiceContext & { draining: boolean } = {
     ...deps,
+    log: deps.log.with({ component: 'smtpd' }),
     draining: false,
     networksOf(site) {
       const known = networks.get(site) ?? createNetworks(site.networks)
@@ -76,7 +77,7 @@ export function createSmtpService(deps: SmtpServiceDeps): ProtocolService {
       }
       const refusal = deps.admission.enter(connection.remoteIp)
       if (refusal !== null) {
-        deps.log.info(`NOQUEUE: reject: CONNECT from unknown[${connection.remoteIp}]: ${refusal}`, {
+        context.log.info(`NOQUEUE: reject: CONNECT from unknown[${connection.remoteIp}]: ${refusal}`, {
           ip: connection.remoteIp,
         })
         turnAway(connection, formatReply(REFUSALS[refusal]()))

@@ -15,7 +15,7 @@ import { respond } from './commands/auth.ts'
 import { type Answer, goodbye, proceed, whenAnswered } from './commands/command.ts'
 import { commands } from './commands/index.ts'
 import { LazyNotes, type OwnSessionFacts, type OwnTransaction } from './facts.ts'
-import { clientName, logEvent, noteEarlyTalk, noteRefusal } from './journal.ts'
+import { clientName, logEvent, logTls, noteEarlyTalk, noteRefusal } from './journal.ts'
 import { type Progress, Reception } from './reception.ts'
 import { type Role, roleOf } from './roles.ts'
 import type { SmtpServiceContext } from './service.ts'
@@ -58,6 +58,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
   /** Waits for the spool, or for the client to read its replies. */
   #blocked = false
   #upgrading = false
+  #quit = false
   #closed = false
   /** When the client last did what its state waits for, on the monotonic clock. */
   #touched: number
@@ -95,6 +96,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
   open(): void {
     this.#actor.start()
     logEvent(this, 'info', `connect from ${clientName(this)}`)
+    logTls(this)
     this.#ask(null, () => whenAnswered(this.generation.hooks.connect(this.facts), (verdict) => this.#admit(verdict)))
     this.#pump()
   }
@@ -324,6 +326,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
     else if (!stateFacts[this.state].takes.has(`smtp.${verb}`)) this.#reply(replies.badSequence(this.#whyNot(verb)))
     else {
       if (IDLE_VERBS.has(verb)) this.#countIdle()
+      else if (verb === 'quit') this.#quit = true
       this.#ask(`smtp.${verb}`, () => commands[verb].run(this, args))
     }
   }
@@ -353,6 +356,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
     }
     // RFC 3207 §4.2: back to the state after the greeting, knowing nothing of the client
     Object.assign(this.facts, { tls: tlsInfo(this.channel.socket), helo: null, extended: false, identity: null })
+    logTls(this)
     this.#touched = this.service.clock.mono()
     this.#upgrading = false
     this.#send('tls.started')
@@ -391,7 +395,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
   #end(): void {
     this.reception.abort()
     this.#touched = this.service.clock.mono()
-    this.channel.end()
+    this.channel.end(this.#quit)
   }
 
   #lost(): void {

@@ -183,5 +183,6 @@ export async function startSmtpService(options: SmtpServiceOptions = {}): Promis
 
 function recordingLogger(into: { event: string; fields: LogFields }[]): Logger {
   const record = (event: string, fields: LogFields = {}): void => void into.push({ event, fields })
-  return { ...silentLogger, info: record, warn: record, error: record }
+  const log: Logger = { ...silentLogger, info: record, warn: record, error: record, with: () => log }
+  return log
 }

@@ -28,7 +28,7 @@ export const mail = defineCommand({
     if (!parsed.ok) return refuse(parsed.error)
     const { reversePath, parameters } = parsed.value
     const size = parameters.size ?? 0
-    if (size > limits.messageSize) return refuse(replies.messageTooBig(limits.messageSize)) // RFC 1870 §6.1
+    if (limits.messageSize > 0 && size > limits.messageSize) return refuse(replies.messageTooBig(limits.messageSize)) // RFC 1870 §6.1
     if (!service.hasRoom(size)) return refuse(replies.noRoom())
     const transaction = createTransaction(session.nextTransactionId(), facts, reversePath, parameters)
     if (facts.identity && role.ownSender && !maySendAs(facts.identity, reversePath, recipientDelimiter)) {

@@ -566,6 +566,27 @@ const content: Dialogue[] = [
       S: 550 5.6.11 *${STILL_THERE}`,
   },
   {
+    name: 'without a limit SIZE is 0 (RFC 1870 §4)',
+    options: { site: { limits: limits({ messageSize: 0 }) } },
+    transcript: `
+      S: 220 *
+      C: EHLO client.test
+      S: 250-mail.example.com
+      S: 250-PIPELINING
+      S: 250-SIZE 0
+      S..250
+      C: MAIL FROM:<a@b.test> SIZE=1000000
+      C: RCPT TO:<ana@example.com>
+      C: DATA
+      S: 250 *
+      S: 250 *
+      S: 354 *
+      C: text
+      C: .
+      S: 250 *`,
+    mail: ['text\r\n'],
+  },
+  {
     name: 'the intake refuses',
     options: { answer: () => [{ code: 554, enhanced: '5.7.0', text: 'Message contains malware (x)' }] },
     transcript: `${MESSAGE}

@@ -262,14 +262,15 @@ describe('time', () => {
     expect(server.received).toEqual([])
   })
 
-  test('a client that does not close after QUIT is cut off', async () => {
+  test('a client that does not close after the last reply is cut off', async () => {
     const clock = new FakeClock()
     const server = await start({ clock })
     const socket = connect({ port: await server.listen('smtp'), host: '127.0.0.1', allowHalfOpen: true })
     const client = new Client(socket)
     await client.until(/^220/)
-    client.send('QUIT\r\n')
+    client.send('GET / HTTP/1.1\r\n')
     await once(socket, 'end')
+    expect(client.text).toMatch(/421 4\.7\.0 /)
     expect(server.service.sessions()).toHaveLength(1)
     clock.advance(12_000)
     while (server.service.sessions().length > 0) await new Promise(setImmediate)
