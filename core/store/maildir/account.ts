@@ -16,10 +16,13 @@ const DELETED = '..estafeta-deleted.'
 export class AccountTree {
   readonly #files: Files
   readonly path: string
+  readonly #stable: Set<string>
 
-  constructor(files: Files, path: string) {
+  /** `stable` are the directories of all accounts whose names this process has seen synced. */
+  constructor(files: Files, path: string, stable: Set<string>) {
     this.#files = files
     this.path = path
+    this.#stable = stable
   }
 
   directoryOf(name: string): string {
@@ -46,16 +49,23 @@ export class AccountTree {
     return listTree(this.names(), new Set(this.#subscriptions()), this.#specialUse())
   }
 
-  /** Makes the directories, stable when it returns. Nothing happens when they are there. */
+  /** Makes what is missing of the directories. They are stable when it returns, even if an earlier process just made them. */
   make(name: string): void {
     const path = this.directoryOf(name)
-    makeDirectories(this.#files, path)
+    if (this.#stable.has(`${path}/cur`)) return
+    makeStable(this.#files, path, this.#stable)
     for (const part of ['tmp', 'new', 'cur'])
       if (!this.#files.stat(`${path}/${part}`)) this.#files.mkdir(`${path}/${part}`)
     // Maildir++: marks a folder for delivery agents that are told its path alone
     if (name !== INBOX) this.#files.close(this.#files.open(`${path}/maildirfolder`, 'a'))
     this.#files.fsyncDir(path)
-    this.#files.fsyncDir(dirname(path))
+    this.#stable.add(`${path}/cur`)
+  }
+
+  #forget(name: string): void {
+    const path = this.directoryOf(name)
+    this.#stable.delete(path)
+    this.#stable.delete(`${path}/cur`)
   }
 
   create(name: string, specialUse: readonly SpecialUse[] | null): void {
@@ -69,6 +79,7 @@ export class AccountTree {
     if (name === INBOX) throw inboxStays()
     if (!this.exists(name)) throw noSuchMailbox()
     const removed = `${this.path}/${DELETED}${randomBytes(6).toString('hex')}`
+    this.#forget(name)
     this.#files.rename(this.directoryOf(name), removed)
     this.#files.fsyncDir(this.path)
     this.#changeSpecialUse((uses) => uses.delete(name))
@@ -103,6 +114,7 @@ export class AccountTree {
   }
 
   move(from: string, to: string): void {
+    this.#forget(from)
     this.#files.rename(this.directoryOf(from), this.directoryOf(to))
     this.#changeSpecialUse((uses) => {
       const use = uses.get(from)
@@ -172,11 +184,13 @@ export class AccountTree {
   }
 }
 
-function makeDirectories(files: Files, path: string): void {
-  if (files.stat(path)) return
-  makeDirectories(files, dirname(path))
-  files.mkdir(path)
+/** Up to the root of all mail, which the set holds from the start. */
+function makeStable(files: Files, path: string, stable: Set<string>): void {
+  if (stable.has(path)) return
+  makeStable(files, dirname(path), stable)
+  if (!files.stat(path)) files.mkdir(path)
   files.fsyncDir(dirname(path))
+  stable.add(path)
 }
 
 const VERSION_2 = 'V\t2\n\n'

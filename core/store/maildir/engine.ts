@@ -67,12 +67,14 @@ export class MaildirEngine implements StoreEngine {
   readonly #folders = new Map<number, MaildirFolder>()
   readonly #watches = new Map<number, FolderWatch>()
   readonly #staged = new Map<number, MessageWriter>()
+  readonly #stable: Set<string>
   #lastId = 0
   #lastStaged = 0
 
   constructor(options: MaildirOptions) {
     const { files, clock, log, hostname } = options
     this.#options = options
+    this.#stable = new Set([options.directory])
     this.#deps = { files, clock, log, namer: new FileNamer(hostname, process.pid) }
     this.#committer = new Committer({
       deps: this.#deps,
@@ -330,8 +332,8 @@ export class MaildirEngine implements StoreEngine {
   #account(name: string): Account {
     let account = this.#accounts.get(name)
     if (!account) {
-      const tree = new AccountTree(this.#deps.files, accountDirectory(this.#options.directory, name))
-      if (!tree.exists(INBOX)) tree.make(INBOX)
+      const tree = new AccountTree(this.#deps.files, accountDirectory(this.#options.directory, name), this.#stable)
+      tree.make(INBOX)
       for (const directory of tree.leftovers()) tree.clear(directory)
       account = { name, tree, folders: new Map(), counted: new Map(), uses: 0 }
       this.#accounts.set(name, account)

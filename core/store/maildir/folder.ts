@@ -292,6 +292,9 @@ export class MaildirFolder {
     this.purge([...this.held.keys()])
     ignoreErrors(() => {
       if (this.#staleLines > 100 && this.#staleLines > this.bases.length) this.writeList()
+      if (!this.modSeqs.reserving) return
+      // the names hold the flags that the numbers below vouch for
+      for (const directory of ['new', 'cur']) this.deps.files.fsyncDir(`${this.path}/${directory}`)
       this.#write(CACHE, formatCache(this.state))
       this.modSeqs.close(this.state.facts.highestModSeq)
     })

@@ -46,6 +46,7 @@ export function loadFolder(
   const { files } = deps
   const { id, account, name, path } = identity
   sweepTmp(files, path)
+  settle(files, path)
   const list = parseUidList(readIf(files, `${path}/${UIDLIST}`) ?? Buffer.alloc(0))
   const known: UidList = list ?? {
     uidValidity: make.uidValidity(),
@@ -80,6 +81,19 @@ function sweepTmp(files: Files, path: string): void {
   for (const name of files.readdir(`${path}/tmp`)) {
     if (name.startsWith('expunged.') || name.startsWith('estafeta.')) files.unlink(`${path}/tmp/${name}`)
   }
+}
+
+/** After a kill names and UIDs may be there that no sync has seen: before clients see them, one does. Costs nothing otherwise. */
+function settle(files: Files, path: string): void {
+  if (files.stat(`${path}/${UIDLIST}`)) {
+    const fd = files.open(`${path}/${UIDLIST}`, 'r+')
+    try {
+      files.fdatasync(fd)
+    } finally {
+      files.close(fd)
+    }
+  }
+  for (const directory of ['new', 'cur']) files.fsyncDir(`${path}/${directory}`)
 }
 
 /** Sets HIGHESTMODSEQ; null when each message's own number must be taken as changed. */
