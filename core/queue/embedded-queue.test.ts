@@ -264,6 +264,7 @@ it('copies no message while a change of it is on its way', async () => {
 
 it('keeps a reserve and uses old segments again', async () => {
   await reopen({ segmentSize: 64 << 10, committer: 'worker' })
+  await add()
   expect(fs.readdirSync(join(directory, 'log'))).toContain('reserve')
   const inodes = new Set<number>()
   for (let i = 0; i < 150; i++) {

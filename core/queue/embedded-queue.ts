@@ -40,7 +40,7 @@ export interface EmbeddedQueueOptions {
 /** Reads the log, which may put damaged parts aside (see the log), and removes bodies that belong to nothing. */
 export async function openEmbeddedQueue(options: EmbeddedQueueOptions): Promise<Queue> {
   const queue = new EmbeddedQueue(options)
-  await queue.start()
+  queue.start()
   return queue
 }
 
@@ -105,13 +105,14 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     })
   }
 
-  async start(): Promise<void> {
+  start(): void {
     const used = new Set<string>()
     for (const { content } of this.state.items()) if (content.large) used.add(content.large.file)
     this.#bodies.keepOnly(used)
     this.#started = true
     if (this.#options.committer === 'inline') return
-    if (this.hasRoom(0)) await this.#log.keepReserve()
+    // the thread starts and does it while the rest of the server gets ready
+    if (this.hasRoom(0)) void this.#log.keepReserve()
     this.#forward.kick()
   }
 

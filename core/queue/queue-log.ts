@@ -36,6 +36,7 @@ export class QueueLog {
   readonly #batches: Batch[] = []
   readonly #spares: { path: string; size: number }[]
   #reserve: number | null
+  #reserving = false
   #next: number
   #active: Segment | null = null
   /** Segments whose failed sync could not be put on record: until it is, nothing is written. */
@@ -89,10 +90,12 @@ export class QueueLog {
 
   /** Makes the reserve, when there is none: zeros that state records may use when the disk is full. */
   async keepReserve(): Promise<void> {
-    if (this.#reserve !== null) return
-    const path = reservePath(this.#options.directory)
-    const result = await this.#run({ kind: 'reserve', path, size: Math.min(RESERVE, this.#options.segmentSize) })
-    if (result.ok) this.#reserve = Math.min(RESERVE, this.#options.segmentSize)
+    if (this.#reserve !== null || this.#reserving) return
+    this.#reserving = true
+    const size = Math.min(RESERVE, this.#options.segmentSize)
+    const result = await this.#run({ kind: 'reserve', path: reservePath(this.#options.directory), size })
+    this.#reserving = false
+    if (result.ok) this.#reserve = size
     else this.#options.log.warn('queue log: no room for the reserve', { error: result.error })
   }
 
