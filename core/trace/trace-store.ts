@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Trace, TraceEvent, TraceQuery } from './trace.ts'
-import { clean, encodeEvent, encodeRow, type TraceRow } from './trace-row.ts'
+import { clean, encodeEvent, encodeRows, type TraceRow } from './trace-row.ts'
 import type { TraceRequest, TraceResponse } from './trace-worker.ts'
 
 export interface TraceOptions {
@@ -55,8 +55,7 @@ export function openTrace(options: TraceOptions): Trace {
   const flush = (): void => {
     scheduled = false
     if (rows.size > 0) {
-      let batch = ''
-      for (const row of rows.values()) batch += encodeRow(row)
+      const batch = encodeRows(rows.values())
       rows = new Map()
       post({ kind: 'write', now: options.clock.now(), batch })
     }
