@@ -49,7 +49,9 @@ export class QueueLog {
     this.#options = options
     this.segments = options.found.segments
     this.#spares = options.found.spares
-    this.#reserve = options.found.reserve
+    // a smaller one was left unfinished by a crash
+    const { reserve } = options.found
+    this.#reserve = reserve === this.#reserveSize ? reserve : null
     this.#next = options.found.nextNumber
   }
 
@@ -88,11 +90,15 @@ export class QueueLog {
       await (this.#draining ? this.#drained : new Promise((resolve) => setImmediate(resolve)))
   }
 
+  get #reserveSize(): number {
+    return Math.min(RESERVE, this.#options.segmentSize)
+  }
+
   /** Makes the reserve, when there is none: zeros that state records may use when the disk is full. */
   async keepReserve(): Promise<void> {
     if (this.#reserve !== null || this.#reserving) return
     this.#reserving = true
-    const size = Math.min(RESERVE, this.#options.segmentSize)
+    const size = this.#reserveSize
     const result = await this.#run({ kind: 'reserve', path: reservePath(this.#options.directory), size })
     this.#reserving = false
     if (result.ok) this.#reserve = size
