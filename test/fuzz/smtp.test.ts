@@ -1,7 +1,8 @@
 // Octets of every sort thrown at a session in each of its states. FUZZ_ROUNDS sets how many a state, FUZZ_SEED which.
 import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { randomBy, runDialogue } from '../kit/dialogue.ts'
+import { runDialogue } from '../kit/dialogue.ts'
+import { createRandom } from '../kit/random.ts'
 import { startSmtpService, type TestSmtpService } from '../kit/smtp-service.ts'
 
 const ROUNDS = Number(process.env.FUZZ_ROUNDS ?? 25)
@@ -110,7 +111,7 @@ describe.each(['smtp', 'lmtp', 'submission'])('%s', (service) => {
   test.each(STATES)('from %s', async (_state, prefix) => {
     for (let round = 0; round < ROUNDS; round++) {
       const seed = SEED * 1_000_003 + round
-      const random = randomBy(seed)
+      const random = createRandom(seed)
       const before = server.received.length
       const start = service === 'lmtp' ? prefix.replace('EHLO', 'LHLO') : prefix
       const said = await throwAt(port, start + soup(random), random)

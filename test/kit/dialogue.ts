@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { createRandom } from './random.ts'
 
 /**
  * A transcript, one step a line; leading white space and empty lines do not count:
@@ -121,20 +122,9 @@ function matches(pattern: string, line: string): boolean {
   return new RegExp(`^${parts.join('.*')}$`).test(line)
 }
 
-/** A small generator of numbers below 1, the same for the same seed. */
-export function randomBy(seed: number): () => number {
-  let state = seed >>> 0 || 1
-  return () => {
-    state ^= state << 13
-    state ^= state >>> 17
-    state ^= state << 5
-    return (state >>> 0) / 2 ** 32
-  }
-}
-
 function cutter(chunks: Chunks): (octets: Buffer) => Buffer[] {
   if (chunks === 'whole') return (octets) => [octets]
-  const random = chunks === 'octets' ? () => 0 : randomBy(chunks)
+  const random = chunks === 'octets' ? () => 0 : createRandom(chunks)
   return (octets) => {
     const parts: Buffer[] = []
     for (let at = 0; at < octets.length; ) {
