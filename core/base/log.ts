@@ -121,15 +121,17 @@ function textLine(
   const qid = fields.qid ?? fixed.qid
   const head = `${timestamp(now)} ${host} estafeta/${fields.component ?? fixed.component ?? 'main'}[${process.pid}]: `
   const mark = level === 'warn' ? 'warning: ' : level === 'error' ? 'error: ' : ''
-  return `${head}${qid ? `${qid}: ` : ''}${mark}${printable(event)}${pairs(fixed)}${pairs(fields)}\n`
+  return `${head}${qid ? `${qid}: ` : ''}${mark}${printable(event)}${pairs(event, fixed)}${pairs(event, fields)}\n`
 }
 
 /** What the text does not say already, as `, key=value`. */
-function pairs(fields: LogFields): string {
+function pairs(event: string, fields: LogFields): string {
   let text = ''
   for (const key in fields) {
     const value = fields[key]
-    if (value !== undefined && value !== null && !IN_TEXT.has(key)) text += `, ${key}=${printable(String(value))}`
+    if (value === undefined || value === null || IN_TEXT.has(key)) continue
+    if ((key === 'ip' || key === 'user') && event.includes(String(value))) continue
+    text += `, ${key}=${printable(String(value))}`
   }
   return text
 }

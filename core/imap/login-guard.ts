@@ -40,7 +40,7 @@ export class LoginGuard implements Authenticator<Identity> {
 
   /** `unavailable`: nobody could say; neither counted nor slowed. */
   async failed(kind: 'denied' | 'unavailable', user: string): Promise<Completion> {
-    this.#log.warn(`login ${kind}`, { user: user.slice(0, 100) })
+    this.#log.warn(kind === 'denied' ? 'login failed' : 'login unavailable', { user: user.slice(0, 100) })
     if (kind === 'unavailable') return no('UNAVAILABLE', 'Authentication is not available now, try again later')
     const ms = this.#admission.loginFailed(this.#facts.remoteIp)
     if (ms > 0) await new Promise<void>((resolve) => this.#clock.after(ms, resolve))

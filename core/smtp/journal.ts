@@ -56,7 +56,7 @@ export function logAuthSuccess(session: SmtpSession, mechanism: string, account:
 export function logAuthFailure(session: SmtpSession, mechanism: string, claimed: string, why: string): void {
   const { facts, service } = session
   const user = claimed.replace(/[^!-~]/gu, '?').slice(0, 100)
-  const line = `warning: ${clientName(session)}: SASL ${mechanism} authentication failed: ${why}, sasl_username=${user}`
+  const line = `${clientName(session)}: SASL ${mechanism} authentication failed: ${why}, sasl_username=${user}`
   service.log.warn(line, { sid: facts.id, ip: facts.remoteIp, user })
   service.trace.record({
     time: service.clock.now(),

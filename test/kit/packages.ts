@@ -20,6 +20,8 @@ export const PEER_PACKAGES: { readonly [name: string]: string } = {
   'libmail-dkim-perl': 'DKIM verifier',
   'python3-dkim': 'DKIM verifier',
   strace: 'shows the sync before the 250',
+  pflogsumm: 'reads our log as an administrator would',
+  fail2ban: 'reads our log for failed logins (fail2ban-regex; its server is never started)',
   unbound: 'a resolver that daemons without a DNS port setting can be pointed at',
 }
 

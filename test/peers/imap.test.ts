@@ -95,7 +95,7 @@ describe('curl', () => {
   it('is told that a password is wrong', async () => {
     const refused = await run('curl', ['-sS', '-k', '-u', 'ana:wrong', `imaps://localhost:${server.tlsPort}/`])
     expect(refused.status).toBe(67)
-    expect(server.troubles.splice(0)).toEqual(['login denied'])
+    expect(server.troubles.splice(0)).toEqual(['login failed'])
   })
 })
 

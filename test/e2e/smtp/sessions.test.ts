@@ -164,7 +164,7 @@ describe('passwords and the open net', () => {
     expect(client.text.match(/535/g)).toHaveLength(3)
     const line = server.log.find(({ event }) => event.includes('SASL'))!
     expect(line.event).toBe(
-      'warning: unknown[127.0.0.1]: SASL PLAIN authentication failed: authentication failure, sasl_username=ana@example.com',
+      'unknown[127.0.0.1]: SASL PLAIN authentication failed: authentication failure, sasl_username=ana@example.com',
     )
     expect(line.fields).toMatchObject({ ip: '127.0.0.1', user: 'ana@example.com' })
     const everything = JSON.stringify([server.log, server.trace])

@@ -1,0 +1,89 @@
+// Our log read by the tools of mail administrators: pflogsumm and fail2ban.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ImapFlow } from 'imapflow'
+import { createTransport } from 'nodemailer'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { needPackages } from '../kit/peers.ts'
+import { startTestServer, type TestServer } from '../kit/server.ts'
+
+let server: TestServer
+let folder: string
+let log: string
+
+beforeAll(async () => {
+  await needPackages(['pflogsumm', 'fail2ban'])
+  folder = mkdtempSync(join(tmpdir(), 'estafeta-logs-'))
+  server = await startTestServer({
+    users: { 'ana@here.test': 'right', 'paco@here.test': 'right' },
+    config: {
+      profile: 'demo',
+      hostname: 'mx.here.test',
+      origin: 'here.test',
+      domains: ['here.test'],
+      postmaster: 'ana@here.test',
+      networks: ['192.0.2.0/24'],
+    },
+  })
+  const send = (to: string, auth?: { user: string; pass: string }) =>
+    createTransport({
+      host: '127.0.0.1',
+      port: server.port(auth ? 'submission' : 'smtp'),
+      ...(auth ? { auth } : { ignoreTLS: true }),
+      tls: { rejectUnauthorized: false },
+    }).sendMail({ from: 'paco@here.test', to, subject: 'x', text: 'x' })
+  await send('ana@here.test')
+  await send('ana@here.test', { user: 'paco@here.test', pass: 'right' })
+  await send('permerror@here.test', { user: 'paco@here.test', pass: 'right' })
+  await server.logged(/status=bounced/)
+  await expect(send('x@elsewhere.test')).rejects.toThrow('Relaying denied')
+  await expect(send('ana@here.test', { user: 'paco@here.test', pass: 'wrong-one' })).rejects.toThrow('535')
+  const imap = new ImapFlow({
+    host: '127.0.0.1',
+    port: server.port('imap'),
+    auth: { user: 'ana@here.test', pass: 'wrong-two' },
+    tls: { rejectUnauthorized: false },
+    logger: false,
+  })
+  await expect(imap.connect()).rejects.toThrow()
+  await server.logged(/to=<paco@here\.test>.*status=sent/)
+  log = join(folder, 'mail.log')
+  writeFileSync(log, `${server.lines.join('\n')}\n`)
+})
+afterAll(async () => {
+  await server.end()
+  rmSync(folder, { recursive: true })
+})
+
+test('pflogsumm counts what was received, delivered, bounced and rejected', () => {
+  const report = execFileSync('pflogsumm', ['--syslog_name=estafeta', log]).toString()
+  const count = (what: string): number => Number(new RegExp(`^\\s*(\\d+)\\s+${what}\\b`, 'm').exec(report)?.[1] ?? -1)
+  expect({
+    received: count('received'),
+    delivered: count('delivered'),
+    bounced: count('bounced'),
+    rejected: count('rejected'),
+  }).toEqual({
+    received: 3,
+    delivered: 3,
+    bounced: 1,
+    rejected: 1,
+  })
+})
+
+test('fail2ban finds the failed logins and the refused relay, with the client’s address', () => {
+  const filter = fileURLToPath(new URL('../../docs/examples/fail2ban-estafeta.conf', import.meta.url))
+  const report = execFileSync('fail2ban-regex', ['--print-all-matched', log, filter]).toString()
+  expect(report).toMatch(/Lines: \d+ lines, 0 ignored, 3 matched/)
+})
+
+test('no password is in the log', () => {
+  const text = server.lines.join('\n')
+  for (const secret of ['right', 'wrong-one', 'wrong-two']) {
+    expect(text).not.toContain(secret)
+    expect(text).not.toContain(Buffer.from(`\0paco@here.test\0${secret}`).toString('base64'))
+  }
+})
