@@ -398,6 +398,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         expect(await found(body('bill.pdf'))).toEqual([3])
         expect(await found(body('Plain'))).toEqual([])
         expect(await found(body('brown jumps'))).toEqual([])
+        expect(await found(body('fox\r\njumps'))).toEqual([1])
       })
 
       it('finds by text anywhere', async () => {
