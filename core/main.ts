@@ -3,8 +3,6 @@ import 'reflect-metadata'
 import { mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DependencyContainer, container as root } from 'tsyringe'
-import { startControlServer } from './admin/control-server.ts'
-import { controlRoutes } from './admin/routes.ts'
 import { type Clock, systemClock } from './base/clock.ts'
 import { openData } from './base/data-lock.ts'
 import { createLogger, type Logger } from './base/log.ts'
@@ -22,7 +20,6 @@ import { Passwords } from './directory/passwords.ts'
 import { systemUsers } from './directory/system-users.ts'
 import { DNS_RESOLVER, type DnsResolver } from './dns/resolver.ts'
 import { createResolver } from './dns/stub-resolver.ts'
-import { createImapService } from './imap/service.ts'
 import { createBodySpool } from './message/body-spool.ts'
 import { createAdmission } from './net/admission.ts'
 import { createListenerSet } from './net/listener-set.ts'
@@ -33,7 +30,6 @@ import { startPickup } from './pipeline/pickup.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createGenerations, type ReloadableGenerations } from './plugin/generations.ts'
 import { AS_USER, CLOCK, LOGGER, SMTP_CLIENT, SPOOL, SYSTEM_USERS } from './plugin/services.ts'
-import { createPop3Service } from './pop3/service.ts'
 import { openEmbeddedQueue } from './queue/embedded-queue.ts'
 import type { Queue } from './queue/queue.ts'
 import { createSmtpService } from './smtp/service.ts'
@@ -45,8 +41,8 @@ import { openTrace } from './trace/trace-store.ts'
 
 /** Connections of one client within a minute: a mail server that sends a lot stays well below. */
 const CONNECTIONS_PER_MINUTE = 600
-const SMTP_SERVICES = new Set(['smtp', 'submission', 'submissions', 'lmtp', 'local'])
-const IMAP_SERVICES = new Set(['imap', 'imaps'])
+/** Services that are not SMTP's or LMTP's. */
+const PROTOCOL_OF: { readonly [service: string]: string } = { imap: 'imap', imaps: 'imap', pop3: 'pop3', pop3s: 'pop3' }
 
 export interface ServerOptions {
   readonly loaded: LoadedConfig
@@ -122,6 +118,8 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     clock,
     log,
     minFree: site.queue.minFree,
+    // the schedule's longest wait and its jitter: a clock set back strands nothing
+    maxWait: site.queue.maxRetry * 1.2,
   })
   undo.push(() => queue.close())
   const store = await openStore({
@@ -195,17 +193,19 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     intake: pipeline.intake,
     hasRoom: (size) => queue.hasRoom(size),
   })
-  const imap = createImapService({ ...common, log: log.with({ component: 'imap' }) })
-  const pop3 = createPop3Service({ ...common, log: log.with({ component: 'pop3' }) })
-  const services = [smtp, imap, pop3]
-  const serviceOf = (name: string): ProtocolService =>
-    SMTP_SERVICES.has(name) ? smtp : IMAP_SERVICES.has(name) ? imap : pop3
+  const protocols = createProtocols(smtp, {
+    imap: async () =>
+      (await import('./imap/service.ts')).createImapService({ ...common, log: log.with({ component: 'imap' }) }),
+    pop3: async () =>
+      (await import('./pop3/service.ts')).createPop3Service({ ...common, log: log.with({ component: 'pop3' }) }),
+  })
 
   // ------------------------------------------------------------------ openings
   const bind = broker ? (settings: ListenerSettings) => broker.bind(settings) : null
-  const listening = createListenerSet({ serviceOf, bind, clock, log, tls })
+  const listening = createListenerSet({ serviceOf: protocols.of, bind, clock, log, tls })
   undo.push(() => listening.close())
   const submit = socketPath(site.data, 'submit')
+  await protocols.load(site.listen)
   const openings = await listening.change(withSubmitSocket(site, submit), site.protocols)
   openings.commit()
   const pickup = startPickup({
@@ -219,6 +219,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
   undo.push(() => pickup.close())
 
   const reload = async (next: LoadedConfig): Promise<{ generation: number; notes: readonly string[] }> => {
+    await protocols.load(next.site.listen)
     const change = await listening.change(withSubmitSocket(next.site, submit), next.site.protocols)
     try {
       await tls.reload()
@@ -232,9 +233,23 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     }
   }
   const reloadFile = async () => reload(loaded.reread())
+  // node:http takes a while to load: mail is accepted meanwhile
+  const [{ startControlServer }, { controlRoutes }] = await Promise.all([
+    import('./admin/control-server.ts'),
+    import('./admin/routes.ts'),
+  ])
   const control = await startControlServer(
     socketPath(site.data, 'control'),
-    controlRoutes({ queue, pipeline, trace, services, clock, started, version: version(), reload: reloadFile }),
+    controlRoutes({
+      queue,
+      pipeline,
+      trace,
+      services: protocols.running,
+      clock,
+      started,
+      version: version(),
+      reload: reloadFile,
+    }),
     log,
   )
   undo.push(() => control.close())
@@ -264,7 +279,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
       log.info('stopping')
       listening.close()
       pickup.close()
-      await Promise.all([...services.map((service) => service.drain(ms)), pipeline.stop(ms)])
+      await Promise.all([...protocols.running.map((service) => service.drain(ms)), pipeline.stop(ms)])
       await control.close()
       await smtpClient.close()
       await generations.close()
@@ -276,6 +291,25 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
       lock.release()
       log.info('stopped')
       log.flush()
+    },
+  }
+}
+
+/** What serves each listener. IMAP and POP3 are loaded when something first listens to them: a relay never does. */
+function createProtocols(smtp: ProtocolService, load: { readonly [name: string]: () => Promise<ProtocolService> }) {
+  const loaded = new Map<string, ProtocolService>([['smtp', smtp]])
+  const running = [smtp]
+  const nameOf = (service: string): string => PROTOCOL_OF[service] ?? 'smtp'
+  return {
+    running,
+    of: (service: string): ProtocolService => loaded.get(nameOf(service))!,
+    async load(listen: readonly ListenerSettings[]): Promise<void> {
+      for (const name of new Set(listen.map((l) => nameOf(l.service)))) {
+        if (loaded.has(name)) continue
+        const service = await load[name]!()
+        loaded.set(name, service)
+        running.push(service)
+      }
     },
   }
 }
