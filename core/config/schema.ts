@@ -75,6 +75,14 @@ const listener = z
       .array(network)
       .optional()
       .describe('Proxies whose PROXY protocol header (v1 and v2) is demanded and believed'),
+    auth: z
+      .boolean()
+      .optional()
+      .describe('SMTP: offer AUTH, within TLS or on loopback; `true` for smtp and submission when left out'),
+    anySender: z
+      .boolean()
+      .optional()
+      .describe('SMTP: authenticated users may send as any address; `false` when left out'),
     mode: z
       .string()
       .regex(/^0?[0-7]{3}$/, { error: 'expected file permissions such as "0660"' })
