@@ -70,5 +70,8 @@ export function logAuthFailure(session: SmtpSession, mechanism: string, claimed:
 /** The client sent more than RFC 2920 §3.1 lets it before it could know the answer. */
 export function noteEarlyTalk(session: SmtpSession, where: string): void {
   if (session.unread === 0) return
-  logEvent(session, 'info', `improper command pipelining after ${where} from ${clientName(session)}`)
+  const { facts, service } = session
+  const detail = `improper command pipelining after ${where} from ${clientName(session)}`
+  logEvent(session, 'info', detail)
+  service.trace.record({ time: service.clock.now(), sid: facts.id, event: 'early-talk', detail })
 }
