@@ -1,5 +1,5 @@
 // The chart of an SMTP, submission or LMTP session: which command is allowed when, what each state waits for, and for how long.
-import { setup } from 'xstate'
+import { type ActorLogic, initialTransition, type SnapshotFrom, setup, transition } from 'xstate'
 import { ANSWER_TIMEOUT_MS, CLOSING_TIMEOUT_MS, COMMAND_TIMEOUT_MS, DATA_BLOCK_TIMEOUT_MS } from './wire/limits.ts'
 
 export type Verb =
@@ -46,18 +46,13 @@ export type Outcome =
   | 'session.goodbye'
   | 'net.closed'
 
+/** Where a session stands between commands, by what it has gathered. */
+export type Standing = 'start' | 'ready' | 'mail' | 'recipients' | 'chunking'
+
 export interface SessionEvent {
   readonly type: CommandName | Outcome
-}
-
-/** What the chart reads of a session. */
-export interface ChartedSession {
-  /** EHLO, HELO or LHLO was accepted. */
-  readonly greeted: boolean
-  readonly inTransaction: boolean
-  readonly hasRecipients: boolean
-  /** BDAT has brought a part of the message. */
-  readonly hasChunks: boolean
+  /** Of `command.refused`: where to go back to. */
+  readonly standing?: Standing
 }
 
 /** What a state takes from the client: commands, one line of an AUTH dialogue, message content, or nothing for now. */
@@ -65,17 +60,15 @@ export type Input = 'commands' | 'line' | 'content'
 
 const chart = setup({
   types: {
-    context: {} as { session: ChartedSession },
-    input: {} as ChartedSession,
     events: {} as SessionEvent,
     tags: {} as Input,
     meta: {} as { waitsFor: string; timeoutMs: number },
   },
   guards: {
-    hasChunks: ({ context }) => context.session.hasChunks,
-    hasRecipients: ({ context }) => context.session.hasRecipients,
-    inTransaction: ({ context }) => context.session.inTransaction,
-    greeted: ({ context }) => context.session.greeted,
+    hasChunks: ({ event }) => event.standing === 'chunking',
+    hasRecipients: ({ event }) => event.standing === 'recipients',
+    inTransaction: ({ event }) => event.standing === 'mail',
+    greeted: ({ event }) => event.standing === 'ready',
   },
 })
 
@@ -129,7 +122,6 @@ const command = (waitsFor: string) => ({ waitsFor, timeoutMs: COMMAND_TIMEOUT_MS
  */
 export const sessionMachine = chart.createMachine({
   id: 'smtp',
-  context: ({ input }) => ({ session: input }),
   initial: 'connecting',
   on: {
     'session.goodbye': '.closing',
@@ -255,6 +247,28 @@ export type SessionState =
   | 'refusing'
   | 'closing'
   | 'closed'
+
+type SessionSnapshot = SnapshotFrom<typeof sessionMachine>
+
+const [initial] = initialTransition(sessionMachine)
+const known = new Map<string, SessionSnapshot>()
+
+/**
+ * The chart as the logic of an actor. It has neither context nor actions, so that a transition is the same for every
+ * session: XState works each out once, and from then on it is looked up.
+ */
+export const sessionLogic: ActorLogic<SessionSnapshot, SessionEvent> = {
+  getInitialSnapshot: () => initial,
+  transition(snapshot, event) {
+    const key = `${snapshot.value} ${event.type} ${event.standing ?? ''}`
+    const seen = known.get(key)
+    if (seen !== undefined) return seen
+    const [next] = transition(sessionMachine, snapshot, event)
+    known.set(key, next)
+    return next
+  },
+  getPersistedSnapshot: (snapshot) => snapshot,
+}
 
 interface StateFacts {
   readonly input: Input | null

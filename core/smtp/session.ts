@@ -20,12 +20,12 @@ import { type Progress, Reception } from './reception.ts'
 import { type Role, roleOf } from './roles.ts'
 import type { SmtpServiceContext } from './service.ts'
 import {
-  type ChartedSession,
   type CommandName,
   type Input,
   type Outcome,
   type SessionState,
-  sessionMachine,
+  type Standing,
+  sessionLogic,
   stateFacts,
   type Verb,
 } from './session.machine.ts'
@@ -38,14 +38,14 @@ const HTTP_VERBS = new Set(['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 
 const IDLE_VERBS = new Set<Verb>(['noop', 'rset', 'vrfy', 'expn', 'help', 'etrn', 'ehlo', 'helo', 'lhlo'])
 const VERBS: ReadonlyMap<string, Verb> = new Map(Object.values(commands).map(({ verb }) => [verb.toUpperCase(), verb]))
 
-export class SmtpSession implements ChartedSession, ChannelOwner {
+export class SmtpSession implements ChannelOwner {
   readonly service: SmtpServiceContext
   readonly generation: Generation
   readonly role: Role
   readonly facts: OwnSessionFacts
   readonly channel: Channel
   readonly reception: Reception
-  readonly #actor: Actor<typeof sessionMachine>
+  readonly #actor: Actor<typeof sessionLogic>
   state: SessionState = 'connecting'
   transaction: OwnTransaction | null = null
   dialogue: SaslDialogue<Identity> | null = null
@@ -84,7 +84,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
       notes: new LazyNotes(),
     }
     generation.hold()
-    this.#actor = createActor(sessionMachine, { input: this })
+    this.#actor = createActor(sessionLogic)
     this.reception = new Reception(this)
     this.channel = new Channel(connection.socket, this, {
       maxLine: AUTH_LINE_MAX,
@@ -113,20 +113,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
     return verdict.disconnect ? { ...goodbye(reply), refusal } : { reply, outcome: 'connect.refused', refusal }
   }
 
-  // ------------------------------------------------------------ what the chart asks
-
-  get greeted(): boolean {
-    return this.facts.helo !== null
-  }
-  get inTransaction(): boolean {
-    return this.transaction !== null
-  }
-  get hasRecipients(): boolean {
-    return this.transaction !== null && this.transaction.recipients.length > 0
-  }
-  get hasChunks(): boolean {
-    return this.reception.active
-  }
+  // ------------------------------------------------------------ what commands and reception use
 
   /** Forgets the transaction (RFC 5321 §4.1.1.5). */
   reset(): void {
@@ -134,22 +121,17 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
     this.reception.abort()
   }
 
-  #whyNot(verb: Verb): string {
-    if (this.state === 'refusing') return 'Connection refused, only QUIT is taken'
-    if (this.state === 'start') return `Send ${this.role.protocol === 'LMTP' ? 'LHLO' : 'EHLO'} first`
-    if (this.state === 'chunking') return 'BDAT or RSET expected'
-    if (verb === 'rcpt' || verb === 'data') return 'Need MAIL before this command'
-    return 'Not within a mail transaction'
-  }
-
-  // ------------------------------------------------------------ what commands and reception use
-
   /** Bare line ends are mended rather than refused: only for the site's own networks. */
   get normalises(): boolean {
     return this.facts.trusted && this.generation.site.bareLineFeed === 'normalise'
   }
   get unread(): number {
     return this.channel.unread
+  }
+  get #standing(): Standing {
+    if (this.reception.active) return 'chunking'
+    if (this.transaction !== null) return this.transaction.recipients.length > 0 ? 'recipients' : 'mail'
+    return this.facts.helo === null ? 'start' : 'ready'
   }
   get offer(): Offer {
     const { hostname, limits } = this.generation.site
@@ -237,7 +219,7 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
 
   #send(type: CommandName | Outcome): void {
     if (this.#closed) return
-    this.#actor.send({ type })
+    this.#actor.send(type === 'command.refused' ? { type, standing: this.#standing } : { type })
     this.state = this.#actor.getSnapshot().value
   }
 
@@ -329,6 +311,14 @@ export class SmtpSession implements ChartedSession, ChannelOwner {
       else if (verb === 'quit') this.#quit = true
       this.#ask(`smtp.${verb}`, () => commands[verb].run(this, args))
     }
+  }
+
+  #whyNot(verb: Verb): string {
+    if (this.state === 'refusing') return 'Connection refused, only QUIT is taken'
+    if (this.state === 'start') return `Send ${this.role.protocol === 'LMTP' ? 'LHLO' : 'EHLO'} first`
+    if (this.state === 'chunking') return 'BDAT or RSET expected'
+    if (verb === 'rcpt' || verb === 'data') return 'Need MAIL before this command'
+    return 'Not within a mail transaction'
   }
 
   #countIdle(): void {

@@ -20,7 +20,7 @@ export const bdat = defineCommand({
     const { transaction } = session
     if (transaction === null) return expect(replies.noTransaction())
     if (transaction.recipients.length === 0) return expect(replies.noValidRecipients())
-    if (session.hasChunks) return expect(null)
+    if (session.reception.active) return expect(null)
     return whenAnswered(session.generation.hooks.data(transaction), (verdict) => {
       if (verdict.kind === 'pass') {
         session.reception.open({ dots: false })
