@@ -23,11 +23,18 @@ export interface Daemon {
 
 const KEPT = 256 * 1024
 
-// no daemon outlives this process, whatever ends it
+// no daemon outlives this process, unless it is killed outright
 const running = new Set<ChildProcess>()
-process.once('exit', () => {
+const killAll = () => {
   for (const child of running) sendSignal(child, 'SIGKILL')
-})
+}
+process.once('exit', killAll)
+// without a handler of its own a signal ends the process with no 'exit'; a test worker whose parent is gone ends too
+for (const event of ['SIGTERM', 'SIGINT', 'SIGHUP', 'disconnect'] as const)
+  process.once(event, () => {
+    killAll()
+    process.exit(1)
+  })
 
 export interface DaemonOptions {
   readonly env?: NodeJS.ProcessEnv

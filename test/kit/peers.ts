@@ -75,9 +75,13 @@ export function setUpPeers(
     return { ...report, present }
   }
   say(`fetching ${wanted.join(' ')}`)
-  apt(['update', '-qq'])
+  const trouble = attempt(() => apt(['-qq', 'update']))
+  if (trouble !== null) return { ...allMissing(wanted, `apt-get update failed: ${trouble}`), present }
   const plan = planInstall(wanted)
-  if (plan.install.length > 0) installWithoutServices(plan.install)
+  if (plan.install.length > 0) {
+    const failure = attempt(() => installWithoutServices(plan.install))
+    for (const name of failure === null ? [] : plan.install) plan.reasons.set(name, failure!)
+  }
   const unpacked = plan.aside.filter((name) => unpackAside(name))
   return judge(wanted, present, unpacked, plan.reasons)
 }
@@ -148,10 +152,21 @@ function objection(names: readonly string[]): string | null {
 const simulate = (names: readonly string[]) =>
   spawnSync('apt-get', [...APT_OPTIONS, '-s', 'install', ...names], { encoding: 'utf8', env: ENVIRONMENT })
 
+/** What went wrong, in one line; null when nothing did. */
+function attempt(work: () => void): string | null {
+  try {
+    work()
+    return null
+  } catch (error) {
+    const { stderr, message } = error as { stderr?: Buffer; message: string }
+    return (stderr?.toString().trim().split('\n').at(-1) || message).slice(0, 300)
+  }
+}
+
 function apt(args: readonly string[], cwd?: string): void {
   execFileSync('apt-get', [...APT_OPTIONS, ...args], {
     env: ENVIRONMENT,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'pipe'],
     ...(cwd === undefined ? {} : { cwd }),
   })
 }

@@ -1,8 +1,7 @@
 // What dkim-sign signs verifies with mailauth, dkimpy, Mail::DKIM, and with opendkim behind Postfix; theirs verify with ours.
 import { spawn } from 'node:child_process'
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
@@ -14,6 +13,7 @@ import { CLOCK, SITE } from '../../core/plugin/contract.ts'
 import * as plugin from '../../plugins/dkim-sign/index.ts'
 import { EASY_CASES, HARD_CASES } from '../kit/dkim-cases.ts'
 import { type DnsServer, startDnsServer } from '../kit/dns-server.ts'
+import { nextDelivery } from '../kit/maildir.ts'
 import { messageFacts } from '../kit/message-facts.ts'
 import { startOpendkim } from '../kit/peers/opendkim.ts'
 import { type Postfix, startPostfix } from '../kit/peers/postfix.ts'
@@ -111,7 +111,7 @@ describe('dkim-sign and opendkim', () => {
       if (CHANGED_BY_POSTFIX.has(name)) continue
       const reply = await sendRaw({ port: postfix.port, from: 'a@sender.test', to: 'paco@peer.test', message })
       expect(reply).toMatch(/^250 /)
-      results[name] = dkimResult(await nextDelivery(postfix))
+      results[name] = dkimResult(await nextDelivery(postfix.maildir('paco@peer.test')))
     }
     const expected = everyCase('pass')
     for (const name of CHANGED_BY_POSTFIX) delete expected[name]
@@ -126,10 +126,13 @@ describe('dkim-sign and opendkim', () => {
     const postfix = await milterPostfix(opendkim.port)
     const message = EASY_CASES['trailing white space']!
     await sendRaw({ port: postfix.port, from: 'a@estafeta.test', to: 'paco@peer.test', message })
-    const { results } = await dkimVerify((await nextDelivery(postfix)).replace(/\r?\n/g, '\r\n'), {
-      resolver: async (name) => [[records[name]!]],
-      strict: true,
-    })
+    const { results } = await dkimVerify(
+      (await nextDelivery(postfix.maildir('paco@peer.test'))).replace(/\r?\n/g, '\r\n'),
+      {
+        resolver: async (name) => [[records[name]!]],
+        strict: true,
+      },
+    )
     expect(results.map((r) => r.status.result)).toEqual(['pass'])
     await postfix.stop()
     await opendkim.stop()
@@ -147,33 +150,6 @@ const milterPostfix = (port: number): Promise<Postfix> =>
       always_add_missing_headers: 'no',
     },
   })
-
-/** The next message in the Maildir, taken out of it. */
-async function nextDelivery(postfix: Postfix): Promise<string> {
-  const folder = join(postfix.maildir('paco@peer.test'), 'new')
-  if (!existsSync(folder)) await createdFolder(folder)
-  const watcher = watch(folder)
-  try {
-    for (;;) {
-      const [name] = readdirSync(folder)
-      if (name !== undefined) {
-        const text = readFileSync(join(folder, name), 'latin1')
-        rmSync(join(folder, name))
-        return text
-      }
-      await once(watcher, 'change')
-    }
-  } finally {
-    watcher.close()
-  }
-}
-
-async function createdFolder(folder: string): Promise<void> {
-  const parent = join(folder, '..', '..', '..')
-  const watcher = watch(parent, { recursive: true })
-  while (!existsSync(folder)) await once(watcher, 'change')
-  watcher.close()
-}
 
 const dkimResult = (mail: string): string =>
   /^Authentication-Results: verifier\.test;\s+dkim=(\w+)/m.exec(mail)?.[1] ?? mail

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { systemGroup, systemUser } from '../accounts.ts'
 import { type Daemon, listening, scratch, startDaemon } from '../daemon.ts'
 import { freePort } from '../free-port.ts'
 import { needPackages, peerEnvironment, peerPath } from '../peers.ts'
@@ -49,7 +50,7 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
   const own = options.folder === undefined ? scratch('postfix') : null
   const folder = own?.path ?? options.folder ?? ''
   const port = options.port ?? (await freePort())
-  const accounts = ensureAccounts()
+  const accounts = { postfix: systemUser('postfix'), postdrop: systemGroup('postdrop') }
   const sasl = options.auth ? await startSasl(options.auth) : null
   makeFolders(folder, accounts)
   const etc = join(folder, 'etc')
@@ -94,19 +95,6 @@ const startSasl = (users: { readonly [user: string]: string }): Promise<Dovecot>
 interface Accounts {
   readonly postfix: number
   readonly postdrop: number
-}
-
-/** The accounts that the package's installation would have made, for a Postfix that is only unpacked. */
-function ensureAccounts(): Accounts {
-  const find = (file: string, name: string) =>
-    readFileSync(file, 'utf8')
-      .split('\n')
-      .find((line) => line.startsWith(`${name}:`))
-      ?.split(':')[2]
-  if (!find('/etc/group', 'postdrop')) execFileSync('groupadd', ['--system', 'postdrop'])
-  if (!find('/etc/passwd', 'postfix'))
-    execFileSync('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/usr/sbin/nologin', 'postfix'])
-  return { postfix: Number(find('/etc/passwd', 'postfix')), postdrop: Number(find('/etc/group', 'postdrop')) }
 }
 
 function makeFolders(folder: string, { postfix, postdrop }: Accounts): void {
