@@ -15,7 +15,7 @@ import type { LoadedConfig } from './config/load.ts'
 import { settingRows } from './config/reference.ts'
 import type { ListenerSettings, Site } from './config/site.ts'
 import { DIRECTORY } from './directory/directory.ts'
-import { openDirectory } from './directory/open-directory.ts'
+import { type OpenDirectory, openDirectory } from './directory/open-directory.ts'
 import { Passwords } from './directory/passwords.ts'
 import { systemUsers } from './directory/system-users.ts'
 import { DNS_RESOLVER, type DnsResolver } from './dns/resolver.ts'
@@ -161,6 +161,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
         openDirectory({ site: facts, clock, log, passwords, ...(path ? { base: join(path, '..') } : {}) }),
       )
     },
+    problems: (own) => own.resolve<OpenDirectory>(DIRECTORY.symbol).problems(),
   })
   undo.push(() => generations.close())
 

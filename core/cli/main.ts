@@ -1,5 +1,6 @@
 // The estafeta command: finds the subcommand, loads only its file, and turns every error into a message and an exit code.
 import { Command, CommanderError } from 'commander'
+import { ServerDown } from '../admin/control-client.ts'
 import { asFailure } from '../base/failure.ts'
 import { ConfigError } from '../config/problems.ts'
 import { CliError, chooseConfig, EX } from './context.ts'
@@ -108,9 +109,14 @@ function report(thrown: unknown): number {
     process.stderr.write(`estafeta: ${thrown.message}\n`)
     return thrown.exitCode
   }
+  if (thrown instanceof ServerDown) {
+    process.stderr.write(`estafeta: ${thrown.message}\n`)
+    return EX.unavailable
+  }
   const failure = asFailure(thrown)
   process.stderr.write(`estafeta: ${failure.detail}\n`)
   if (failure.kind === 'bug' && process.env.ESTAFETA_DEBUG) process.stderr.write(`${(thrown as Error).stack}\n`)
+  if (['EACCES', 'EPERM'].includes((thrown as NodeJS.ErrnoException).code ?? '')) return EX.noPermission
   return failure.kind === 'temporary' ? EX.tempFail : failure.kind === 'permanent' ? EX.unavailable : EX.software
 }
 

@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { LoadedConfig } from '../config/load.ts'
+import { ConfigError, type Problem } from '../config/problems.ts'
 import { SITE, type Site } from '../config/site.ts'
 import { DIRECTORY, type Directory } from '../directory/directory.ts'
 import type { Trace } from '../trace/trace.ts'
@@ -21,6 +22,11 @@ export interface GenerationsOptions {
   readonly trace: Pick<Trace, 'record'>
   /** Registers what belongs to one generation (a directory of its users) in its container, where SITE already is. */
   readonly prepare?: (container: Container, loaded: LoadedConfig) => void | Promise<void>
+  /**
+   * What is wrong with the files that its plugins look things up in. A reload is refused for it, since the generation that
+   * runs still has their last good version; at the first start lookups fail for now, and the rest serves.
+   */
+  readonly problems?: (container: Container) => readonly Problem[]
 }
 
 /** Who is asked at a hook, in order. */
@@ -93,7 +99,7 @@ class OpenGeneration implements RunningGeneration {
   #closed: Promise<void> | null = null
 
   static async start(
-    { container, clock, log, trace, prepare }: GenerationsOptions,
+    { container, clock, log, trace, prepare, problems }: GenerationsOptions,
     loaded: LoadedConfig,
     number: number,
     ended: () => void,
@@ -103,6 +109,11 @@ class OpenGeneration implements RunningGeneration {
     await prepare?.(child, loaded)
     const deps = { container: child, clock, log }
     const plugins = await startPlugins(loaded, deps)
+    const found = problems?.(child) ?? []
+    if (found.length > 0 && number > 1) {
+      await closePlugins(plugins, deps)
+      throw new ConfigError(found)
+    }
     const runnerDeps = { clock, log, isLocalDomain: localDomains(child, loaded.site), record: recorder(clock, trace) }
     return new OpenGeneration(number, loaded, plugins, runnerDeps, async () => {
       await closePlugins(plugins, deps)
