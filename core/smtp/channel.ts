@@ -81,7 +81,8 @@ export class Channel {
     const socket = this.#socket
     const unread = this.#reader.detach()
     if (quit && unread === 0 && !(socket instanceof TLSSocket)) {
-      socket.write(this.#out, 'latin1', () => socket.destroy())
+      // destroyed within the callback, Node makes an error that nobody hears, with its stack
+      socket.write(this.#out, 'latin1', () => process.nextTick(() => socket.destroy()))
     } else {
       socket.resume()
       socket.end(this.#out, 'latin1')
