@@ -103,7 +103,7 @@ describe('internet-site', () => {
   test('a stranger reaches users here, and nobody else', async () => {
     expect(await send(server, { from: 's@away.test', to: 'ana@here.test', subject: 'from a stranger' })).toBe(250)
     await server.logged(/to=<ana@here\.test>.*status=sent/)
-    expect(await subjects(server, 'ana@here.test')).toEqual(['from a stranger'])
+    await expect.poll(() => subjects(server, 'ana@here.test'), { timeout: 10_000 }).toEqual(['from a stranger'])
     expect(await send(server, { from: 's@away.test', to: 'nobody@here.test' })).toBe(550)
     expect(await send(server, { from: 's@away.test', to: 'x@elsewhere.test' })).toBe(550)
   })
@@ -122,7 +122,7 @@ describe('internet-site', () => {
       }),
     ).toBe(250)
     await away.logged(/to=<x@away\.test>.*status=sent/)
-    expect(await subjects(away, 'x@away.test')).toContain('out')
+    await expect.poll(() => subjects(away, 'x@away.test'), { timeout: 10_000 }).toContain('out')
     expect(
       await send(server, { service: 'submission', from: 'paco@here.test', to: 'x@away.test', login: 'ana@here.test' }),
     ).toBe(550)
@@ -138,7 +138,9 @@ describe('internet-site', () => {
     expect(await send(server, { via: OWN_NETWORK, from: 'paco@here.test', to: 'nobody@away.test' })).toBe(250)
     await server.logged(/to=<nobody@away\.test>.*dsn=5\.1\.1, status=bounced/)
     await server.logged(/to=<paco@here\.test>.*status=sent/)
-    expect(await subjects(server, 'paco@here.test')).toEqual(['Undelivered mail returned to sender'])
+    await expect
+      .poll(() => subjects(server, 'paco@here.test'), { timeout: 10_000 })
+      .toEqual(['Undelivered mail returned to sender'])
   })
 })
 
@@ -163,7 +165,7 @@ describe('smarthost', () => {
     ).toBe(250)
     await server.logged(/to=<x@away\.test>, relay=.*127\.0\.0\.1.*status=sent/)
     await away.logged(/to=<x@away\.test>.*status=sent/)
-    expect(await subjects(away, 'x@away.test')).toContain('through the smarthost')
+    await expect.poll(() => subjects(away, 'x@away.test'), { timeout: 10_000 }).toContain('through the smarthost')
     expect(await send(server, { from: 's@away.test', to: 'x@away.test' })).toBe(550)
   })
 })
@@ -260,7 +262,7 @@ describe('outbound-relay', () => {
         await send(server, { via: OWN_NETWORK, from: 'ana@here.test', to: 'x@away.test', subject: 'relayed' }),
       ).toBe(250)
       await server.logged(/to=<x@away\.test>.*status=sent/)
-      expect(await subjects(away, 'x@away.test')).toContain('relayed')
+      await expect.poll(() => subjects(away, 'x@away.test'), { timeout: 10_000 }).toContain('relayed')
       expect(
         await send(server, { service: 'submission', from: 'ana@here.test', to: 'x@away.test', login: 'ana@here.test' }),
       ).toBe(250)
