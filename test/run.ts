@@ -1,7 +1,7 @@
 // Runs the whole check in order: build, lint, peers, tests. Every step runs; the last line says how many passed and failed.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { COUNTS_FILE } from './kit/reporter.ts'
@@ -15,7 +15,9 @@ const failedSteps: string[] = []
 step('build', ['node_modules/.bin/tsc', '-p', '.'])
 step('lint', ['node_modules/.bin/biome', 'check', '--error-on-warnings', '.'])
 step('peers', ['test/setup.ts'])
-step('tests', ['node_modules/.bin/vitest', 'run', '--reporter', './test/kit/reporter.ts', ...process.argv.slice(2)])
+const workers = ['--maxWorkers', String(availableParallelism())]
+const vitest = ['node_modules/.bin/vitest', 'run', '--reporter', './test/kit/reporter.ts', ...workers]
+step('tests', [...vitest, ...process.argv.slice(2)])
 
 const { passed, failed } = readCounts()
 rmSync(work, { recursive: true, force: true })

@@ -1,5 +1,7 @@
 // The Estafeta that is measured: bin/estafeta serve, in its own folder, under an unprivileged user when we are root.
-import { chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
@@ -63,7 +65,7 @@ export async function startEstafeta(
   }
   writeFileSync(path, stringify(settings))
   const started = performance.now()
-  const daemon = startDaemon(join(ROOT, 'bin/estafeta'), ['--config', path, 'serve'], {
+  const daemon = startDaemon(join(program(), 'bin/estafeta'), ['--config', path, 'serve'], {
     env: { ...process.env, HOME: folder },
     ...(process.getuid?.() === 0 ? { uid: MAIL_UID, gid: MAIL_UID } : {}),
   })
@@ -81,6 +83,23 @@ export async function startEstafeta(
     },
     stop: () => daemon.stop(),
   }
+}
+
+let copied: string | null = null
+
+/** Where the mail user can run the program from: the checkout itself, or a copy when others may not look into it. */
+function program(): string {
+  const entry = join(ROOT, 'dist/core/cli/main.js')
+  const isRoot = process.getuid?.() === 0
+  if (!isRoot || spawnSync('test', ['-r', entry], { uid: MAIL_UID, gid: MAIL_UID }).status === 0) return ROOT
+  if (copied !== null) return copied
+  const place = mkdtempSync(join(tmpdir(), 'estafeta-program-'))
+  chmodSync(place, 0o755)
+  process.once('exit', () => rmSync(place, { recursive: true, force: true }))
+  for (const name of ['bin', 'dist', 'node_modules', 'plugins', 'profiles', 'package.json'])
+    execFileSync('cp', ['-a', join(ROOT, name), place])
+  copied = place
+  return place
 }
 
 export function own(path: string): void {

@@ -63,6 +63,7 @@ export const hasPackage = (name: string): boolean => existsSync(join(ASIDE, name
 export function setUpPeers(
   names: readonly string[] = Object.keys({ ...PEER_PACKAGES, ...ASIDE_PACKAGES }),
   say: (line: string) => void = () => {},
+  isRoot = process.getuid?.() === 0,
 ): PeerReport {
   if (!existsSync('/usr/bin/dpkg-query'))
     return allMissing(names, 'the peers are Debian packages, and this is no Debian')
@@ -70,7 +71,7 @@ export function setUpPeers(
   const present = names.filter((name) => there.has(name) || existsSync(join(ASIDE, name)))
   const wanted = names.filter((name) => !present.includes(name))
   if (wanted.length === 0) return { present, installed: [], unpacked: [], missing: [] }
-  if (process.getuid?.() !== 0) {
+  if (!isRoot) {
     const report = allMissing(wanted, `run as root: apt-get install --no-install-recommends ${wanted.join(' ')}`)
     return { ...report, present }
   }
