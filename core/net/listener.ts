@@ -10,6 +10,8 @@ import type { Connection, ProtocolService } from './service.ts'
 import type { TlsService } from './tls.ts'
 
 const BACKLOG = 1024
+/** Connections of one listener within their PROXY header or TLS handshake, before admission counts them. */
+const PENDING_MAX = 1000
 /** Services that speak TLS from the first octet (RFC 8314 §3). */
 const IMPLICIT_TLS = new Set(['submissions', 'imaps', 'pop3s'])
 
@@ -41,12 +43,28 @@ export async function openListener(
   deps: ListenerDeps,
 ): Promise<Listener> {
   const proxies = proxyNetworks(settings.options.proxyProtocol)
+  let pending = 0
   const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, (socket) => {
     socket.on('error', ignore)
-    receive(socket, settings, service, deps, proxies).catch((error: Error) => {
-      deps.log.info(`${settings.service}: connection ended early: ${error.message}`, { ip: peer(socket).remoteIp })
+    const addresses = peer(socket)
+    if (proxies === null && !IMPLICIT_TLS.has(settings.service)) {
+      service.accept({ socket, listener: settings, ...addresses })
+      return
+    }
+    if (pending >= PENDING_MAX) {
       socket.destroy()
-    })
+      return
+    }
+    pending += 1
+    prepare(socket, addresses, settings, deps, proxies)
+      .then((connection) => service.accept(connection))
+      .catch((error: Error) => {
+        deps.log.info(`${settings.service}: connection ended early: ${error.message}`, { ip: addresses.remoteIp })
+        socket.destroy()
+      })
+      .finally(() => {
+        pending -= 1
+      })
   })
   await bind(server, settings, deps)
   server.on('error', (error) => deps.log.error(`${settings.service}: ${error.message}`))
@@ -77,24 +95,24 @@ function peer(socket: Socket): ProxyAddresses {
   }
 }
 
-async function receive(
+/** PROXY header and TLS handshake, where there are such. */
+async function prepare(
   socket: Socket,
+  direct: ProxyAddresses,
   settings: ListenerSettings,
-  service: ProtocolService,
   deps: ListenerDeps,
   proxies: Networks | null,
-): Promise<void> {
-  let addresses = peer(socket)
+): Promise<Connection> {
+  let addresses = direct
   if (proxies !== null) {
-    if (!proxies.contains(addresses.remoteIp)) throw new Error('not one of the trusted proxies')
-    addresses = (await readProxyHeader(socket, deps.clock)) ?? addresses
+    if (!proxies.contains(direct.remoteIp)) throw new Error('not one of the trusted proxies')
+    addresses = (await readProxyHeader(socket, deps.clock)) ?? direct
   }
-  const connection = (ready: Connection['socket']): Connection => ({ socket: ready, listener: settings, ...addresses })
-  if (!IMPLICIT_TLS.has(settings.service)) return service.accept(connection(socket))
+  if (!IMPLICIT_TLS.has(settings.service)) return { socket, listener: settings, ...addresses }
   if (deps.tls === null) throw new Error('no certificate')
   const secure = await deps.tls.upgrade(socket)
   secure.on('error', ignore)
-  service.accept(connection(secure))
+  return { socket: secure, listener: settings, ...addresses }
 }
 
 async function bind(server: Server, settings: ListenerSettings, deps: ListenerDeps): Promise<void> {
