@@ -3,7 +3,7 @@ import { asFailure, type Reply } from '../base/failure.ts'
 import type { MessageContent } from '../message/content.ts'
 import { replies } from '../message/reply.ts'
 import type { Courier, Outcome } from '../plugin/contract.ts'
-import type { QueuedRecipient, QueueItem } from '../queue/queue.ts'
+import { isFinal, type QueuedRecipient, type QueueItem } from '../queue/queue.ts'
 import type { PipelineDeps } from './deps.ts'
 import type { PipelineEvents } from './events.ts'
 import { type LaneWork, laneKey } from './lane.ts'
@@ -22,7 +22,7 @@ export async function deliver(
 ): Promise<{ hostDown: Reply | null }> {
   const item = deps.queue.get(work.queueId)
   if (!item || item.held) return { hostDown: null }
-  const recipients = item.recipients.filter((r) => r.status === 'ready' && work.recipients.includes(r.n))
+  const recipients = item.recipients.filter((r) => !isFinal(r.status) && work.recipients.includes(r.n))
   const lease =
     recipients.length === 0
       ? null

@@ -27,9 +27,9 @@ export async function prepare(
     if (!due.filtered && !(await filterQueued(deps, events, due, generation))) return []
     const filtered = deps.queue.get(due.id)
     if (!filtered || filtered.held) return []
-    await expand(deps, events, filtered, generation)
+    const themselves = await expand(deps, events, filtered, generation, isBusy)
     const item = deps.queue.get(due.id)
-    return item ? await route(deps, events, item, generation, isBusy) : []
+    return item ? await route(deps, events, item, themselves, generation, isBusy) : []
   } finally {
     generation.release()
   }
@@ -102,23 +102,24 @@ async function filterQueued(
   }
 }
 
-/** Replaces pending recipients by what they stand for, in one record before any delivery. */
+/**
+ * Replaces pending recipients by what they stand for, in one record before any delivery. Gives the numbers of those that
+ * stand for themselves: no record says so, it is found out again after a crash.
+ */
 async function expand(
   deps: PipelineDeps,
   events: PipelineEvents,
   item: QueueItem,
   generation: Generation,
-): Promise<void> {
+  isBusy: (id: string, n: number) => boolean,
+): Promise<ReadonlySet<number>> {
   const now = deps.clock.now()
-  const pending = item.recipients.filter((r) => r.status === 'pending' && r.due <= now)
-  if (pending.length === 0) return
-  if (!generation.hooks.has('expand')) {
-    await deps.queue.update({ id: item.id, expanded: pending.map((r) => ({ n: r.n, into: 'itself' as const })) })
-    return
-  }
+  const pending = item.recipients.filter((r) => r.status === 'pending' && r.due <= now && !isBusy(item.id, r.n))
+  if (pending.length === 0 || !generation.hooks.has('expand')) return new Set(pending.map((r) => r.n))
   const message = queuedFacts(item)
   const seen = new Set(item.recipients.map(recipientKey))
-  const expanded: { n: number; into: readonly NewRecipient[] | 'itself' }[] = []
+  const themselves = new Set<number>()
+  const expanded: { n: number; into: readonly NewRecipient[] }[] = []
   const outcomes: RecipientOutcome[] = []
   const reports: QueuedRecipient[] = []
   for (const recipient of pending) {
@@ -128,17 +129,13 @@ async function expand(
     try {
       const expansion = await expandRecipient(recipient, message, generation.hooks, seen)
       if (expansion.kind === 'failed') outcome('failed', expansion.reply)
+      else if (expansion.into === 'itself') themselves.add(recipient.n)
       else {
-        const list = expansion.into !== 'itself' && expansion.into.length > 1
+        const list = expansion.into.length > 1
         if (list && recipient.notify.includes('success')) reports.push(recipient)
         expanded.push({ n: recipient.n, into: list ? expansion.into.map(withoutSuccess) : expansion.into })
-        if (expansion.into !== 'itself') {
-          events.expanded(
-            item,
-            recipient,
-            expansion.into.map((r) => formatAddress(r.address)),
-          )
-        }
+        const targets = expansion.into.map((r) => formatAddress(r.address))
+        events.expanded(item, recipient, targets)
       }
     } catch (thrown) {
       const failure = asFailure(thrown)
@@ -154,6 +151,7 @@ async function expand(
     }
   }
   if (outcomes.length > 0) await settle(deps, events, item, outcomes, null, null)
+  return themselves
 }
 
 /** The list's own report ends the sender's wish for success: its members do not report each (RFC 3461 §5.2.7.3). */
@@ -187,6 +185,7 @@ async function route(
   deps: PipelineDeps,
   events: PipelineEvents,
   item: QueueItem,
+  themselves: ReadonlySet<number>,
   generation: Generation,
   isBusy: (id: string, n: number) => boolean,
 ): Promise<LaneWork[]> {
@@ -195,7 +194,8 @@ async function route(
   const groups = new Map<string, { nextHop: NextHop; recipients: number[] }>()
   const outcomes: RecipientOutcome[] = []
   for (const recipient of item.recipients) {
-    if (recipient.status !== 'ready' || !isDue(recipient, now) || isBusy(item.id, recipient.n)) continue
+    const ready = recipient.status === 'ready' || themselves.has(recipient.n)
+    if (!ready || !isDue(recipient, now) || isBusy(item.id, recipient.n)) continue
     const hop = await nextHop(generation, recipient, message)
     if ('kind' in hop) {
       outcomes.push({ recipient, ...hop, relay: null, courier: 'route', lane: null, ms: 0 })

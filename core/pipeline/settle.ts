@@ -116,7 +116,8 @@ function decide(
   // the last attempt falls on the day of expiry, not after it
   const due = Math.min(Math.max(planned, outcome.notBefore ?? 0), Math.max(item.expires, now + 1000))
   const late = !recipient.delayWarned && site.queue.warnAfter > 0 && now - item.arrived >= site.queue.warnAfter
-  const status = recipient.status === 'pending' ? 'pending' : 'ready'
+  // what came to a lane was expanded, if only to itself
+  const status = recipient.status === 'pending' && outcome.lane === null ? 'pending' : 'ready'
   return {
     settlement: { n, status, due, reply, relay, lane: outcome.lane, ...(late ? { delayWarned: true } : {}) },
     report: late ? { recipient, action: 'delayed', reply, relay } : null,
