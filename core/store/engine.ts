@@ -46,6 +46,8 @@ export interface MessagePlace {
   readonly end: number | null
   /** mbox: lines `>From ` lose one `>` (mboxrd). */
   readonly quoted: boolean
+  /** Comes before the range, as it is: an mbox message's header without its status fields, or all of it. */
+  readonly head?: Uint8Array
 }
 
 export type EngineEvent =

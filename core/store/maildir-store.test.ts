@@ -267,7 +267,16 @@ describe('Maildir on disk', () => {
     const answers = async () => Promise.all(keys.map(async (key) => [...(await inbox.search(key))]))
     const before = await answers()
     const expected = bodies.map((body) => body.normalize('NFKD').toLowerCase())
-    for (const [i, value] of ['word11', 'ord1', 'token-10', 'gru\u0308n', 'u\u0308ml', 'o', 'xyz', 'rot\r\n'].entries()) {
+    for (const [i, value] of [
+      'word11',
+      'ord1',
+      'token-10',
+      'gru\u0308n',
+      'u\u0308ml',
+      'o',
+      'xyz',
+      'rot\r\n',
+    ].entries()) {
       expect(before[i]).toEqual(expected.flatMap((body, n) => (body.includes(value) ? [n + 1] : [])))
     }
     await (store as EngineStore).background.flush()

@@ -6,7 +6,7 @@ import { parseHeader } from '../message/header.ts'
 import { storeFailure } from './failures.ts'
 import { LfStream } from './line-ends.ts'
 import { lockMailFile } from './mbox/dotlock.ts'
-import { formatFromLine, quoteFrom } from './mbox/from-line.ts'
+import { formatFromLine, quoteAfterLine, quoteFrom } from './mbox/from-line.ts'
 
 const LF = 10
 const MAX_HELD = 131_072
@@ -67,11 +67,6 @@ async function* nearlyLines(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer
   }
   const rest = Buffer.concat([held, stream.end()])
   if (rest.length > 0) yield rest
-}
-
-function quoteAfterLine(octets: Buffer): Buffer {
-  const lf = octets.indexOf(LF) + 1
-  return lf === 0 ? octets : Buffer.concat([octets.subarray(0, lf), quoteFrom(octets.subarray(lf))])
 }
 
 /** `octets` are the message's first. */

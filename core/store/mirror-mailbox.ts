@@ -188,13 +188,7 @@ export class MirrorMailbox implements MailboxBackend {
 
   async #indexLater(uids: readonly number[]): Promise<void> {
     if (!this.#key || !this.#bases) return
-    const { state } = this.open
-    const items: Item[] = []
-    for (const uid of uids) {
-      const at = state.find(uid)
-      if (at >= 0) items.push({ uid, places: this.#places(this.#bases.at(at), at) })
-    }
-    this.#store.background.add(this.#key, items)
+    this.#store.background.add(this.#key, await this.#items(uids.filter((uid) => this.open.state.find(uid) >= 0)))
   }
 
   async #describe(batch: Uint32Array, known: readonly MessageStructure[]): Promise<MessageStructure[]> {

@@ -20,6 +20,9 @@ function openFirst(files: Files, places: readonly MessagePlace[]): { fd: number;
   return null
 }
 
+const headOf = ({ head }: MessagePlace): Buffer =>
+  head ? Buffer.from(head.buffer, head.byteOffset, head.byteLength) : Buffer.alloc(0)
+
 function readAll(files: Files, fd: number, { path, start, end }: MessagePlace): Buffer {
   const length = (end ?? files.stat(path)?.size ?? start) - start
   const octets = Buffer.allocUnsafeSlow(length)
@@ -37,8 +40,10 @@ export function readMessage(files: Files, places: readonly MessagePlace[]): Buff
   const opened = openFirst(files, places)
   if (!opened) return null
   try {
-    const octets = readAll(files, opened.fd, opened.place)
-    return toCrlf(opened.place.quoted ? unquoteFrom(octets) : octets)
+    const { place } = opened
+    const octets = readAll(files, opened.fd, place)
+    const plain = place.quoted ? unquoteFrom(octets) : octets
+    return toCrlf(place.head ? Buffer.concat([headOf(place), plain]) : plain)
   } finally {
     files.close(opened.fd)
   }
@@ -50,6 +55,7 @@ export function* rawPieces(files: Files, places: readonly MessagePlace[]): Gener
   if (!opened) throw noSuchMessage()
   const { fd, place } = opened
   try {
+    if (place.head) yield headOf(place)
     const end = place.end ?? Number.POSITIVE_INFINITY
     let held: Buffer = Buffer.alloc(0)
     for (let at = place.start; at < end; ) {
@@ -85,6 +91,7 @@ export class FileMessage implements StoredMessage {
   readonly #files: Files
   readonly #place: MessagePlace
   #fd: number | null
+  readonly #head: Buffer
   /** Where pieces start, so that later parts need no reading from the start. */
   #marks: Mark[]
 
@@ -93,7 +100,8 @@ export class FileMessage implements StoredMessage {
     this.#fd = fd
     this.#place = place
     this.size = size
-    this.#marks = [{ wire: 0, file: place.start, previous: 0 }]
+    this.#head = toCrlf(headOf(place))
+    this.#marks = [{ wire: this.#head.length, file: place.start, previous: 10 }]
   }
 
   static open(files: Files, places: readonly MessagePlace[], size: number): FileMessage | null {
@@ -108,7 +116,8 @@ export class FileMessage implements StoredMessage {
   }
 
   async *chunks(start = 0, end = this.size): AsyncIterable<Buffer> {
-    const mark = this.#marks.findLast(({ wire }) => wire <= start)!
+    if (start < this.#head.length) yield this.#head.subarray(start, Math.min(end, this.#head.length))
+    const mark = this.#marks.findLast(({ wire }) => wire <= start) ?? this.#marks[0]!
     let { wire, file, previous } = mark
     while (wire < end) {
       const raw = await this.#piece(file)

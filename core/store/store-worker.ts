@@ -2,29 +2,31 @@
 import { workerData } from 'node:worker_threads'
 import { systemClock } from '../base/clock.ts'
 import { nodeFiles } from '../base/node-files.ts'
-import type { EngineEvent, OpenedMailbox } from './engine.ts'
+import type { EngineEvent, OpenedMailbox, StoreEngine } from './engine.ts'
 import { transferList } from './mailbox-state.ts'
 import { MaildirEngine } from './maildir/engine.ts'
+import { MboxEngine } from './mbox/engine.ts'
 import { serve } from './rpc.ts'
 import { createSyncer } from './syncer.ts'
 import { threadPort } from './thread.ts'
 import { postingLogger, type StoreThreadData } from './thread-log.ts'
 
-const { directory, hostname } = workerData as StoreThreadData
+const { format, directory, hostname } = workerData as StoreThreadData
 let emit: (event: EngineEvent) => void = () => {}
-const engine = new MaildirEngine({
+const deps = {
   directory,
-  hostname,
   files: nodeFiles,
   clock: systemClock,
   log: postingLogger((line) => threadPort().post({ event: line }, [])),
-  syncer: createSyncer(systemClock, directory),
-  watch: true,
-  emit: (event) => emit(event),
-})
+  emit: (event: EngineEvent) => emit(event),
+}
+const engine: StoreEngine =
+  format === 'mbox'
+    ? new MboxEngine(deps)
+    : new MaildirEngine({ ...deps, hostname, syncer: createSyncer(systemClock, directory), watch: true })
 
 const methods = new Proxy(engine, {
-  get: (target, method) => (target[method as keyof MaildirEngine] as (...args: unknown[]) => unknown).bind(target),
+  get: (target, method) => (target[method as keyof StoreEngine] as (...args: unknown[]) => unknown).bind(target),
 })
 emit = serve(threadPort(), methods as never, {
   open: ({ columns, places }: OpenedMailbox) => [

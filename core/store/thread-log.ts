@@ -2,6 +2,7 @@
 import type { LogFields, Logger, LogLevel } from '../base/log.ts'
 
 export interface StoreThreadData {
+  readonly format: 'maildir' | 'mbox'
   readonly directory: string
   readonly hostname: string
 }

@@ -21,13 +21,13 @@ import { packStrings } from '../packed-strings.ts'
 import { flagChange } from '../store-flags.ts'
 import type { Syncer } from '../syncer.ts'
 import { uidSet } from '../uid-set.ts'
-import { AccountTree } from './account.ts'
 import { Committer } from './commit.ts'
 import { FileNamer, fileName, flagLetters, namedSizes, parseFileName } from './file-name.ts'
 import type { FolderDeps, MaildirFolder, NewFile, Placed } from './folder.ts'
 import { accountDirectory } from './folder-names.ts'
 import { loadFolder, scanFolder } from './load.ts'
 import { MessageWriter } from './message-file.ts'
+import { MaildirTree } from './tree.ts'
 import { FolderWatch } from './watch.ts'
 
 export interface MaildirOptions {
@@ -44,7 +44,7 @@ export interface MaildirOptions {
 
 interface Account {
   readonly name: string
-  readonly tree: AccountTree
+  readonly tree: MaildirTree
   readonly folders: Map<string, MaildirFolder>
   /** Sizes of folders that are not loaded. */
   readonly counted: Map<string, { messages: number; bytes: number }>
@@ -104,7 +104,7 @@ export class MaildirEngine implements StoreEngine {
     this.#options.emit({ kind: 'list', account })
   }
   async subscribe(account: string, name: string, on: boolean): Promise<void> {
-    this.#account(account).tree.subscribe(mailboxName(name), on)
+    this.#account(account).tree.account.subscribe(mailboxName(name), on)
     this.#options.emit({ kind: 'list', account })
   }
 
@@ -332,7 +332,7 @@ export class MaildirEngine implements StoreEngine {
   #account(name: string): Account {
     let account = this.#accounts.get(name)
     if (!account) {
-      const tree = new AccountTree(this.#deps.files, accountDirectory(this.#options.directory, name), this.#stable)
+      const tree = new MaildirTree(this.#deps.files, accountDirectory(this.#options.directory, name), this.#stable)
       tree.make(INBOX)
       for (const directory of tree.leftovers()) tree.clear(directory)
       account = { name, tree, folders: new Map(), counted: new Map(), uses: 0 }
@@ -354,7 +354,7 @@ export class MaildirEngine implements StoreEngine {
     if (!tree.exists(name)) throw noSuchMailbox()
     tree.make(name)
     const make = {
-      uidValidity: () => tree.nextUidValidity(this.#deps.clock.now()),
+      uidValidity: () => tree.account.nextUidValidity(this.#deps.clock.now()),
       guid: () => randomBytes(16).toString('hex'),
     }
     const identity = { id: ++this.#lastId, account: accountName, name, path: tree.directoryOf(name) }

@@ -29,5 +29,11 @@ export function parseFromLine(line: string): number | null {
 export const quoteFrom = (octets: Buffer): Buffer =>
   octets.includes('From ') ? Buffer.from(octets.toString('latin1').replace(/^(>*From )/gm, '>$1'), 'latin1') : octets
 
+/** Octets that start within a line. */
+export function quoteAfterLine(octets: Buffer): Buffer {
+  const lf = octets.indexOf(10) + 1
+  return lf === 0 ? octets : Buffer.concat([octets.subarray(0, lf), quoteFrom(octets.subarray(lf))])
+}
+
 export const unquoteFrom = (octets: Buffer): Buffer =>
   octets.includes('>From ') ? Buffer.from(octets.toString('latin1').replace(/^>(>*From )/gm, '$1'), 'latin1') : octets

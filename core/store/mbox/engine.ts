@@ -1,0 +1,482 @@
+// The mbox back end: a file a mailbox, read and written under the dot lock that other mail programs honour.
+import type { Clock } from '../../base/clock.ts'
+import type { Files } from '../../base/files.ts'
+import type { Logger } from '../../base/log.ts'
+import type {
+  EngineDelivery,
+  EngineEvent,
+  EngineMessage,
+  MessagePlace,
+  OpenedMailbox,
+  PostedFailure,
+  StoreEngine,
+} from '../engine.ts'
+import { noSuchMailbox } from '../errors.ts'
+import { postFailure } from '../failures.ts'
+import { toLf } from '../line-ends.ts'
+import type { MessageRow } from '../mailbox-state.ts'
+import type { Flag, MailboxInfo, SpecialUse } from '../mailbox-store.ts'
+import { accountDirectory } from '../maildir/folder-names.ts'
+import { headerBlock, MessageWriter } from '../maildir/message-file.ts'
+import { INBOX, mailboxName } from '../names.ts'
+import type { CopyResult } from '../open-mailbox.ts'
+import { rawPieces } from '../place-reader.ts'
+import { flagChange } from '../store-flags.ts'
+import { uidSet } from '../uid-set.ts'
+import { lockMailFile } from './dotlock.ts'
+import { MboxFile, type NewMboxMessage } from './mbox-file.ts'
+import { MboxTree } from './tree.ts'
+
+export interface MboxOptions {
+  readonly directory: string
+  readonly files: Files
+  readonly clock: Clock
+  readonly log: Logger
+  readonly emit: (event: EngineEvent) => void
+}
+
+interface Account {
+  readonly tree: MboxTree
+  readonly boxes: Map<string, MboxFile>
+  uses: number
+}
+
+const STAGING = '.estafeta-staging'
+const INDEX = 'estafeta-index.db'
+const MAX_LOADED = 500
+const PIECE = 65_536
+
+export class MboxEngine implements StoreEngine {
+  readonly #options: MboxOptions
+  readonly #accounts = new Map<string, Account>()
+  readonly #boxes = new Map<number, MboxFile>()
+  readonly #staged = new Map<number, MessageWriter>()
+  readonly #stable: Set<string>
+  #lastId = 0
+  #lastStaged = 0
+
+  constructor(options: MboxOptions) {
+    this.#options = options
+    this.#stable = new Set([options.directory])
+  }
+
+  async join(account: string): Promise<void> {
+    this.#account(account).uses++
+  }
+  async leave(account: string): Promise<void> {
+    this.#account(account).uses--
+  }
+  async list(account: string): Promise<readonly MailboxInfo[]> {
+    return this.#account(account).tree.list()
+  }
+  async exists(account: string, name: string): Promise<boolean> {
+    return this.#account(account).tree.exists(mailboxName(name))
+  }
+  async create(account: string, name: string, specialUse: readonly SpecialUse[] | null): Promise<void> {
+    const key = mailboxName(name)
+    this.#account(account).tree.create(key, specialUse)
+    this.#box(account, key)
+    this.#options.emit({ kind: 'list', account })
+  }
+  async subscribe(account: string, name: string, on: boolean): Promise<void> {
+    this.#account(account).tree.account.subscribe(mailboxName(name), on)
+    this.#options.emit({ kind: 'list', account })
+  }
+
+  async delete(account: string, name: string): Promise<void> {
+    const key = mailboxName(name)
+    const { tree, boxes } = this.#account(account)
+    const box = boxes.get(key)
+    const remove = () => {
+      box?.purge([...box.held])
+      tree.remove(key)
+      if (!box) return
+      box.gone = true
+      boxes.delete(key)
+      this.#boxes.delete(box.id)
+      if (box.uses > 0) this.#options.emit({ kind: 'deleted', id: box.id })
+    }
+    await (box ? box.lock.run(remove) : remove())
+    this.#options.emit({ kind: 'list', account })
+  }
+
+  async rename(account: string, from: string, to: string): Promise<void> {
+    const { tree, boxes } = this.#account(account)
+    const [source, target] = [mailboxName(from), mailboxName(to)]
+    if (source === INBOX) {
+      tree.create(target, null)
+      const inbox = this.#box(account, INBOX)
+      await this.move(inbox.id, [...inbox.state.uids()], target)
+    } else {
+      for (const [old, name] of tree.renames(source, target)) {
+        const box = boxes.get(old)
+        const move = () => {
+          tree.move(old, name)
+          if (!box) return
+          boxes.delete(old)
+          boxes.set(name, box)
+          box.file = tree.fileOf(name)
+          box.path = tree.stateOf(name)
+          box.state.facts.name = name
+          if (box.uses > 0) this.#options.emit({ kind: 'renamed', id: box.id, name, directory: null })
+        }
+        await (box ? box.lock.run(move) : move())
+      }
+      tree.sync()
+    }
+    this.#options.emit({ kind: 'list', account })
+  }
+
+  async usage(account: string): Promise<{ readonly messages: number; readonly bytes: number }> {
+    let messages = 0
+    let bytes = 0
+    for (const name of this.#account(account).tree.names()) {
+      const { state } = this.#box(account, name)
+      messages += state.count
+      bytes += state.totals().size
+    }
+    return { messages, bytes }
+  }
+
+  async open(account: string, name: string): Promise<OpenedMailbox> {
+    const box = this.#box(account, mailboxName(name))
+    box.uses++
+    return this.#locked(box, () => {
+      const { id, state } = box
+      const index = `${this.#account(account).tree.path}/${INDEX}`
+      return {
+        id,
+        facts: { ...state.facts },
+        keywords: [...state.table.keywords],
+        columns: state.snapshot(),
+        places: null,
+        index,
+      }
+    })
+  }
+
+  async close(id: number): Promise<void> {
+    const box = this.#boxes.get(id)
+    if (box && --box.uses === 0) box.purge([...box.held])
+  }
+
+  async stage(): Promise<number> {
+    const { files, directory } = this.#options
+    const folder = `${directory}/${STAGING}`
+    const staged = ++this.#lastStaged
+    if (staged === 1) {
+      if (!files.stat(folder)) files.mkdir(folder)
+      for (const name of files.readdir(folder)) files.unlink(`${folder}/${name}`)
+    }
+    this.#staged.set(staged, new MessageWriter(files, `${folder}/${staged}`))
+    return staged
+  }
+  async stagePiece(staged: number, octets: Uint8Array): Promise<void> {
+    this.#staged.get(staged)?.write(asBuffer(octets))
+  }
+  async unstage(staged: number): Promise<void> {
+    this.#staged.get(staged)?.abort()
+    this.#staged.delete(staged)
+  }
+
+  async append(id: number, messages: readonly EngineMessage[]): Promise<readonly number[]> {
+    const box = this.#opened(id)
+    return this.#locked(box, () => this.#append(box, messages))
+  }
+
+  async deliver(deliveries: readonly EngineDelivery[]): Promise<readonly (PostedFailure | null)[]> {
+    const groups = Map.groupBy(deliveries.entries(), ([, { account, mailbox }]) => `${account}\n${mailbox}`)
+    const answers: (PostedFailure | null)[] = deliveries.map(() => null)
+    for (const group of groups.values()) {
+      const [, { account, mailbox }] = group[0]!
+      try {
+        const name = mailboxName(mailbox)
+        const { tree } = this.#account(account)
+        if (!tree.exists(name)) {
+          tree.make(name)
+          this.#options.emit({ kind: 'list', account })
+        }
+        const box = this.#box(account, name)
+        await this.#locked(box, () =>
+          this.#append(
+            box,
+            group.map(([, { message }]) => message),
+          ),
+        )
+      } catch (error) {
+        for (const [i] of group) answers[i] = postFailure(error)
+      }
+    }
+    return answers
+  }
+
+  async store(
+    id: number,
+    uids: readonly number[],
+    action: 'add' | 'remove' | 'replace',
+    flags: readonly Flag[],
+    unchangedSince: number | null,
+  ): Promise<readonly number[]> {
+    const box = this.#opened(id)
+    return this.#locked(box, () => {
+      const change = flagChange(box.state, uids, action, flags, unchangedSince ?? undefined)
+      if (change.uids.length > 0) {
+        const modSeq = box.nextModSeq()
+        box.setFlags(change.uids, change.flags, modSeq)
+        this.#tellFlags(box, change.uids, change.flags, modSeq)
+      }
+      return change.modified
+    })
+  }
+
+  async expunge(id: number, uids: readonly number[]): Promise<readonly number[]> {
+    const box = this.#opened(id)
+    return this.#locked(box, () => this.#expunge(box, uids))
+  }
+
+  async copy(id: number, uids: readonly number[], target: string): Promise<CopyResult> {
+    const source = this.#opened(id)
+    const to = this.#box(source.account, mailboxName(target))
+    return this.#lockedBoth(source, to, () => this.#copy(source, uids, to))
+  }
+
+  async move(id: number, uids: readonly number[], target: string): Promise<CopyResult> {
+    const source = this.#opened(id)
+    const to = this.#box(source.account, mailboxName(target))
+    return this.#lockedBoth(source, to, () => {
+      const result = this.#copy(source, uids, to)
+      this.#expunge(
+        source,
+        result.pairs.map(([uid]) => uid),
+      )
+      return result
+    })
+  }
+
+  async refresh(id: number): Promise<void> {
+    const box = this.#opened(id)
+    if (box.changed()) await this.#locked(box, () => {})
+  }
+
+  async purge(id: number, uids: readonly number[]): Promise<void> {
+    this.#boxes.get(id)?.purge(uids)
+  }
+
+  async locate(id: number, uid: number): Promise<MessagePlace | null> {
+    const box = this.#boxes.get(id)
+    if (!box || box.gone) return null
+    if (box.held.has(uid)) return box.place(uid)
+    return this.#locked(box, () => box.place(uid))
+  }
+
+  async shutdown(): Promise<void> {
+    for (const writer of this.#staged.values()) writer.abort()
+    this.#staged.clear()
+    for (const box of this.#boxes.values()) await box.lock.run(() => box.save())
+    this.#boxes.clear()
+    this.#accounts.clear()
+  }
+
+  #account(name: string): Account {
+    let account = this.#accounts.get(name)
+    if (!account) {
+      const tree = new MboxTree(this.#options.files, accountDirectory(this.#options.directory, name), this.#stable)
+      tree.make(INBOX)
+      account = { tree, boxes: new Map(), uses: 0 }
+      this.#accounts.set(name, account)
+    }
+    return account
+  }
+
+  #box(accountName: string, name: string): MboxFile {
+    const { tree, boxes } = this.#account(accountName)
+    const loaded = boxes.get(name)
+    if (loaded) {
+      this.#boxes.delete(loaded.id)
+      this.#boxes.set(loaded.id, loaded)
+      return loaded
+    }
+    if (!tree.exists(name)) throw noSuchMailbox()
+    tree.make(name)
+    const { files, clock } = this.#options
+    const deps = { files, clock, nextUidValidity: () => tree.account.nextUidValidity(clock.now()) }
+    const box = new MboxFile(deps, {
+      id: ++this.#lastId,
+      account: accountName,
+      name,
+      file: tree.fileOf(name),
+      path: tree.stateOf(name),
+    })
+    boxes.set(name, box)
+    this.#boxes.set(box.id, box)
+    this.#trim()
+    return box
+  }
+
+  #opened(id: number): MboxFile {
+    const box = this.#boxes.get(id)
+    if (!box || box.gone) throw noSuchMailbox()
+    return box
+  }
+
+  /** Runs with the file locked against everybody, after taking over what others did. */
+  #locked<T>(box: MboxFile, run: () => T): Promise<T> {
+    return box.lock.run(() => this.#dotLocked(box, run))
+  }
+
+  async #lockedBoth<T>(a: MboxFile, b: MboxFile, run: () => T): Promise<T> {
+    if (a === b) return this.#locked(a, run)
+    const [first, second] = a.id < b.id ? [a, b] : [b, a]
+    return first.lock.run(() => second.lock.run(() => this.#dotLocked(first, () => this.#dotLocked(second, run))))
+  }
+
+  async #dotLocked<T>(box: MboxFile, run: () => T | Promise<T>): Promise<T> {
+    if (box.gone) throw noSuchMailbox()
+    const lock = await lockMailFile(box.file, this.#options)
+    try {
+      if (box.changed()) this.#scan(box)
+      return await run()
+    } finally {
+      lock.release()
+    }
+  }
+
+  #scan(box: MboxFile): void {
+    const { appended, flagged, expunged } = box.scan()
+    this.#tellFlags(box, flagged.uids, flagged.flags, flagged.modSeq)
+    this.#tellExpunged(box, expunged.uids, expunged.modSeq)
+    this.#tellAppended(box, appended)
+  }
+
+  #append(box: MboxFile, messages: readonly EngineMessage[]): number[] {
+    const { table } = box.state
+    const uids: number[] = []
+    const fresh: NewMboxMessage[] = []
+    const keys = new Map<string, number>()
+    const staged: MessageWriter[] = []
+    let used = box.state.usedFlags()
+    try {
+      for (const { octets, staged: number, flags, internalDate, key } of messages) {
+        const known = key === null ? null : (box.hasKey(key) ?? keys.get(key) ?? null)
+        const writer = number === null ? null : this.#takeStaged(number)
+        if (writer) staged.push(writer)
+        uids.push(known ?? box.state.facts.uidNext + fresh.length)
+        if (known !== null) continue
+        if (key !== null) keys.set(key, uids.at(-1)!)
+        const bits = table.bits(flags, () => used)
+        used |= bits
+        const parts = writer ? this.#stagedParts(writer) : splitMessage(toLf(asBuffer(octets!)))
+        fresh.push({ ...parts, flags: bits, internalDate, key })
+      }
+      if (fresh.length > 0) this.#tellAppended(box, box.append(fresh))
+      return uids
+    } finally {
+      for (const { path } of staged) this.#options.files.unlink(path)
+    }
+  }
+
+  #expunge(box: MboxFile, uids: readonly number[]): number[] {
+    const present = [...uidSet(uids)].filter((uid) => box.state.find(uid) >= 0)
+    if (present.length === 0) return present
+    const modSeq = box.nextModSeq()
+    box.expunge(present, modSeq)
+    this.#tellExpunged(box, present, modSeq)
+    return present
+  }
+
+  #copy(source: MboxFile, uids: readonly number[], to: MboxFile): CopyResult {
+    const { files } = this.#options
+    const present = [...uidSet(uids)].filter((uid) => source.state.find(uid) >= 0)
+    let used = to.state.usedFlags()
+    const messages = present.map((uid): NewMboxMessage => {
+      const row = source.state.row(source.state.find(uid))
+      const flags = to.state.table.bits(source.state.table.names(row.flags), () => used)
+      used |= flags
+      const { head, ...rest } = source.place(uid)!
+      // a small message is there whole; of a large one the header with its empty line
+      const parts = splitMessage(asBuffer(head!))
+      const body = () => chain(parts.body(), rest.start < rest.end! ? rawPieces(files, [rest]) : [])
+      return { header: parts.header, body, flags, internalDate: row.internalDate, key: null }
+    })
+    const { uidValidity } = to.state.facts
+    if (messages.length === 0) return { uidValidity, pairs: [] }
+    const rows = to.append(messages)
+    this.#tellAppended(to, rows)
+    return { uidValidity, pairs: present.map((uid, i) => [uid, rows[i]!.uid] as const) }
+  }
+
+  #takeStaged(staged: number): MessageWriter {
+    const writer = this.#staged.get(staged)!
+    this.#staged.delete(staged)
+    writer.finish()
+    return writer
+  }
+
+  #stagedParts({ path }: MessageWriter): Pick<NewMboxMessage, 'header' | 'body'> {
+    const { files } = this.#options
+    const whole = { path, start: 0, end: null, quoted: false }
+    const fd = files.open(path, 'r')
+    const first = Buffer.alloc(PIECE)
+    const header = headerBlock(first.subarray(0, files.read(fd, first, 0, PIECE, 0)))
+    files.close(fd)
+    return { header: header.subarray(0, -1), body: () => rawPieces(files, [{ ...whole, start: header.length }]) }
+  }
+
+  #tellAppended(box: MboxFile, rows: readonly MessageRow[]): void {
+    if (rows.length === 0) return
+    const { id, uses, state } = box
+    if (uses > 0) this.#options.emit({ kind: 'appended', id, rows, bases: null, keywords: [...state.table.keywords] })
+    else
+      this.#tellElsewhere(
+        box,
+        'appended',
+        rows.map(({ uid }) => uid),
+        rows[0]!.modSeq,
+      )
+  }
+  #tellFlags(box: MboxFile, uids: readonly number[], flags: readonly number[], modSeq: number): void {
+    if (uids.length === 0) return
+    const { id, uses, state } = box
+    if (uses > 0) this.#options.emit({ kind: 'flags', id, uids, flags, modSeq, keywords: [...state.table.keywords] })
+    else this.#tellElsewhere(box, 'flags', uids, modSeq)
+  }
+  #tellExpunged(box: MboxFile, uids: readonly number[], modSeq: number): void {
+    if (uids.length === 0) return
+    if (box.uses > 0) this.#options.emit({ kind: 'expunged', id: box.id, uids, modSeq })
+    else this.#tellElsewhere(box, 'expunged', uids, modSeq)
+  }
+  #tellElsewhere(
+    box: MboxFile,
+    change: 'appended' | 'flags' | 'expunged',
+    uids: readonly number[],
+    modSeq: number,
+  ): void {
+    const { account, name: mailbox } = box
+    if ((this.#accounts.get(account)?.uses ?? 0) === 0) return
+    this.#options.emit({ kind: 'elsewhere', account, mailbox, change, uids, modSeq })
+  }
+
+  #trim(): void {
+    for (const box of this.#boxes.values()) {
+      if (this.#boxes.size <= MAX_LOADED) return
+      if (box.uses > 0 || box.lock.busy) continue
+      box.save()
+      this.#boxes.delete(box.id)
+      this.#accounts.get(box.account)?.boxes.delete(box.name)
+    }
+  }
+}
+
+/** LF line ends; the header without its empty line. */
+function splitMessage(octets: Buffer): Pick<NewMboxMessage, 'header' | 'body'> {
+  const block = headerBlock(octets)
+  const ended = block.length < octets.length || block.subarray(-2).toString() === '\n\n' || block.length === 1
+  const header = ended ? block.subarray(0, -1) : block
+  return { header, body: () => [octets.subarray(block.length)] }
+}
+
+function* chain(...parts: Iterable<Buffer>[]): Generator<Buffer> {
+  for (const part of parts) yield* part
+}
+
+const asBuffer = (octets: Uint8Array): Buffer => Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength)
