@@ -161,7 +161,9 @@ function isOwnLiteral(literal: string): boolean {
 
 function readForward(path: string): string | null {
   try {
-    const stat = lstatSync(path)
+    // an exception costs more than all the rest, and hardly anybody has such a file
+    const stat = lstatSync(path, { throwIfNoEntry: false })
+    if (!stat) return null
     if (!stat.isFile() || stat.size > MAX_FORWARD_FILE) throw temporary(`${path}: no plain file, or too large`)
     return readFileSync(path, 'utf8')
   } catch (error) {

@@ -108,8 +108,8 @@ export class WatchedFile<T> {
 
   #stat(): string {
     try {
-      const s = statSync(this.path)
-      return `${s.ino} ${s.size} ${s.mtimeMs} ${s.ctimeMs}`
+      const s = statSync(this.path, { throwIfNoEntry: false })
+      return s ? `${s.ino} ${s.size} ${s.mtimeMs} ${s.ctimeMs}` : 'ENOENT'
     } catch (error) {
       return (error as NodeJS.ErrnoException).code ?? 'unreadable'
     }

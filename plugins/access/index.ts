@@ -80,23 +80,27 @@ export default definePlugin({
       helo: {
         stage: 'early',
         run(session) {
-          const found = session.helo === null ? null : access.find('helo', domainKeys(session.helo.toLowerCase()))
+          const { helo } = session
+          const found = helo === null ? null : access.find('helo', () => domainKeys(helo.toLowerCase()))
           return found ? answer(found.action, found.key, session.notes) : pass()
         },
       },
 
       mail: {
         stage: 'early',
-        async run(transaction) {
-          const { session, reversePath } = transaction
+        run(transaction) {
+          const { session, reversePath, notes } = transaction
           // RFC 6409 §4.3: a submission service takes mail from those it knows
           if (/^submissions?$/.test(session.service) && session.identity === null && !session.trusted)
             return reject(replies.authRequired())
-          if (senderLogin && !(await ownsSender(directory, transaction)))
-            return reject(replies.senderNotOwned(), `not an address of ${session.identity?.account}`)
-          const keys = reversePath === null ? ['<>'] : addressKeys(reversePath, delimiter)
-          const found = access.find('mail', keys)
-          return found ? answer(found.action, found.key, transaction.notes) : pass()
+          const inTables = (): Verdict => {
+            const keys = () => (reversePath === null ? ['<>'] : addressKeys(reversePath, delimiter))
+            const found = access.find('mail', keys)
+            return found ? answer(found.action, found.key, notes) : pass()
+          }
+          if (!senderLogin || session.identity === null) return inTables()
+          const notOwned = () => reject(replies.senderNotOwned(), `not an address of ${session.identity?.account}`)
+          return ownsSender(directory, transaction).then((owns) => (owns ? inTables() : notOwned()))
         },
       },
 
@@ -105,7 +109,7 @@ export default definePlugin({
         run(transaction, recipient): RcptVerdict {
           const { notes } = transaction
           const { address } = recipient
-          const found = access.find('rcpt', addressKeys(address, delimiter))
+          const found = access.find('rcpt', () => addressKeys(address, delimiter))
           const isLocal = directory.isLocalDomain(address.domain)
           if (found?.action.kind === 'discard') {
             notes.set(DROPPED, [...(notes.get(DROPPED) ?? []), address])
@@ -164,7 +168,7 @@ function relayRight(
   const client = session.notes.get(MAY_RELAY)
   if (client !== undefined) return `access table: ${client}`
   if (table !== null) return `access table: ${table}`
-  const domain = domainKeys(address.domain).find((key) => relayed.has(key))
+  const domain = relayed.size === 0 ? undefined : domainKeys(address.domain).find((key) => relayed.has(key))
   return domain === undefined ? null : `relay domain ${domain}`
 }
 

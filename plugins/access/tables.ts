@@ -31,8 +31,10 @@ export class AccessTables {
   }
 
   /** The first key that any table knows, tagged keys before untagged; null when none speaks. */
-  find(step: Step, keys: readonly string[]): Found | null {
+  find(step: Step, keysOf: () => readonly string[]): Found | null {
+    if (!this.has(step)) return null
     const tag = TAGS[step]
+    const keys = keysOf()
     for (const table of this.#tables.get(step)!) {
       const hit = firstOf(keys, (key) => table.get(tag + key) ?? table.get(key))
       if (hit) return understood(hit)
