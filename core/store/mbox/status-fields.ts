@@ -1,4 +1,5 @@
-// The header fields in which mbox programs keep UIDs and flags: Status, X-Status, X-Keywords, X-UID, X-IMAPbase. Clients never see them.
+// The header fields in which mbox programs keep UIDs and flags: Status, X-Status, X-Keywords, X-UID, X-IMAPbase. Clients never see
+// them, nor Content-Length and Lines, which such programs add and change.
 import { ANSWERED, DELETED, DRAFT, FLAGGED, type FlagTable, SEEN } from '../flags.ts'
 
 export interface ImapBase {
@@ -20,7 +21,7 @@ export interface StatusFields {
 
 const KEY = 'X-Estafeta-Key'
 const OURS =
-  /^(Status|X-Status|X-Keywords|X-UID|X-IMAPbase|X-IMAP|X-Estafeta-Key)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?/gim
+  /^(Status|X-Status|X-Keywords|X-UID|X-IMAPbase|X-IMAP|X-Estafeta-Key|Content-Length|Lines)[ \t]*:([^\n]*(?:\n[ \t][^\n]*)*)\n?/gim
 const X_STATUS: readonly (readonly [string, string])[] = [
   ['A', '\\Answered'],
   ['F', '\\Flagged'],
