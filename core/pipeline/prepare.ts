@@ -1,4 +1,5 @@
 // Dispatch up to the lanes: after-queue filters, expansion, routing; what fails here is settled here.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { asFailure } from '../base/failure.ts'
 import { formatAddress } from '../message/address.ts'
 import { parseHeader } from '../message/header.ts'
@@ -13,6 +14,9 @@ import { expandRecipient, recipientKey } from './expand.ts'
 import { type LaneWork, laneKey } from './lane.ts'
 import { queuedMessageFacts } from './queued-facts.ts'
 import { type RecipientOutcome, settle } from './settle.ts'
+
+/** Recipients looked up in one turn of the event loop: hooks that need not wait would go on for all of a long list. */
+const TURN = 16
 
 /** Work for the lanes out of one due item; `isBusy` leaves out recipients that wait in a lane already. */
 export async function prepare(
@@ -122,7 +126,8 @@ async function expand(
   const expanded: { n: number; into: readonly NewRecipient[] }[] = []
   const outcomes: RecipientOutcome[] = []
   const reports: QueuedRecipient[] = []
-  for (const recipient of pending) {
+  for (const [i, recipient] of pending.entries()) {
+    if (i % TURN === TURN - 1) await nextTurn()
     const outcome = (kind: 'failed' | 'deferred', reply: RecipientOutcome['reply'], detail?: string): void => {
       outcomes.push({ recipient, kind, reply, relay: null, courier: 'expand', lane: null, ms: 0, detail })
     }
@@ -193,7 +198,8 @@ async function route(
   const message = queuedFacts(item)
   const groups = new Map<string, { nextHop: NextHop; recipients: number[] }>()
   const outcomes: RecipientOutcome[] = []
-  for (const recipient of item.recipients) {
+  for (const [i, recipient] of item.recipients.entries()) {
+    if (i % TURN === TURN - 1) await nextTurn()
     const ready = recipient.status === 'ready' || themselves.has(recipient.n)
     if (!ready || !isDue(recipient, now) || isBusy(item.id, recipient.n)) continue
     const hop = await nextHop(generation, recipient, message)
