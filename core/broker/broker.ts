@@ -2,6 +2,7 @@
 import { fork } from 'node:child_process'
 import { chownSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
+import { constants } from 'node:os'
 import { systemClock } from '../base/clock.ts'
 import { asFailure, permanent } from '../base/failure.ts'
 import type { Site } from '../config/site.ts'
@@ -12,6 +13,8 @@ import { createUserWorkers } from './user-workers.ts'
 
 export interface BrokerOptions {
   readonly site: Site
+  /** The configuration as it is now: a reload may bring new addresses and keys. */
+  readonly reread: () => Site
   /** Who the server runs as. */
   readonly user: string
   /** Module and arguments that start the server in the child. */
@@ -44,11 +47,17 @@ export async function runBroker(options: BrokerOptions): Promise<number> {
     const failure = asFailure(thrown)
     tell({ id, error: { kind: failure.kind === 'permanent' ? 'permanent' : 'temporary', detail: failure.detail } })
   }
+  let { site } = options
+  const allowed = (test: (site: Site) => boolean, what: string): void => {
+    if (test(site)) return
+    site = options.reread()
+    if (!test(site)) throw permanent(`${what} is not in the configuration`)
+  }
   child.on('message', (down: Down) => {
     if ('chunk' in down) return workers.chunk(down.id, down.chunk)
     const { id, request } = down
     if (request.ask === 'bind') {
-      bind(request, options.site)
+      bind(request, () => site, allowed)
         .then((server) => {
           tell({ id, value: null }, server)
           server.close()
@@ -56,7 +65,7 @@ export async function runBroker(options: BrokerOptions): Promise<number> {
         .catch((thrown) => refuse(id, thrown))
     } else if (request.ask === 'readKey') {
       try {
-        tell({ id, value: readKey(request, options.site) })
+        tell({ id, value: readKey(request, allowed) })
       } catch (thrown) {
         refuse(id, thrown)
       }
@@ -64,7 +73,7 @@ export async function runBroker(options: BrokerOptions): Promise<number> {
   })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
   const code = await new Promise<number>((resolve) =>
-    child.on('exit', (status, signal) => resolve(status ?? (signal === null ? 1 : 0))),
+    child.on('exit', (status, signal) => resolve(status ?? exitCode(signal))),
   )
   workers.close()
   return code
@@ -78,24 +87,29 @@ function ownData(data: string, user: SystemUser): void {
   throw permanent(`${data} belongs to uid ${stat.uid}, not to ${user.name}: chown -R ${user.name}: ${data}`)
 }
 
+/** Of a server that a signal ended: as a shell says it, but for one that was told to stop before it could listen to that. */
+const exitCode = (signal: NodeJS.Signals | null): number =>
+  signal === 'SIGTERM' || signal === 'SIGINT' ? 0 : 128 + (signal === null ? 0 : constants.signals[signal])
+
+type Allowed = (test: (site: Site) => boolean, what: string) => void
+
 /** Only what the configuration lists is bound. */
-async function bind({ listener }: BindRequest, site: Site): Promise<Server> {
-  const listed = site.listen.some(
-    (l) => l.host === listener.host && l.port === listener.port && l.path === listener.path,
-  )
-  if (!listed || listener.path !== null)
-    throw permanent(`${listener.host}:${listener.port} is not an address of the configuration`)
+async function bind({ listener }: BindRequest, site: () => Site, allowed: Allowed): Promise<Server> {
+  const { host, port, path } = listener
+  const isListed = ({ listen }: Site): boolean =>
+    path === null && listen.some((l) => l.host === host && l.port === port && l.path === path)
+  allowed(isListed, `the address ${host}:${port}`)
+  const { protocols } = site()
   const server = createServer()
-  const host = listener.host === '*' ? (site.protocols === 'ipv4' ? '0.0.0.0' : '::') : listener.host
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen({ host, port: listener.port, ipv6Only: site.protocols === 'ipv6' }, resolve)
+    const address = host === '*' ? (protocols === 'ipv4' ? '0.0.0.0' : '::') : host
+    server.listen({ host: address, port, ipv6Only: protocols === 'ipv6' }, resolve)
   })
   return server
 }
 
-function readKey({ path }: ReadKeyRequest, site: Site): Buffer {
-  if (site.tls === null || (path !== site.tls.cert && path !== site.tls.key))
-    throw permanent(`${path} is not a key of the configuration`)
+function readKey({ path }: ReadKeyRequest, allowed: Allowed): Buffer {
+  allowed(({ tls }) => tls !== null && (path === tls.cert || path === tls.key), `the key ${path}`)
   return readFileSync(path)
 }

@@ -21,6 +21,7 @@ export function build(): Command {
     if (process.getuid?.() === 0 && broker === null) {
       process.exitCode = await runBroker({
         site: loaded.site,
+        reread: () => loaded.reread().site,
         user: loaded.site.user,
         module: entry,
         arguments: ['--config', loaded.path, 'serve'],
