@@ -12,6 +12,7 @@ import type { Token } from './base/token.ts'
 import { type Broker, noAsUser } from './broker/client.ts'
 import { version } from './cli/version.ts'
 import type { LoadedConfig } from './config/load.ts'
+import { ConfigError } from './config/problems.ts'
 import { settingRows } from './config/reference.ts'
 import type { ListenerSettings, Site } from './config/site.ts'
 import { DIRECTORY } from './directory/directory.ts'
@@ -174,8 +175,8 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     hostname: site.hostname,
     clock,
     log,
-    ...(broker && site.tls ? { readKey: broker.readKey } : {}),
-  })
+    ...(broker ? { readKey: broker.readKey } : {}),
+  }).catch(asTlsProblem(loaded))
   const networks = createNetworks(site.networks)
   const admission = createAdmission(
     {
@@ -223,7 +224,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     await protocols.load(next.site.listen)
     const change = await listening.change(withSubmitSocket(next.site, submit), next.site.protocols)
     try {
-      await tls.reload()
+      await tls.reload(next.site.tls).catch(asTlsProblem(next))
       const fresh = await generations.reload(next)
       change.commit()
       log.info(`configuration read anew: generation ${fresh.number}`)
@@ -317,6 +318,13 @@ function createProtocols(smtp: ProtocolService, load: { readonly [name: string]:
 
 const provide = <T>(container: DependencyContainer, token: Token<T>, value: T): void =>
   void container.register(token.symbol, { useValue: value })
+
+/** A configured certificate that cannot be used is a mistake in the configuration. */
+const asTlsProblem =
+  (loaded: LoadedConfig) =>
+  (error: Error): never => {
+    throw loaded.site.tls ? new ConfigError([loaded.problem(['tls'], error.message)]) : error
+  }
 
 /** Settings that a running server cannot change. */
 const needsRestart = (running: LoadedConfig, next: LoadedConfig): string[] =>

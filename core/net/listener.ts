@@ -2,6 +2,7 @@
 import { chmodSync, rmSync, statSync } from 'node:fs'
 import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
+import { temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import type { ListenerSettings } from '../config/site.ts'
 import { createNetworks, type Networks, normalIp } from './networks.ts'
@@ -35,7 +36,7 @@ export interface Listener {
 /**
  * `host` `*` means every address of the protocols in use. Options of a listener: `proxyProtocol` (true, or the CIDR
  * blocks of the proxies; true trusts loopback alone) and, for a path, `mode` (octal text, `0666` by default).
- * Rejects with an Error that says which address could not be bound, and why.
+ * Rejects with a temporary Failure that says which address could not be bound, and why.
  */
 export async function openListener(
   settings: ListenerSettings,
@@ -145,7 +146,7 @@ function listen(
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => {
       server.off('listening', done)
-      reject(new Error(bindMessage(error, settings), { cause: error }))
+      reject(temporary(bindMessage(error, settings), { cause: error }))
     }
     const done = (): void => {
       server.off('error', failed)

@@ -28,8 +28,8 @@ export interface TlsService {
    * Gives a socket in paused mode. Rejects, with the socket destroyed, when the handshake fails or takes too long.
    */
   upgrade(socket: Socket): Promise<TLSSocket>
-  /** Reads certificate and key anew; throws, keeping the old ones, when they cannot be used. */
-  reload(): Promise<void>
+  /** Reads certificate and key anew, from other files when they are given; throws, keeping the old ones, when they cannot be used. */
+  reload(files?: TlsSettings['files']): Promise<void>
 }
 
 export interface TlsSettings {
@@ -45,23 +45,28 @@ export interface TlsSettings {
 
 /** Throws an Error that names the file when certificate or key cannot be read or do not belong together. */
 export async function openTls(settings: TlsSettings): Promise<TlsService> {
-  const files = settings.files ?? (await selfSignedFiles(settings))
-  let loaded = await load(files, settings.readKey)
+  let { files } = settings
+  const read = async (wanted: TlsSettings['files']) =>
+    wanted ? load(wanted, settings.readKey) : load(await selfSignedFiles(settings))
+  let loaded = await read(files)
   return {
     get certificate() {
       return loaded.cert
     },
-    selfSigned: settings.files === null,
+    get selfSigned() {
+      return files === null
+    },
     upgrade: (socket) => upgrade(socket, loaded.context, settings.clock),
-    async reload() {
-      loaded = await load(files, settings.readKey)
+    async reload(wanted = files) {
+      loaded = await read(wanted)
+      files = wanted
     },
   }
 }
 
 async function load(
   files: { cert: string; key: string },
-  readKey: TlsSettings['readKey'],
+  readKey?: TlsSettings['readKey'],
 ): Promise<{ context: SecureContext; cert: string }> {
   const read = (path: string): Buffer => {
     try {

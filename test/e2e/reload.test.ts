@@ -1,6 +1,7 @@
 // Reload: a new generation beside the old; sessions are not dropped, and what cannot be used changes nothing.
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { loadConfig } from '../../core/config/load.ts'
 import { runBin } from '../kit/command.ts'
@@ -147,6 +148,29 @@ test('a port that is taken, a plugin that cannot be set up, a broken users.yaml:
   const fresh = await SmtpTalk.open(server.port('smtp'))
   expect(await tagOf(queuedAs(await fresh.send({ to: ANA })))).toBe('two')
   fresh.close()
+})
+
+test('a certificate that is configured takes the place of the self-signed one; a bad one changes nothing', async () => {
+  const { createSelfSigned } = await import('../../core/net/self-signed.ts')
+  const made = await createSelfSigned('new.estafeta.test', Date.now())
+  const files = { cert: join(server.folder, 'new.crt'), key: join(server.folder, 'new.key') }
+  writeFileSync(files.cert, made.cert)
+  writeFileSync(files.key, made.key)
+  const subject = async (): Promise<string> => {
+    const talk = await SmtpTalk.open(server.port('smtp'))
+    expect(await talk.ask('STARTTLS')).toMatch(/^220/)
+    await talk.talker.startTls()
+    const { subject: found } = (talk.talker.socket as TLSSocket).getPeerCertificate()
+    talk.close()
+    return String(found.CN)
+  }
+  expect(await subject()).toBe('mx.estafeta.test')
+  await expect(
+    server.reload(load({ plugins: plugins('one'), tls: { cert: files.cert, key: files.cert } })),
+  ).rejects.toThrow(/tls: .*cannot be used/)
+  expect(await subject()).toBe('mx.estafeta.test')
+  await server.reload(load({ plugins: plugins('one'), tls: files }))
+  expect(await subject()).toBe('new.estafeta.test')
 })
 
 test('settings that a running server cannot change are named', async () => {
