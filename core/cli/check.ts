@@ -66,6 +66,10 @@ function notesOn({ site, settings, locate }: LoadedConfig): readonly string[] {
   const notes: string[] = []
   const isUp = (...services: string[]): boolean => site.listen.some(({ service }) => services.includes(service))
   if (site.listen.length === 0) notes.push('nothing listens')
+  if (site.domains.length > 0 && !site.domains.includes(site.origin))
+    notes.push(
+      `origin ${site.origin} is none of the domains: names without one ('ana' in an alias) are taken for elsewhere`,
+    )
   if (site.tls === null && site.listen.length > 0)
     notes.push('no certificate is configured: a self-signed one is used, which clients will warn about')
   if (site.listen.some(({ port, path }) => path === null && port > 0 && port < 1024) && process.getuid?.() !== 0)

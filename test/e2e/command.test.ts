@@ -334,6 +334,16 @@ describe('the rest', () => {
 
   test('check: a good configuration, and one full of mistakes in one report with 78', async () => {
     expect(await estafeta(['check'])).toMatchObject({ code: 0, stderr: '' })
+    const elsewhere = join(folder, 'elsewhere.yaml')
+    writeFileSync(
+      elsewhere,
+      'profile: internet-site\nhostname: mx.a.test\ndomains: [a.test]\npostmaster: ana@a.test\ndata: data\n',
+    )
+    const noted = await runBin('estafeta', ['--config', elsewhere, 'check'], ids)
+    expect(noted).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^note: origin mx\.a\.test is none of the domains/m),
+    })
     const bad = join(folder, 'bad.yaml')
     writeFileSync(
       bad,
