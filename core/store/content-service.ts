@@ -31,15 +31,16 @@ export interface PackedHeaders {
   readonly ends: Uint32Array
 }
 
-function packHeaders(headers: readonly UidHeader[]): PackedHeaders {
+/** `header`: octets, one a char. */
+function packHeaders(headers: readonly { readonly uid: number; readonly header: string }[]): PackedHeaders {
   const ends = new Uint32Array(headers.length)
   let total = 0
-  headers.forEach(({ header }, i) => {
+  for (const [i, { header }] of headers.entries()) {
     total += header.length
     ends[i] = total
-  })
+  }
   const octets = new Uint8Array(total)
-  for (const [i, { header }] of headers.entries()) octets.set(header, ends[i]! - header.length)
+  Buffer.from(octets.buffer).write(headers.map(({ header }) => header).join(''), 'latin1')
   return { uids: Uint32Array.from(headers, ({ uid }) => uid), octets, ends }
 }
 
@@ -102,8 +103,10 @@ export function createContentService(files: Files, turn: () => Promise<void> = a
     read: async (items) => items.map(({ places }) => readMessage(files, places)),
     describe: async (items) => present(items, (item) => describeItem(files, item)),
     async headers(items, fields) {
-      const select = fields ? fieldSelector(fields) : (block: Buffer) => block
-      return packHeaders(present(items, (item) => ({ uid: item.uid, header: select(readHeader(files, item)) })))
+      const select = fields ? fieldSelector(fields) : (block: string) => block
+      return packHeaders(
+        present(items, (item) => ({ uid: item.uid, header: select(readHeader(files, item).toString('latin1')) })),
+      )
     },
     async match(key, items) {
       const hits: number[] = []

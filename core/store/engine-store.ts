@@ -133,8 +133,12 @@ export class EngineStore implements MailboxStore {
       const { mailbox, change: kind, uids, modSeq } = event
       this.#accounts.get(event.account)?.feed.publish({ mailbox, change: { kind, uids, modSeq } })
     } else if (event.kind === 'stored') {
-      const items = event.uids.map((uid, i) => ({ uid, places: [wholeFile(event.paths[i]!)] }))
-      if (this.deps.index) this.background.add(event.key, items)
+      for (const { key, uids, paths } of this.deps.index ? event.messages : []) {
+        this.background.add(
+          key,
+          uids.map((uid, i) => ({ uid, places: [wholeFile(paths[i]!)] })),
+        )
+      }
     } else if (!this.#apply(event) && this.#opening > 0) this.#early.push(event)
   }
 

@@ -50,6 +50,12 @@ export interface MessagePlace {
   readonly head?: Uint8Array
 }
 
+export interface StoredMessages {
+  readonly key: IndexKey
+  readonly uids: readonly number[]
+  readonly paths: readonly string[]
+}
+
 export type EngineEvent =
   | {
       readonly kind: 'appended'
@@ -78,13 +84,8 @@ export type EngineEvent =
       readonly uids: readonly number[]
       readonly modSeq: number
     }
-  /** Messages that came into a mailbox that no session has open: for the index. */
-  | {
-      readonly kind: 'stored'
-      readonly key: IndexKey
-      readonly uids: readonly number[]
-      readonly paths: readonly string[]
-    }
+  /** Messages that came into mailboxes that no session has open: for the index. */
+  | { readonly kind: 'stored'; readonly messages: readonly StoredMessages[] }
   | { readonly kind: 'list'; readonly account: string }
 
 /** Failures are thrown as Failure. */

@@ -1,5 +1,4 @@
 // Header fields as text for search, dates and threads.
-import { createHash } from 'node:crypto'
 import { decodeHeaderText } from '../message/encoded-word.ts'
 import type { HeaderView } from '../message/header.ts'
 import { parseFieldDate } from '../message/parse-date.ts'
@@ -25,10 +24,7 @@ export const sentDay = (header: HeaderView): string => parseFieldDate(header.get
 
 export const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10)
 
-/** 64 bits of a digest, for ids that need no order. */
-export const hash64 = (text: string): bigint => createHash('sha256').update(text, 'latin1').digest().readBigUInt64BE(0)
-
-/** 64 bits for names that we made ourselves: quick, and good enough where nobody seeks collisions. */
+/** 64 bits of a name: quick, and good enough where a collision does no harm. */
 export function nameHash(text: string): bigint {
   let high = 0xdeadbeef
   let low = 0x41c6ce57
@@ -51,17 +47,14 @@ const MESSAGE_ID = /<[^<>\s]+>/
 export function threadOf(header: HeaderView): bigint | null {
   for (const name of ['references', 'in-reply-to', 'message-id']) {
     const id = MESSAGE_ID.exec(header.get(name) ?? '')
-    if (id) return hash64(id[0])
+    if (id) return nameHash(id[0])
   }
   return null
 }
 
-/** Takes from header blocks only these fields, in their order, each as it stands; with the empty line. */
-export function fieldSelector(fields: readonly string[]): (block: Buffer) => Buffer {
+/** Takes from header blocks (octets, one a char) only these fields, in their order, each as it stands; with the empty line. */
+export function fieldSelector(fields: readonly string[]): (block: string) => string {
   const names = fields.map((name) => name.replace(/[^A-Za-z0-9-]/g, '\\$&')).join('|')
   const pattern = new RegExp(`^(?:${names})[ \\t]*:[^\\n]*\\n(?:[ \\t][^\\n]*\\n)*`, 'gim')
-  return (block) => {
-    const found = block.toString('latin1').match(pattern)
-    return found ? Buffer.from(`${found.join('')}\r\n`, 'latin1') : Buffer.from('\r\n')
-  }
+  return (block) => `${block.match(pattern)?.join('') ?? ''}\r\n`
 }

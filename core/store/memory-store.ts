@@ -219,10 +219,10 @@ class MemoryMailbox implements MailboxBackend {
     }
   }
   async *headers(uids: Uint32Array, fields?: readonly string[]) {
-    const select = fields ? fieldSelector(fields) : (block: Buffer) => block
+    const select = fields ? fieldSelector(fields) : (block: string) => block
     for (const uid of uids) {
       const body = this.#bodies.get(uid)
-      if (body) yield [{ uid, header: select(headerOf(body)) }]
+      if (body) yield [{ uid, header: Buffer.from(select(headerOf(body).toString('latin1')), 'latin1') }]
     }
   }
   async message(uid: number): Promise<StoredMessage> {

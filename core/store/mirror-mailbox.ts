@@ -1,4 +1,5 @@
 // One open mailbox of an engine on the main thread: what sessions read at once, kept in step by the engine's events.
+import { setImmediate } from 'node:timers/promises'
 import { type Item, type UidHeader, unpackHeaders } from './content-service.ts'
 import type { EngineEvent, MessagePlace, OpenedMailbox } from './engine.ts'
 import { type EngineStore, wrap } from './engine-store.ts'
@@ -94,8 +95,8 @@ export class MirrorMailbox implements MailboxBackend {
     for (const batch of batches(uids, ROWS)) {
       const known = reader && this.#key ? reader.structures(this.#key, batch) : []
       yield known.length === batch.length ? known : await this.#describe(batch, known)
-      // a client that reads fast must not keep all others waiting
-      await null
+      // one session must not keep all others waiting
+      await setImmediate()
     }
   }
 

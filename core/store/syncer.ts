@@ -1,8 +1,12 @@
 // Makes many files and directories stable at once: one by one where they are few, with one sync of the file system where they are many.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { open } from 'node:fs/promises'
+import fs, { closeSync, openSync } from 'node:fs'
+import { promisify } from 'node:util'
 import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
+
+const fdatasync = promisify(fs.fdatasync)
+const fsync = promisify(fs.fsync)
 
 export interface Syncer {
   /** Contents of `files` and names in `directories` are stable when it resolves. Rejects when that cannot be known. */
@@ -68,18 +72,20 @@ export function createSyncer(clock: Clock, folder: string): Syncer {
   }
 }
 
-/** At the same time, so that they share the journal's commits. Files before the names that make them visible. */
+/** At the same time, so that they share the journal's commits. */
 async function together(paths: ReadonlySet<string>, directories: ReadonlySet<string>): Promise<void> {
-  const each = async (path: string, flags: string) => {
-    const handle = await open(path, flags)
+  const each = async (path: string, flags: string, sync: (fd: number) => Promise<void>) => {
+    const fd = openSync(path, flags)
     try {
-      await (flags === 'r' ? handle.sync() : handle.datasync())
+      await sync(fd)
     } finally {
-      await handle.close()
+      closeSync(fd)
     }
   }
-  await Promise.all(Array.from(paths, (path) => each(path, 'r+')))
-  await Promise.all(Array.from(directories, (path) => each(path, 'r')))
+  await Promise.all([
+    ...Array.from(paths, (path) => each(path, 'r+', fdatasync)),
+    ...Array.from(directories, (path) => each(path, 'r', fsync)),
+  ])
 }
 
 const SCRIPT = 'while read -r go; do if sync -f . 2>/dev/null; then echo ok; else echo failed; fi; done'

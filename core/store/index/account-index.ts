@@ -1,6 +1,7 @@
 // The index of one account: what IMAP asks for most, written from the messages and made again from them when it is lost.
 import { rmSync } from 'node:fs'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { fieldSelector } from '../header-text.ts'
 import { subtract, uidSet, unite } from '../uid-set.ts'
 import { gramChunks } from './gram-index.ts'
 
@@ -47,8 +48,8 @@ const SCHEMA = `
 CREATE TABLE mailbox (id INTEGER PRIMARY KEY, guid TEXT NOT NULL UNIQUE, validity INTEGER NOT NULL);
 CREATE TABLE known (id INTEGER PRIMARY KEY);
 CREATE TABLE structure (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-CREATE TABLE header (id INTEGER PRIMARY KEY, block BLOB NOT NULL);
-CREATE TABLE common (id INTEGER PRIMARY KEY, block BLOB NOT NULL);
+CREATE TABLE header (id INTEGER PRIMARY KEY, block TEXT NOT NULL);
+CREATE TABLE common (id INTEGER PRIMARY KEY, block TEXT NOT NULL);
 CREATE TABLE field (id INTEGER PRIMARY KEY, sent TEXT NOT NULL,
   "from" TEXT NOT NULL, "to" TEXT NOT NULL, cc TEXT NOT NULL, bcc TEXT NOT NULL, subject TEXT NOT NULL);
 CREATE TABLE text (id INTEGER PRIMARY KEY, chunk INTEGER, head BLOB, body BLOB);
@@ -158,8 +159,9 @@ export class AccountIndex {
       'INSERT OR REPLACE INTO structure VALUES (?, ?)',
       `${envelope.length} ${body.length}\n${envelope}${body}${bodyStructure}`,
     )
-    run('INSERT OR REPLACE INTO header VALUES (?, ?)', header)
-    run('INSERT OR REPLACE INTO common VALUES (?, ?)', commonFields(header))
+    const block = header.toString('latin1')
+    run('INSERT OR REPLACE INTO header VALUES (?, ?)', block)
+    run('INSERT OR REPLACE INTO common VALUES (?, ?)', commonFields(block))
     run('INSERT OR REPLACE INTO field VALUES (?, ?, ?, ?, ?, ?, ?)', sent, ...FAST_FIELDS.map((name) => fields[name]))
     run('INSERT OR REPLACE INTO known VALUES (?)')
     run('INSERT OR REPLACE INTO text (id, head, body) VALUES (?, ?, ?)', text?.head ?? null, text?.body ?? null)
@@ -222,15 +224,4 @@ export const COMMON_FIELDS = new Set([
   'newsgroups',
 ])
 
-const NOT_COMMON = /^(?:[^:\r\n]*:.*|[^:\r\n]+)\r?\n(?:[ \t].*\r?\n)*/gm
-
-/** The block with only the common fields, as they stand. */
-function commonFields(header: Buffer): Buffer {
-  const text = header.toString('latin1')
-  return Buffer.from(
-    text.replace(NOT_COMMON, (field) =>
-      COMMON_FIELDS.has(field.slice(0, field.indexOf(':')).trimEnd().toLowerCase()) ? field : '',
-    ),
-    'latin1',
-  )
-}
+const commonFields = fieldSelector([...COMMON_FIELDS])

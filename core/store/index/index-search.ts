@@ -48,8 +48,10 @@ function headerRows(index: AccountIndex, name: string, value: string, range: Ran
   const select = fieldSelector([name])
   const found: { id: number }[] = []
   for (const row of index.statement(`SELECT id, block FROM ${table} WHERE id BETWEEN ? AND ?`).iterate(...range)) {
-    const { id, block } = row as { id: number; block: Uint8Array }
-    const fields = foldedFields(parseHeader(select(asBuffer(block))))
+    const { id, block } = row as { id: number; block: string }
+    const selected = select(block)
+    if (selected.length === EMPTY_LINE) continue
+    const fields = foldedFields(parseHeader(Buffer.from(selected, 'latin1')))
     if (fields.some((field) => field.value.includes(value))) found.push({ id })
   }
   return found
@@ -80,23 +82,26 @@ function searchText(
   return { hits: Uint32Array.from(hits), unknown: more }
 }
 
-/** Header blocks of those of `uids` that the index has. */
+/** Length of what a selector gives when no field is there. */
+const EMPTY_LINE = 2
+
+/** Header blocks (octets, one a char) of those of `uids` that the index has. */
 export function indexedHeaders(
   index: AccountIndex,
   key: IndexKey,
   uids: Uint32Array,
   fields: readonly string[] | null,
-): { uid: number; header: Buffer }[] {
+): { uid: number; header: string }[] {
   const mailbox = index.mailbox(key)
   const common = fields?.every((name) => COMMON_FIELDS.has(name.toLowerCase())) === true
   const rows = index
     .statement(`SELECT id, block FROM ${common ? 'common' : 'header'} WHERE id BETWEEN ? AND ?`)
-    .all(rowId(mailbox, uids[0]!), rowId(mailbox, uids.at(-1)!)) as { id: number; block: Uint8Array }[]
-  const select = fields ? fieldSelector(fields) : (block: Buffer) => block
+    .all(rowId(mailbox, uids[0]!), rowId(mailbox, uids.at(-1)!)) as { id: number; block: string }[]
+  const select = fields ? fieldSelector(fields) : (block: string) => block
   const all = rows.length === uids.length
   return rows
     .filter(({ id }) => all || findUid(uids, uidOf(id)) >= 0)
-    .map(({ id, block }) => ({ uid: uidOf(id), header: select(asBuffer(block)) }))
+    .map(({ id, block }) => ({ uid: uidOf(id), header: select(block) }))
 }
 
 const asBuffer = (octets: Uint8Array): Buffer => Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength)

@@ -14,6 +14,7 @@ interface Group {
   /** Set on the way. */
   folder: MaildirFolder | null
   files: WrittenFile[]
+  uids: readonly number[]
   failure: PostedFailure | null
 }
 
@@ -51,7 +52,7 @@ export class Committer {
     messages: readonly EngineMessage[],
   ): Promise<{ uids: readonly number[] } | { failure: PostedFailure }> {
     return new Promise((settle) => {
-      this.#waiting.push({ find, messages, settle, folder: null, files: [], failure: null })
+      this.#waiting.push({ find, messages, settle, folder: null, files: [], uids: [], failure: null })
       this.#running ??= this.#run()
     })
   }
@@ -89,7 +90,7 @@ export class Committer {
     for (const [folder, groups] of folders) {
       this.#attempt(groups, () => {
         const items = this.#newFiles(folder, groups)
-        if (items.length > 0) placed.push({ folder, groups, items, placed: folder.placeFiles(items) })
+        placed.push({ folder, groups, items, placed: folder.placeFiles(items) })
       })
     }
     const groups = placed.flatMap((entry) => entry.groups)
@@ -99,13 +100,20 @@ export class Committer {
         placed.flatMap((entry) => entry.placed.syncDirectories),
       ),
     )
-    for (const entry of placed) {
-      if (entry.groups.some((group) => group.failure !== null)) entry.placed.undo()
-      else {
-        entry.folder.show(entry.placed, entry.items)
-        this.#host.shown(entry.folder, entry.placed)
-      }
+    for (const entry of placed) this.#show(entry.folder, entry.groups, entry.items, entry.placed)
+  }
+
+  #show(folder: MaildirFolder, groups: readonly Group[], items: readonly NewFile[], placed: Placed): void {
+    if (groups.some((group) => group.failure !== null)) {
+      placed.undo()
+      return
     }
+    if (items.length > 0) {
+      folder.show(placed, items)
+      this.#host.shown(folder, placed)
+    }
+    const uids = new Map(items.map(({ base }, i) => [unsized(base), placed.rows[i]!.uid]))
+    for (const group of groups) group.uids = group.files.map(({ name }) => uids.get(name) ?? folder.uidOf(name))
   }
 
   /** Writes a group's messages to tmp/. */
@@ -171,11 +179,7 @@ export class Committer {
 
   #finish(group: Group): void {
     if (group.failure === null) {
-      const { bases, state } = group.folder!
-      const uids = state.uids()
-      // what was just appended stands at the end
-      const uidOf = (name: string) => uids[bases.findLastIndex((base) => unsized(base) === name)] ?? 0
-      group.settle({ uids: group.files.map(({ name }) => uidOf(name)) })
+      group.settle({ uids: group.uids })
       return
     }
     for (const { staged } of group.files) if (staged) this.#discard(staged.path)

@@ -1,5 +1,6 @@
 // The Maildir++ back end: accounts and folders on disk, loaded as they are needed, changed under a lock each.
 import { randomBytes } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
 import type { Logger } from '../../base/log.ts'
@@ -10,6 +11,7 @@ import type {
   MessagePlace,
   OpenedMailbox,
   PostedFailure,
+  StoredMessages,
   StoreEngine,
 } from '../engine.ts'
 import { noSuchMailbox } from '../errors.ts'
@@ -68,6 +70,7 @@ export class MaildirEngine implements StoreEngine {
   readonly #watches = new Map<number, FolderWatch>()
   readonly #staged = new Map<number, MessageWriter>()
   readonly #stable: Set<string>
+  readonly #stored: StoredMessages[] = []
   #lastId = 0
   #lastStaged = 0
 
@@ -297,7 +300,11 @@ export class MaildirEngine implements StoreEngine {
   async refresh(id: number): Promise<void> {
     const folder = this.#opened(id)
     const watch = this.#watches.get(id)
-    if (watch?.active && !watch.touched) return
+    if (watch?.active) {
+      // what the kernel has told already is heard in the next turn of the loop
+      for (let turn = 0; turn < 2 && !watch.touched; turn++) await setImmediate()
+      if (!watch.touched) return
+    }
     await folder.lock.run(() => this.#scan(folder))
   }
 
@@ -575,7 +582,13 @@ export class MaildirEngine implements StoreEngine {
     const file = `${this.#account(account).tree.path}/${INDEX}`
     const { mailboxId, uidValidity } = state.facts
     const paths = uids.map((uid) => `${path}/${folder.place(state.find(uid))}`)
-    this.#options.emit({ kind: 'stored', key: { file, mailboxId, uidValidity }, uids, paths })
+    // all of a batch in one event
+    if (this.#stored.push({ key: { file, mailboxId, uidValidity }, uids, paths }) === 1)
+      queueMicrotask(() => this.#emitStored())
+  }
+
+  #emitStored(): void {
+    this.#options.emit({ kind: 'stored', messages: this.#stored.splice(0) })
   }
 
   #emitElsewhere(

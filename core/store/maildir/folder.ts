@@ -121,7 +121,12 @@ export class MaildirFolder {
   /** Whether a message of this unsized name is here. */
   hasName(name: string): boolean {
     this.#names ??= new Set(this.bases.map((base) => nameHash(unsized(base))))
-    return this.#names.has(nameHash(name)) && this.bases.some((base) => unsized(base) === name)
+    return this.#names.has(nameHash(name)) && this.uidOf(name) > 0
+  }
+
+  /** 0 when there is none. */
+  uidOf(name: string): number {
+    return this.state.uids()[this.bases.findLastIndex((base) => unsized(base) === name)] ?? 0
   }
 
   /**
@@ -129,6 +134,7 @@ export class MaildirFolder {
    * throws. The caller syncs, then shows them by `show`, or calls `undo`.
    */
   placeFiles(items: readonly NewFile[]): Placed {
+    if (items.length === 0) return { rows: [], bases: [], syncFiles: [], syncDirectories: [], undo: () => {} }
     const { files } = this.deps
     const done: string[] = []
     const before = { ...this.uidlist }
