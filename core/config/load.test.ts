@@ -38,7 +38,7 @@ describe('a good file', () => {
     expect(profile).toBe('internet-site')
     expect(site).toMatchObject({
       hostname: 'mail.example.com',
-      origin: 'mail.example.com',
+      origin: 'example.com',
       domains: ['example.com'],
       data: '/var/lib/estafeta',
       limits: { messageSize: 50 * 2 ** 20, mailboxSize: 0 },

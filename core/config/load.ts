@@ -302,11 +302,15 @@ function checkListeners(merged: Tree): Problem[] {
 
 // ---------------------------------------------------------------- results
 
+/** Names without a domain are ours: so the first of our domains, unless the host's own name is one of them. */
+const defaultOrigin = (hostname: string, domains: readonly string[]): string =>
+  domains.includes(hostname) ? hostname : (domains.find((domain) => domain !== 'localhost') ?? hostname)
+
 function toSite(settings: Settings): Site {
   const { users, relay, log } = settings
   return {
     hostname: settings.hostname,
-    origin: settings.origin ?? settings.hostname,
+    origin: settings.origin ?? defaultOrigin(settings.hostname, settings.domains),
     domains: settings.domains,
     networks: settings.networks,
     postmaster: settings.postmaster,

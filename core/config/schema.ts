@@ -172,7 +172,7 @@ export const configSchema = z.strictObject({
     .describe('Full name of this machine: in greetings, HELO and Received'),
   origin: domain
     .optional()
-    .meta({ defaultText: 'the host name' })
+    .meta({ defaultText: 'the host name if it is one of the domains, else the first of them' })
     .describe('What addresses without a domain get ("mail name")'),
   domains: z.array(domain).prefault([]).describe('Final destinations: mail for them ends here'),
   networks: z.array(network).prefault(['127.0.0.0/8', '::1/128']).describe('Clients that may relay'),

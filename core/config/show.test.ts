@@ -40,7 +40,7 @@ describe('show', () => {
     const shown = effective(load())
     expect(shown).toMatchObject({
       hostname: 'mail.example.com',
-      origin: 'mail.example.com',
+      origin: 'example.com',
       limits: { messageSize: '25MiB', mailboxSize: 0, recipients: 1000 },
       queue: { lifetime: '5d', firstRetry: '5m' },
       listen: { smtp: ['127.0.0.1:25', '[::1]:25'], imap: ['*:143'] },

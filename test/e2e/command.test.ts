@@ -337,7 +337,7 @@ describe('the rest', () => {
     const elsewhere = join(folder, 'elsewhere.yaml')
     writeFileSync(
       elsewhere,
-      'profile: internet-site\nhostname: mx.a.test\ndomains: [a.test]\npostmaster: ana@a.test\ndata: data\n',
+      'profile: internet-site\nhostname: mx.a.test\norigin: mx.a.test\ndomains: [a.test]\npostmaster: ana@a.test\ndata: data\n',
     )
     const noted = await runBin('estafeta', ['--config', elsewhere, 'check'], ids)
     expect(noted).toMatchObject({
