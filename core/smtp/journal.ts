@@ -11,6 +11,25 @@ export function logEvent(session: SmtpSession, level: 'debug' | 'info' | 'warn',
   session.service.log[level](event, { sid: session.facts.id, ip: session.facts.remoteIp })
 }
 
+/** What Postfix calls the step in which a client was lost. */
+const STEPS: { readonly [state: string]: string } = {
+  connecting: 'CONNECT',
+  start: 'CONNECT',
+  ready: 'EHLO',
+  mail: 'MAIL',
+  recipients: 'RCPT',
+  chunking: 'BDAT',
+  receivingChunk: 'BDAT',
+  authenticating: 'AUTH',
+  startingTls: 'STARTTLS',
+  receivingData: 'DATA',
+  committing: 'END-OF-MESSAGE',
+}
+
+export function logLost(session: SmtpSession): void {
+  logEvent(session, 'info', `lost connection after ${STEPS[session.state] ?? 'UNKNOWN'} from ${clientName(session)}`)
+}
+
 export function logTls(session: SmtpSession): void {
   const { tls } = session.facts
   if (tls === null) return

@@ -15,7 +15,7 @@ import { respond } from './commands/auth.ts'
 import { type Answer, goodbye, proceed, whenAnswered } from './commands/command.ts'
 import { commands } from './commands/index.ts'
 import { LazyNotes, type OwnSessionFacts, type OwnTransaction } from './facts.ts'
-import { clientName, logEvent, logTls, noteEarlyTalk, noteRefusal } from './journal.ts'
+import { clientName, logEvent, logLost, logTls, noteEarlyTalk, noteRefusal } from './journal.ts'
 import { type Progress, Reception } from './reception.ts'
 import { type Role, roleOf } from './roles.ts'
 import type { SmtpServiceContext } from './service.ts'
@@ -389,7 +389,7 @@ export class SmtpSession implements ChannelOwner {
   }
 
   #lost(): void {
-    logEvent(this, 'info', `lost connection after ${this.state} from ${clientName(this)}`)
+    logLost(this)
     this.tell('session.goodbye', [])
     this.#end()
   }
