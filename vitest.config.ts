@@ -15,7 +15,10 @@ const project = (name: string, include: string[], extra: object = {}) => ({
 export default defineConfig({
   test: {
     projects: [
-      project('unit', ['core/**/*.test.ts', 'plugins/**/*.test.ts', 'conformance/**/*.test.ts', 'test/*.test.ts']),
+      project('unit', ['core/**/*.test.ts', 'plugins/**/*.test.ts', 'conformance/**/*.test.ts', 'test/*.test.ts'], {
+        testTimeout: 30_000,
+        hookTimeout: 30_000,
+      }),
       project('e2e', ['test/{e2e,crash,fuzz}/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
       project('peers', ['test/peers/**/*.test.ts'], {
         testTimeout: 120_000,
