@@ -111,7 +111,7 @@ function findLocal(): Local {
 }
 
 async function send(flags: Flags, local: Local): Promise<void> {
-  const message = endLines(cutAtDot(await readInput(), flags.ignoreDots))
+  const message = withHeader(endLines(cutAtDot(await readInput(), flags.ignoreDots)))
   const block = message.subarray(0, findBodyStart(message))
   const recipients = (flags.fromHeader ? [...headerRecipients(block), ...flags.recipients] : flags.recipients).map(
     (r) => complete(r, local.origin),
@@ -158,6 +158,24 @@ function cutAtDot(input: Buffer, ignore: boolean): Buffer {
 function endLines(input: Buffer): Buffer {
   const text = input.toString('latin1').replace(/\r?\n/g, '\r\n')
   return Buffer.from(text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`, 'latin1')
+}
+
+const FIELD = /^[!-9;-~]+[ \t]*:/
+
+/** The body begins where the header ends, empty line or not (`echo full | sendmail root`); a mailbox's `From ` line goes. */
+export function withHeader(message: Buffer): Buffer {
+  const block = message.toString('latin1', 0, findBodyStart(message))
+  const start = block.startsWith('From ') ? block.indexOf('\r\n') + 2 : 0
+  let at = start
+  while (at < block.length) {
+    const line = block.slice(at, block.indexOf('\r\n', at))
+    if (line === '') break
+    const folded = at > start && /^[ \t]/.test(line)
+    if (!folded && !FIELD.test(line))
+      return Buffer.concat([message.subarray(start, at), Buffer.from('\r\n'), message.subarray(at)])
+    at += line.length + 2
+  }
+  return message.subarray(start)
 }
 
 function headerRecipients(block: Buffer): string[] {
