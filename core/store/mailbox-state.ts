@@ -199,6 +199,13 @@ export class MailboxState {
     return { messages: this.#count, ...this.totals(), uidNext, uidValidity, highestModSeq, mailboxId }
   }
 
+  /** Takes these columns over; the mailbox was empty. */
+  adopt(columns: StateColumns): void {
+    this.#columns = columns
+    this.#count = columns.count
+    this.#uids = columns.uid.subarray(0, columns.count)
+  }
+
   /** Rows with ascending UIDs above all present ones. */
   append(rows: readonly MessageRow[]): void {
     this.#reserve(this.#count + rows.length)

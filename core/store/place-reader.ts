@@ -49,6 +49,9 @@ export function readMessage(files: Files, places: readonly MessagePlace[]): Buff
   }
 }
 
+/** Read into and copied from at once: most messages are much smaller. */
+const scratch = Buffer.allocUnsafeSlow(PIECE)
+
 /** Pieces of a message as they lie in the file, LF or CRLF; whole lines where `quoted`. */
 export function* rawPieces(files: Files, places: readonly MessagePlace[]): Generator<Buffer> {
   const opened = openFirst(files, places)
@@ -59,16 +62,16 @@ export function* rawPieces(files: Files, places: readonly MessagePlace[]): Gener
     const end = place.end ?? Number.POSITIVE_INFINITY
     let held: Buffer = Buffer.alloc(0)
     for (let at = place.start; at < end; ) {
-      const piece = Buffer.allocUnsafe(PIECE)
-      const read = files.read(fd, piece, 0, Math.min(PIECE, end - at), at)
+      const read = files.read(fd, scratch, 0, Math.min(PIECE, end - at), at)
       if (read === 0) break
       at += read
+      const piece = Buffer.from(scratch.subarray(0, read))
       if (place.quoted) {
-        const all = Buffer.concat([held, piece.subarray(0, read)])
+        const all = Buffer.concat([held, piece])
         const cut = all.lastIndexOf(10) + 1
         held = all.subarray(cut)
         if (cut > 0) yield unquoteFrom(all.subarray(0, cut))
-      } else yield piece.subarray(0, read)
+      } else yield piece
     }
     if (held.length > 0) yield unquoteFrom(held)
   } finally {

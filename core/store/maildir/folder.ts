@@ -60,7 +60,7 @@ export class MaildirFolder {
   readonly deps: FolderDeps
   readonly state: MailboxState
   /** In the order of the state's columns. */
-  readonly bases: string[] = []
+  bases: string[] = []
   readonly guids: Map<number, string>
   /** Messages whose file name is not what base and flags say, with their path below the folder. */
   readonly odd = new Map<number, string>()

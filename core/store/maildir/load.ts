@@ -9,26 +9,21 @@ import { inspect } from './message-file.ts'
 import { CACHE, type CachedRow, parseCache, type StateCache } from './state-cache.ts'
 import { parseUidList, UIDLIST, type UidList } from './uidlist.ts'
 
-interface Entry {
-  /** Below the folder: `new/…` or `cur/…`. */
-  readonly place: string
-  readonly letters: string | null
-}
-
-type Listing = Map<string, Entry>
+/** Each base with the place of its file below the folder: `new/…` or `cur/…`. */
+type Listing = Map<string, string>
 
 /** new/ is read first, so that a file that moves to cur/ meanwhile is not missed. */
 function listFiles(files: Files, path: string): Listing {
   const listing: Listing = new Map()
   for (const directory of ['new', 'cur']) {
     for (const name of files.readdir(`${path}/${directory}`)) {
-      if (name.startsWith('.')) continue
-      const { base, letters } = parseFileName(name)
-      listing.set(base, { place: `${directory}/${name}`, letters })
+      if (name.charCodeAt(0) !== DOT) listing.set(parseFileName(name).base, `${directory}/${name}`)
     }
   }
   return listing
 }
+
+const DOT = 46
 
 const readIf = (files: Files, path: string): Buffer | null => (files.stat(path) ? files.readFile(path) : null)
 
@@ -96,38 +91,59 @@ function settle(files: Files, path: string): void {
   for (const directory of ['new', 'cur']) files.fsyncDir(`${path}/${directory}`)
 }
 
-/** Sets HIGHESTMODSEQ; null when each message's own number must be taken as changed. */
+/** Sets HIGHESTMODSEQ. The cache, when it is of this folder, with mod-sequences that can be told to clients. */
 function usableCache(folder: MaildirFolder, cache: StateCache | null): StateCache | null {
   const { facts } = folder.state
   const start = folder.modSeqs.read()
   const usable = cache !== null && cache.uidValidity === facts.uidValidity ? cache : null
-  const trusted = start.clean && usable !== null && usable.highestModSeq >= start.highest
   facts.highestModSeq = Math.max(start.highest, usable?.highestModSeq ?? 1)
-  if (trusted) return usable
+  if (start.clean && usable !== null && usable.highestModSeq >= start.highest) return usable
+  // a folder that never gave a number
   if (usable === null && start.clean && start.highest === 1) return null
+  // what each message had is not known for sure: all count as changed just now
   facts.highestModSeq++
-  const changed = facts.highestModSeq
-  return usable && { ...usable, row: (uid) => withModSeq(usable.row(uid), changed) }
+  usable?.columns.modSeq.fill(facts.highestModSeq)
+  return usable
 }
 
-const withModSeq = (row: CachedRow | null, modSeq: number): CachedRow | null =>
-  row === null ? null : { ...row, modSeq }
-
+/** Messages of the UID list that are there. */
 function takeKnown(folder: MaildirFolder, known: UidList, listing: Listing, cache: StateCache | null): void {
   const { state, deps } = folder
-  const rows: MessageRow[] = []
-  known.uids.forEach((uid, i) => {
+  const uids: number[] = []
+  const places: string[] = []
+  // of two lines with one base the later counts, so they are gone through from the end
+  for (let i = known.uids.length - 1; i >= 0; i--) {
     const base = known.bases[i]!
-    const entry = listing.get(base)
-    if (!entry) return
+    const place = listing.get(base)
+    if (place === undefined) continue
     listing.delete(base)
-    const facts = cache?.row(uid) ?? inspect(deps.files, `${folder.path}/${entry.place}`, base)
+    uids.push(known.uids[i]!)
+    places.push(place)
+    folder.bases.push(base)
+  }
+  uids.reverse()
+  places.reverse()
+  const added = folder.bases.splice(folder.bases.length - uids.length).reverse()
+  if (cache && state.count === 0 && sameUids(cache.columns.uid, uids)) {
+    const flags = Uint32Array.from(uids, (uid, i) => takeEntry(folder, uid, added[i]!, places[i]!))
+    state.adopt({ ...cache.columns, flags })
+    folder.bases = added
+    return
+  }
+  const rows: MessageRow[] = []
+  uids.forEach((uid, i) => {
+    const base = added[i]!
+    const facts = cache?.row(uid) ?? inspect(deps.files, `${folder.path}/${places[i]}`, base)
     if (!facts) return
     const modSeq = 'modSeq' in facts ? (facts as CachedRow).modSeq : state.facts.highestModSeq
-    rows.push(folder.newRow(uid, base, takeEntry(folder, uid, base, entry), modSeq, facts))
+    rows.push(folder.newRow(uid, base, takeEntry(folder, uid, base, places[i]!), modSeq, facts))
     folder.bases.push(base)
   })
   state.append(rows)
+}
+
+function sameUids(cached: Uint32Array, uids: readonly number[]): boolean {
+  return cached.length === uids.length && cached.every((uid, i) => uid === uids[i])
 }
 
 /** Messages without a UID get one, in the order in which they came. The caller writes them to the UID list. */
@@ -138,7 +154,7 @@ function takeNew(folder: MaildirFolder, listing: Listing): MessageRow[] {
   const rows: MessageRow[] = []
   for (const base of [...listing.keys()].sort(compareBases)) {
     const entry = listing.get(base)!
-    const facts = inspect(deps.files, `${folder.path}/${entry.place}`, base)
+    const facts = inspect(deps.files, `${folder.path}/${entry}`, base)
     if (!facts) continue
     const uid = state.facts.uidNext + rows.length
     rows.push(folder.newRow(uid, base, takeEntry(folder, uid, base, entry), modSeq, facts))
@@ -149,14 +165,22 @@ function takeNew(folder: MaildirFolder, listing: Listing): MessageRow[] {
 }
 
 /** Flag bits of a file as found; notes where it lies. */
-function takeEntry(folder: MaildirFolder, uid: number, base: string, entry: Entry): number {
-  const { bits } = letterFlags(entry.letters ?? '', folder.state.table.keywords)
-  folder.fresh.delete(uid)
-  folder.odd.delete(uid)
-  if (entry.place === `new/${base}`) folder.fresh.add(uid)
-  else if (entry.place !== `cur/${fileName(base, flagLetters(bits))}`) folder.odd.set(uid, entry.place)
-  return bits
+function takeEntry(folder: MaildirFolder, uid: number, base: string, place: string): number {
+  const { bits } = letterFlags(place.slice(place.lastIndexOf(INFO) + INFO.length), folder.state.table.keywords)
+  const { fresh, odd } = folder
+  if (fresh.size > 0) fresh.delete(uid)
+  if (odd.size > 0) odd.delete(uid)
+  if (place.length === base.length + 4 && place.startsWith('new/')) {
+    fresh.add(uid)
+    return 0
+  }
+  const named = place.length > base.length + 4 && place.startsWith(INFO, base.length + 4)
+  const flags = named ? bits : 0
+  if (place !== `cur/${fileName(base, flagLetters(flags))}`) odd.set(uid, place)
+  return flags
 }
+
+const INFO = ':2,'
 
 export interface Found {
   readonly appended: readonly MessageRow[]
@@ -214,7 +238,7 @@ function compare(folder: MaildirFolder, listing: Listing, uids: Uint32Array): Co
       continue
     }
     listing.delete(base)
-    if (entry.place === folder.place(at)) continue
+    if (entry === folder.place(at)) continue
     const flags = takeEntry(folder, uid, base, entry)
     if (flags === folder.state.flagsAt(at)) continue
     changed.uids.push(uid)

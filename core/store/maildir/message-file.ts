@@ -97,6 +97,9 @@ export interface Inspection {
   readonly thread: bigint | null
 }
 
+/** Used by one file after the other. */
+const piece = Buffer.allocUnsafeSlow(PIECE)
+
 /** What a file says of itself; null when it is gone. Reads only the header when the name tells the size. */
 export function inspect(files: Files, path: string, base: string): Inspection | null {
   const stat = files.stat(path)
@@ -104,18 +107,17 @@ export function inspect(files: Files, path: string, base: string): Inspection | 
   const fd = files.open(path, 'r')
   try {
     const named = namedSizes(base)
-    const piece = Buffer.allocUnsafe(PIECE)
     const first = files.read(fd, piece, 0, PIECE, 0)
     const thread = threadOfOctets(piece.subarray(0, first))
     const size =
-      named.file === stat.size && named.wire !== null ? named.wire : stat.size + countMissing(files, fd, piece, first)
+      named.file === stat.size && named.wire !== null ? named.wire : stat.size + countMissing(files, fd, first)
     return { internalDate: Math.round(stat.mtimeMs), size, thread }
   } finally {
     files.close(fd)
   }
 }
 
-function countMissing(files: Files, fd: number, piece: Buffer, first: number): number {
+function countMissing(files: Files, fd: number, first: number): number {
   let missing = 0
   let previous = 0
   let at = 0

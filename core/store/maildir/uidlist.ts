@@ -10,7 +10,7 @@ export interface UidListHeader {
 }
 
 export interface UidList extends UidListHeader {
-  /** Ascending. Of two lines with the same base the later one counts. */
+  /** Ascending. Of two lines with the same base the later one counts: what was before was expunged. */
   readonly uids: number[]
   /** Name of the file without its flags. */
   readonly bases: string[]
@@ -34,7 +34,7 @@ export function parseUidList(octets: Buffer): UidList | null {
   if (!(uidValidity > 0 && uidValidity < 2 ** 32)) return null
   const lines = parseLines(text, end + 1)
   const uidNext = Math.max(Number(field('N')) || 1, (lines.uids.at(-1) ?? 0) + 1)
-  return { uidValidity, uidNext, guid: GUID.test(field('G')) ? field('G') : '', ...dropDoubles(lines) }
+  return { uidValidity, uidNext, guid: GUID.test(field('G')) ? field('G') : '', ...lines }
 }
 
 type Lines = Pick<UidList, 'uids' | 'bases' | 'guids' | 'clean'>
@@ -62,13 +62,6 @@ function parseLines(text: string, from: number): Lines {
     at = end + 1
   }
   return { uids, bases, guids, clean }
-}
-
-function dropDoubles(lines: Lines): Lines {
-  const latest = new Map(lines.bases.map((base, i) => [base, i]))
-  if (latest.size === lines.bases.length) return lines
-  const keep = (_: unknown, i: number) => latest.get(lines.bases[i]!) === i
-  return { ...lines, uids: lines.uids.filter(keep), bases: lines.bases.filter(keep) }
 }
 
 export const formatHeader = ({ uidValidity, uidNext, guid }: UidListHeader): string =>
