@@ -1,4 +1,5 @@
 // The trace's own thread: writes rows, finds them, drops what is too old or too much.
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { TraceEvent } from './trace.ts'
@@ -15,6 +16,9 @@ export type TraceResponse =
   | { kind: 'trouble'; text: string }
 
 const { path, days, maxSize } = workerData as { path: string; days: number; maxSize: number }
+// nobody else's to read: others may pass through the data folder, and SQLite gives its other files the mode of this one
+closeSync(openSync(path, 'a', 0o600))
+for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600)
 const db = new DatabaseSync(path, { timeout: 5000 })
 db.exec(`
   PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA journal_size_limit=4194304;

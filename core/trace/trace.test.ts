@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -34,6 +34,17 @@ afterEach(async () => {
 })
 
 const at = (event: Partial<TraceEvent>): TraceEvent => ({ time: clock.now(), event: 'hook', ...event })
+
+test('its files are nobody else’s to read', async () => {
+  const path = join(folder, 'trace.db')
+  writeFileSync(path, '')
+  chmodSync(path, 0o644)
+  const trace = open()
+  trace.record(at({ qid: 'q1', event: 'queued', from: 'ana@here.test' }))
+  await trace.find({ about: 'q1' })
+  for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o777, name).toBe(0o600)
+  expect(readdirSync(folder)).toContain('trace.db-wal')
+})
 
 test('one message is found by queue id, transaction, Message-ID and address, its refused transaction by session', async () => {
   const trace = open()
