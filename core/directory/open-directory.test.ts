@@ -77,6 +77,15 @@ describe('users.yaml', () => {
     expect(await directory.recipient(address('paco@example.org'))).toBeNull()
   })
 
+  test('a local part that needs quotes is found, with a detail too', async () => {
+    await write('users.yaml', 'users:\n  \'"q s"@example.com\': {}\n')
+    const directory = open()
+    const account = '"q s"@example.com'
+    expect(await directory.recipient(address('Q s@example.com'))).toMatchObject({ user: { account }, detail: null })
+    expect(await directory.recipient(address('q s+x@example.com'))).toMatchObject({ user: { account }, detail: 'x' })
+    expect((await directory.user('"q s"@example.com'))?.account).toBe(account)
+  })
+
   test('the detail is split off only where nothing matches whole', async () => {
     await write('users.yaml', USERS.replace('  ana@example.org: {}', '  ana+x@example.com: {}'))
     const directory = open()

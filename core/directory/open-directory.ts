@@ -7,6 +7,7 @@ import { permanent, temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import type { Problem } from '../config/problems.ts'
 import type { Site } from '../config/site.ts'
+import { formatAddress } from '../message/address.ts'
 import { accountDirectory } from '../store/maildir/folder-names.ts'
 import { AliasFile } from './alias-file.ts'
 import { parseTargets } from './alias-targets.ts'
@@ -42,6 +43,9 @@ const NO_USERS: UsersFile = {
 }
 const MAX_FORWARD_FILE = 65536
 
+/** A local part as users.yaml has it: in quotes where it needs them. */
+const written = (local: string): string => formatAddress({ local, domain: '', original: '' })
+
 /** Never throws for the state of a file: that is reported in the log, by `problems`, and as a temporary Failure of lookups. */
 export function openDirectory(options: DirectoryOptions): OpenDirectory {
   const { site, log } = options
@@ -76,10 +80,10 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
     isLocalDomain: (domain) =>
       locals.isFinal(domain) || (file?.getOrNull()?.domains.has(domain.toLowerCase()) ?? false),
     async recipient({ local, domain }) {
-      const exact = find(local, domain)
+      const exact = find(written(local), domain)
       if (exact) return { user: exact, detail: null }
       const at = site.recipientDelimiter === '' ? -1 : local.indexOf(site.recipientDelimiter)
-      const user = at < 1 ? null : find(local.slice(0, at), domain)
+      const user = at < 1 ? null : find(written(local.slice(0, at)), domain)
       return user && { user, detail: local.slice(at + site.recipientDelimiter.length) }
     },
     async verifyPassword(user, password) {
