@@ -7,6 +7,7 @@ import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problems.ts'
 import { type Server, startServer } from '../main.ts'
 import { loadFound } from './context.ts'
+import { surviveStrays } from './strays.ts'
 
 /** The command itself, which the broker starts a second time under the server's user. */
 const entry = fileURLToPath(new URL(`./main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
@@ -39,6 +40,7 @@ export function build(): Command {
 
 /** Resolves after a clean stop. A second signal ends at once. */
 export async function runUntilStopped(server: Server, loaded: LoadedConfig): Promise<void> {
+  surviveStrays(server.log)
   process.on('SIGHUP', () => {
     Promise.resolve()
       .then(() => server.reload(loaded.reread()))
