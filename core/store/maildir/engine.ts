@@ -57,6 +57,8 @@ const INDEX = 'estafeta-index.db'
 const STAGING = '.estafeta-staging'
 const MAX_LOADED_MESSAGES = 1_000_000
 const MAX_LOADED_FOLDERS = 2000
+/** When a folder that was taken over from its cache is looked at. */
+const VERIFY_MS = 1000
 /** A burst of foreign changes is looked at once. */
 const SETTLE_MS = 20
 
@@ -167,7 +169,9 @@ export class MaildirEngine implements StoreEngine {
     const folder = this.#folder(account, name)
     await folder.lock.run(() => {
       if (folder.uses++ === 0 && this.#options.watch) this.#watch(folder)
-      if (known) this.#scan(folder)
+      // SELECT does not wait for the directories to be read; what a watch could not have seen is found a little later
+      if (known && !folder.unverified) this.#scan(folder)
+      if (folder.unverified) this.#deps.clock.after(VERIFY_MS, () => this.#verify(folder))
     })
     if (folder.gone) throw noSuchMailbox()
     const { id, state, path } = folder
@@ -512,6 +516,11 @@ export class MaildirEngine implements StoreEngine {
     const folders = this.#accounts.get(folder.account)?.folders
     if (folders?.get(folder.name) === folder) folders.delete(folder.name)
     if (folder.uses > 0) this.#options.emit({ kind: 'deleted', id: folder.id })
+  }
+
+  #verify(folder: MaildirFolder): void {
+    if (!folder.unverified || folder.gone) return
+    folder.lock.run(() => this.#scan(folder)).catch((error: unknown) => this.#complain(folder, error))
   }
 
   #watch(folder: MaildirFolder): void {

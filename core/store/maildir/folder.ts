@@ -8,7 +8,7 @@ import { Mutex } from '../mutex.ts'
 import { type FileNamer, fileName, flagLetters, parseFileName, savedAt, unsized } from './file-name.ts'
 import { formatKeywords, KEYWORDS } from './keywords-file.ts'
 import { ModSeqFile } from './mod-seq-file.ts'
-import { CACHE, formatCache } from './state-cache.ts'
+import { CACHE, formatCache, stampOf } from './state-cache.ts'
 import { formatHeader, formatLine, UIDLIST } from './uidlist.ts'
 
 export interface FolderDeps {
@@ -74,6 +74,8 @@ export class MaildirFolder {
   /** Sessions' mirrors of it. */
   uses = 0
   gone = false
+  /** Taken over from the cache, since nothing seems to have changed: a scan is still to come. */
+  unverified = false
   /** Hashes of the names that a delivery key may ask for; made at the first such question. */
   #names: Set<bigint> | null = null
   #staleLines = 0
@@ -301,7 +303,10 @@ export class MaildirFolder {
       if (!this.modSeqs.reserving) return
       // the names hold the flags that the numbers below vouch for
       for (const directory of ['new', 'cur']) this.deps.files.fsyncDir(`${this.path}/${directory}`)
-      this.#write(CACHE, formatCache(this.state))
+      this.#write(
+        CACHE,
+        formatCache(this.state, this.fresh, this.odd.size > 0 ? Buffer.alloc(16) : stampOf(this.deps.files, this.path)),
+      )
       this.modSeqs.close(this.state.facts.highestModSeq)
     })
   }

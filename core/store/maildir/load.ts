@@ -6,7 +6,7 @@ import { compareBases, fileName, flagLetters, letterFlags, parseFileName } from 
 import { type FolderDeps, MaildirFolder } from './folder.ts'
 import { KEYWORDS, parseKeywords } from './keywords-file.ts'
 import { inspect } from './message-file.ts'
-import { CACHE, type CachedRow, parseCache, type StateCache } from './state-cache.ts'
+import { CACHE, type CachedRow, IN_NEW, parseCache, type StateCache, stampOf } from './state-cache.ts'
 import { parseUidList, UIDLIST, type UidList } from './uidlist.ts'
 
 /** Each base with the place of its file below the folder: `new/…` or `cur/…`. */
@@ -63,6 +63,7 @@ export function loadFolder(
   const folder = new MaildirFolder(deps, id, account, path, new MailboxState(facts, table), known.guids)
   const cache = usableCache(folder, parseCache(readIf(files, `${path}/${CACHE}`) ?? Buffer.alloc(0)))
   folder.noteList()
+  if (list?.clean && cache && adoptAll(folder, list, cache)) return folder
   const listing = listFiles(files, path)
   takeKnown(folder, known, listing, cache)
   const fresh = takeNew(folder, listing)
@@ -104,6 +105,29 @@ function usableCache(folder: MaildirFolder, cache: StateCache | null): StateCach
   facts.highestModSeq++
   usable?.columns.modSeq.fill(facts.highestModSeq)
   return usable
+}
+
+/** Takes all over from the cache, when directories and lists stand as they did when it was written. */
+function adoptAll(folder: MaildirFolder, list: UidList, cache: StateCache): boolean {
+  const { columns, stamp } = cache
+  if (!stamp.equals(stampOf(folder.deps.files, folder.path))) return false
+  const bases: string[] = []
+  let at = 0
+  for (let i = 0; i < list.uids.length && at < columns.count; i++) {
+    if (list.uids[i] !== columns.uid[at]) continue
+    bases.push(list.bases[i]!)
+    at++
+  }
+  if (at < columns.count) return false
+  for (let i = 0; i < columns.count; i++) {
+    if (columns.flags[i]! < IN_NEW) continue
+    columns.flags[i]! -= IN_NEW
+    folder.fresh.add(columns.uid[i]!)
+  }
+  folder.bases = bases
+  folder.state.adopt(columns)
+  folder.unverified = true
+  return true
 }
 
 /** Messages of the UID list that are there. */
@@ -193,6 +217,7 @@ export interface Found {
  * folder a new UIDVALIDITY, so that nothing known of it holds any more.
  */
 export function scanFolder(folder: MaildirFolder): Found | null {
+  folder.unverified = false
   const { files } = folder.deps
   const { state } = folder
   const foreign = folder.listChanged()
