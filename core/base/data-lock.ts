@@ -5,6 +5,9 @@ import { DatabaseSync } from 'node:sqlite'
 import { permanent } from './failure.ts'
 import { nodeFiles } from './node-files.ts'
 
+/** Held from here as well: a handle that nobody keeps would be collected, and the lock let go with it. */
+const held = new Set<DatabaseSync>()
+
 /** The layout of the data folder that this program writes. */
 const VERSION = 1
 
@@ -30,7 +33,12 @@ export function openData(path: string): DataFolder {
     lock.close()
     throw error
   }
-  return { release: () => lock.close() }
+  held.add(lock)
+  return {
+    release() {
+      if (held.delete(lock)) lock.close()
+    },
+  }
 }
 
 /** SQLite's exclusive lock: Node has no flock, and a lock file would outlive its owner. */

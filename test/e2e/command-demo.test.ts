@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { runBin, startBin } from '../kit/command.ts'
-import { freePort } from '../kit/free-port.ts'
+import { freeDemoOffset } from '../kit/free-port.ts'
 import { SmtpTalk } from '../kit/smtp-talk.ts'
 
 const SMTP_PORT = 2525
 
 test('estafeta demo --port-offset keeps its ports when its configuration is read anew', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'estafeta-demo-'))
-  const offset = (await freePort()) - SMTP_PORT
+  const offset = await freeDemoOffset()
   const demo = startBin('estafeta', ['demo', '--folder', join(folder, 'demo'), '--port-offset', String(offset)])
   try {
     await demo.printed(/^Mail that fails on purpose/)

@@ -4,15 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { BIN, type RunningCommand, runCommand, startBin } from '../kit/command.ts'
-
-const OFFSET = 20_000
+import { freeDemoOffset } from '../kit/free-port.ts'
 
 let folder: string
+let offset: number
 let demo: RunningCommand
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'estafeta-readme-'))
-  demo = startBin('estafeta', ['demo', '--port-offset', String(OFFSET)], { cwd: folder })
+  offset = await freeDemoOffset()
+  demo = startBin('estafeta', ['demo', '--port-offset', String(offset)], { cwd: folder })
   await demo.printed(/started, version/)
 })
 afterAll(async () => {
@@ -27,7 +28,7 @@ const paste = (line: string) =>
     [
       '-c',
       line
-        .replace(/127\.0\.0\.1:(\d+)/g, (_, port) => `127.0.0.1:${Number(port) + OFFSET}`)
+        .replace(/127\.0\.0\.1:(\d+)/g, (_, port) => `127.0.0.1:${Number(port) + offset}`)
         .replaceAll('bin/estafeta', `${BIN}estafeta`),
     ],
     { cwd: folder },

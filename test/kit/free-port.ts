@@ -27,3 +27,14 @@ function isFree(port: number): Promise<boolean> {
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }
+
+/** What the demo adds to its ports so that all of them are free here. */
+export async function freeDemoOffset(): Promise<number> {
+  const ports = [2525, 2587, 2465, 2143, 2993, 2110, 2995]
+  for (let tries = 0; tries < 100; tries++) {
+    const offset = (await freePort()) - ports[0]!
+    const free = await Promise.all(ports.map((port) => isFree(port + offset)))
+    if (free.every(Boolean)) return offset
+  }
+  throw new Error('no free ports for a demo')
+}
