@@ -7,6 +7,7 @@ import { parseAliasFile } from '../directory/alias-file.ts'
 import type { AliasTarget } from '../directory/directory.ts'
 import { addAlias, removeAlias } from '../directory/edit-aliases.ts'
 import { editUsers } from '../directory/edit-users.ts'
+import { makeForServer } from './as-server.ts'
 import { loadSite } from './context.ts'
 import { aliasPath, readAddress, requireOurs, usersAccess } from './directory-access.ts'
 import { formatTable, print, printJson } from './output.ts'
@@ -37,8 +38,12 @@ async function add(name: string, targets: string[]): Promise<void> {
     const address = readAddress(name, site)
     requireOurs(address, access)
     const addresses = targets.map((target) => readAddress(target, site))
+    await makeForServer(site, access.path)
     editUsers(access.path, (users) => users.addAlias(address, addresses))
-  } else addAlias(aliasPath(site), name, targets.map(quoted))
+  } else {
+    await makeForServer(site, aliasPath(site))
+    addAlias(aliasPath(site), name, targets.map(quoted))
+  }
   print(`added ${name}`)
 }
 

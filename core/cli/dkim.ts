@@ -17,6 +17,7 @@ import { basename, dirname, join } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import { parseDomain } from '../message/address.ts'
+import { makeForServer } from './as-server.ts'
 import { CliError, EX, loadSite } from './context.ts'
 import { formatTable, print, printJson } from './output.ts'
 
@@ -79,6 +80,7 @@ async function create(
   const waits = !options.active && keys.some((key) => key.state === 'active' && key.type === options.type)
   const state: State = waits ? 'pending' : 'active'
   const path = join(folder, domain, selector + SUFFIXES[state])
+  await makeForServer((await loadSite()).site)
   writeKey(path, newKey(options.type, Number(options.bits)))
   print(`${state} key: ${path}\nPublish this record:\n${formatRecord(domain, selector, path)}`)
   if (waits) print(`Once the DNS shows it: estafeta dkim activate ${domain} ${selector}`)

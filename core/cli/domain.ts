@@ -1,6 +1,7 @@
 // estafeta domain: the domains whose mail ends here; virtual ones are added to and removed from the users file.
 import { Command } from 'commander'
 import { editUsers } from '../directory/edit-users.ts'
+import { makeForServer } from './as-server.ts'
 import { CliError, EX, loadSite } from './context.ts'
 import { readAddress, readDomain, usersAccess } from './directory-access.ts'
 import { formatTable, print, printJson } from './output.ts'
@@ -24,6 +25,7 @@ async function add(text: string, options: { catchAll: string[] }): Promise<void>
   if (site.domains.includes(domain))
     throw new CliError(`${domain} is one of the configuration's domains already`, EX.data)
   const catchAll = options.catchAll.map((address) => readAddress(address, site))
+  await makeForServer(site, path)
   editUsers(path, (users) => users.addDomain(domain, catchAll))
   print(`added ${domain}`)
 }

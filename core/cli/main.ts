@@ -121,5 +121,9 @@ function report(thrown: unknown): number {
 }
 
 if (process.argv[1] && import.meta.filename === process.argv[1]) {
+  // `estafeta queue list | head`: the reader has seen enough
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
   process.exitCode = await run(process.argv.slice(2))
 }

@@ -19,6 +19,7 @@ import type { Site } from '../config/site.ts'
 import { contentChunks } from '../message/content.ts'
 import { openEmbeddedQueue } from '../queue/embedded-queue.ts'
 import type { QueueFilter } from '../queue/queue.ts'
+import { becomeServer } from './as-server.ts'
 import { CliError, EX, loadSite } from './context.ts'
 
 export interface QueueAccess {
@@ -73,6 +74,7 @@ async function* controlSelect(socket: string, selection: Selection): AsyncIterab
 }
 
 async function onFiles(site: Site): Promise<QueueAccess> {
+  await becomeServer(site)
   mkdirSync(site.data, { recursive: true, mode: 0o700 })
   const lock = openData(site.data)
   const queue = await openEmbeddedQueue({

@@ -4,6 +4,7 @@ import { formatSize } from '../config/units.ts'
 import type { User } from '../directory/directory.ts'
 import { editUsers } from '../directory/edit-users.ts'
 import { DEFAULT_SCHEME, hashPassword, schemes, splitSecret } from '../directory/password-schemes.ts'
+import { makeForServer } from './as-server.ts'
 import { CliError, EX } from './context.ts'
 import { readAddress, requireOurs, type UsersAccess, usersAccess } from './directory-access.ts'
 import { formatTable, print, printJson } from './output.ts'
@@ -52,6 +53,7 @@ async function add(text: string, options: AddOptions): Promise<void> {
   requireOurs(account, access)
   if (access.read().byAddress.has(account)) throw new CliError(`${account} is taken already`, EX.data)
   const password = options.password ? await newPassword(options) : undefined
+  await makeForServer(access.site, access.path)
   editUsers(access.path, (users) =>
     users.addUser(account, {
       ...(options.name === undefined ? {} : { name: options.name }),

@@ -1,0 +1,95 @@
+// Commands that root runs before the first start and while the server is down leave nothing that the server cannot use.
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Run, type RunningCommand, runBin, runCommand, startBin } from '../kit/command.ts'
+import { freePorts } from '../kit/free-port.ts'
+import { SmtpTalk } from '../kit/smtp-talk.ts'
+
+const isRoot = process.getuid?.() === 0
+if (!isRoot) console.log('root-commands.test.ts: not run, it needs root (files of another user)')
+
+describe.runIf(isRoot)('root', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'estafeta-root-'))
+  const config = join(folder, 'estafeta.yaml')
+  const estafeta = (...args: string[]): Promise<Run> =>
+    runBin('estafeta', ['--config', config, ...args], { input: 'secret\n' })
+  const done = { code: 0, stderr: '' }
+  let port: number
+  let server: RunningCommand
+
+  beforeAll(async () => {
+    const [smtp, dead] = (await freePorts(2)) as [number, number]
+    port = smtp
+    chmodSync(folder, 0o755)
+    writeFileSync(
+      config,
+      [
+        'profile: smarthost',
+        'hostname: mx.box.test',
+        'origin: box.test',
+        'domains: [box.test]',
+        'postmaster: ana@box.test',
+        'user: nobody',
+        'data: data',
+        'users: { file: users.yaml }',
+        `relay: { host: "[127.0.0.1]:${dead}", tls: none }`,
+        'queue: { minFree: 0, firstRetry: 1h }',
+        `listen: { smtp: ["127.0.0.1:${smtp}"], submission: [], submissions: [], imap: [], imaps: [], pop3: [], pop3s: [] }`,
+        '',
+      ].join('\n'),
+    )
+  })
+  afterAll(async () => {
+    await server?.stop()
+    rmSync(folder, { recursive: true })
+  })
+  async function start(): Promise<void> {
+    server = startBin('estafeta', ['--config', config, 'serve'])
+    await server.printed(/started, version/)
+  }
+  async function answers(recipient: string): Promise<string> {
+    const talk = await SmtpTalk.open(port)
+    await talk.ask('EHLO client.example.net')
+    await talk.ask('MAIL FROM:<ana@box.test>')
+    const answer = await talk.ask(`RCPT TO:<${recipient}>`)
+    if (answer.startsWith('2')) {
+      await talk.ask('DATA')
+      await talk.ask('Subject: x\r\n\r\nx\r\n.')
+    }
+    talk.close()
+    return answer
+  }
+  const ofRoot = (): string[] =>
+    readdirSync(join(folder, 'data'), { recursive: true, encoding: 'utf8' }).filter(
+      (name) => statSync(join(folder, 'data', name)).uid === 0,
+    )
+
+  test('sets a site up before its first start', async () => {
+    expect(await estafeta('queue', 'list')).toMatchObject(done)
+    expect(await estafeta('user', 'add', 'ana@box.test', '--password-stdin')).toMatchObject(done)
+    expect(await estafeta('alias', 'add', 'team', 'ana')).toMatchObject(done)
+    expect(await estafeta('dkim', 'create', 'box.test')).toMatchObject(done)
+    expect(ofRoot()).toEqual([])
+    await start()
+    expect(await answers('ana@box.test')).toMatch(/^250/)
+    expect(await answers('team@box.test')).toMatch(/^250/)
+  })
+
+  test('works on the queue while the server is down', async () => {
+    expect(await answers('x@elsewhere.test')).toMatch(/^250/)
+    await server.printed(/status=deferred/)
+    await server.stop()
+    expect(await estafeta('queue', 'hold', '--all')).toMatchObject(done)
+    expect(await estafeta('queue', 'delete', '--all')).toMatchObject(done)
+    expect(ofRoot()).toEqual([])
+    await start()
+    expect(await estafeta('queue', 'list')).toMatchObject({ ...done, stdout: 'The queue is empty.\n' })
+  })
+})
+
+test('a reader that has seen enough is no error', async () => {
+  const run = await runCommand('/bin/sh', ['-c', `"${join(process.cwd(), 'bin/estafeta')}" config schema | true`])
+  expect(run).toEqual({ code: 0, stdout: '', stderr: '' })
+})
