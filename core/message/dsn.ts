@@ -111,7 +111,7 @@ export function createDsn(facts: DsnFacts): MessageContent {
 function explanation(facts: DsnFacts, action: DsnAction): string[] {
   const lines = [`This is the mail system at host ${facts.hostname}.`, '', LEADS[action], '']
   for (const r of facts.recipients) {
-    lines.push(`<${formatAddress(r.address)}>${r.relay ? ` (${r.relay})` : ''}:`, `    ${oneLine(replyLine(r.reply))}`)
+    lines.push(`<${shownAddress(r)}>${r.relay ? ` (${r.relay})` : ''}:`, `    ${oneLine(replyLine(r.reply))}`)
   }
   if (action === 'delayed') lines.push('', `It will be retried until ${formatDate(facts.expires)}.`)
   return lines
@@ -125,7 +125,7 @@ function statusLines(facts: DsnFacts): string[] {
   for (const r of facts.recipients) {
     lines.push('')
     if (r.orcpt !== null) lines.push(`Original-Recipient: ${oneLine(r.orcpt)}`)
-    lines.push(`Final-Recipient: ${utf8 ? 'utf-8' : 'rfc822'}; ${formatAddress(r.address)}`)
+    lines.push(`Final-Recipient: ${utf8 ? 'utf-8' : 'rfc822'}; ${shownAddress(r)}`)
     lines.push(`Action: ${r.action}`, `Status: ${statusOf(r)}`)
     if (r.relay) {
       lines.push(`Remote-MTA: dns; ${r.relay.replace(/\[.*$/, '')}`)
@@ -135,5 +135,11 @@ function statusLines(facts: DsnFacts): string[] {
   }
   return lines
 }
+
+/** Files and commands behind an alias are nobody's business outside: the sender sees the address that was written. */
+const shownAddress = ({ address, orcpt }: DsnRecipient): string =>
+  address.domain !== '' || !/^[/|]/.test(address.local)
+    ? formatAddress(address)
+    : (orcpt?.replace(/^[^;]*;/, '') ?? 'local delivery')
 
 const oneLine = (text: string): string => text.replace(/[\r\n\u0000]+/g, ' ').slice(0, 900)

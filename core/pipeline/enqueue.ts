@@ -1,6 +1,6 @@
 // Last step of intake: makes the accepted message durable and chooses the replies.
 import type { Reply } from '../base/failure.ts'
-import type { Address } from '../message/address.ts'
+import { type Address, formatAddress } from '../message/address.ts'
 import type { Recipient } from '../message/envelope.ts'
 import { replies } from '../message/reply.ts'
 import type { NewQueueItem, QueuedRecipient } from '../queue/queue.ts'
@@ -70,6 +70,16 @@ const queuedRecipient = (recipient: Recipient, reversePath: Address | null, n: n
   delayWarned: false,
 })
 
+/** A recipient named twice gets one copy. */
+function distinct(recipients: readonly Recipient[]): readonly Recipient[] {
+  if (recipients.length === 1) return recipients
+  const seen = new Set<string>()
+  return recipients.filter(({ address }) => {
+    const key = formatAddress(address)
+    return !seen.has(key) && seen.add(key)
+  })
+}
+
 function newItem(
   deps: PipelineDeps,
   submission: Submission,
@@ -79,12 +89,11 @@ function newItem(
   const { transaction, envelope, generation } = submission
   const { session } = transaction
   const now = deps.clock.now()
-  const all = filtered.accepted.length === envelope.recipients.length
   return {
     id: submission.queueId,
     arrived: now,
     expires: now + generation.site.queue.lifetime,
-    envelope: all ? envelope : { ...envelope, recipients: filtered.accepted.map((i) => envelope.recipients[i]!) },
+    envelope: { ...envelope, recipients: distinct(filtered.accepted.map((i) => envelope.recipients[i]!)) },
     origin: {
       session: session.id,
       transaction: transaction.id,

@@ -1,6 +1,6 @@
 // First step of dispatch: what each recipient stands for, level by level, until nothing changes.
 import type { Reply } from '../base/failure.ts'
-import { formatAddress } from '../message/address.ts'
+import { formatAddress, sameAddress } from '../message/address.ts'
 import { replies } from '../message/reply.ts'
 import type { QueuedFacts } from '../plugin/contract.ts'
 import type { HookRunner } from '../plugin/generation.ts'
@@ -51,7 +51,14 @@ export async function expandRecipient(
     level = next
   }
   if (leaves.length === 0 && looped) return { kind: 'failed', reply: replies.aliasLoop() }
-  return { kind: 'into', into: leaves }
+  return { kind: 'into', into: leaves.map((leaf) => withOriginal(leaf, recipient)) }
+}
+
+/** Reports and X-Original-To name what the sender wrote; behind a list's own reverse-path that is nobody's business. */
+function withOriginal(leaf: NewRecipient, original: QueuedRecipient): NewRecipient {
+  if (leaf.orcpt !== null || sameAddress(leaf.address, original.address)) return leaf
+  if (!sameAddress(leaf.reversePath, original.reversePath)) return leaf
+  return { ...leaf, orcpt: `rfc822;${formatAddress(original.address)}` }
 }
 
 /** A file or command: nothing expands it further. */

@@ -41,6 +41,7 @@ export default definePlugin({
       const to = (local) => ({ address: { local, domain: 'here.test', original: local }, reversePath: recipient.reversePath, notify: recipient.notify, orcpt: recipient.orcpt })
       if (recipient.address.local === 'list') return [to('ok'), to('ok2'), to('list2')]
       if (recipient.address.local === 'list2') return [to('ok3'), to('list')]
+      if (recipient.address.local === 'badlist') return [to('bad'), { ...to('|bad; exit 69'), address: { local: '|bad; exit 69', domain: '', original: '|bad; exit 69' } }]
       if (recipient.address.local === 'loop') return [to('loop2')]
       if (recipient.address.local === 'loop2') return [to('loop')]
       return null
@@ -53,7 +54,7 @@ export default definePlugin({
           return attempt.recipients.map(({ n, address }) => {
             log.attempts.push(address.local)
             if (address.local.startsWith('dead')) return { n, kind: 'deferred', reply: replies.hostUnreachable('no route to host'), relay: null, hostDown: true }
-            if (address.local.startsWith('bad')) return { n, kind: 'failed', reply: replies.userUnknown(address.local), relay: 'mx.test[192.0.2.1]:25' }
+            if (address.local.startsWith('bad') || address.local.startsWith('|bad')) return { n, kind: 'failed', reply: replies.userUnknown('there'), relay: 'mx.test[192.0.2.1]:25' }
             if (address.local.startsWith('later')) return { n, kind: 'deferred', reply: replies.mailboxBusy(), relay: 'mx.test[192.0.2.1]:25' }
             return { n, kind: 'relayed', reply: replies.ok(), relay: 'mx.test[192.0.2.1]:25' }
           })
@@ -329,6 +330,22 @@ describe('dispatch', () => {
     await submit({ to: ['list@here.test', 'ok@here.test'] })
     await until(() => queue.stats().items === 0)
     expect(shared.pipelineTest.attempts.sort()).toEqual(['ok', 'ok2', 'ok3'])
+  })
+
+  test('what an alias stands for keeps the address that was written, for reports and the log', async () => {
+    await submit({ to: ['badlist@here.test'], from: 'later@here.test' })
+    await until(() => events.some((e) => e.event === 'reported'))
+    const report = [...queue.list()].find((item) => item.parent !== null)!
+    const text = await bytesOf(report.id)
+    expect(text).toContain('Original-Recipient: rfc822;badlist@here.test\r\nFinal-Recipient: rfc822; bad@here.test')
+    expect(text).toContain('Final-Recipient: rfc822; badlist@here.test')
+    expect(text).not.toContain('exit 69')
+  })
+
+  test('a recipient named twice gets one copy', async () => {
+    await submit({ to: ['later@here.test', 'later@here.test', 'ok@here.test'] })
+    await until(() => events.some((e) => e.event === 'attempt'))
+    expect(only().recipients.map((r) => r.address.local)).toEqual(['later', 'ok'])
   })
 
   test('aliases that lead only in a circle fail with a report', async () => {
