@@ -6,6 +6,7 @@ const source = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const alias = {
   'estafeta/plugin': source('./core/plugin/contract.ts'),
   'estafeta/testing': source('./core/plugin/testing.ts'),
+  'estafeta/conformance': source('./conformance/index.ts'),
 }
 const project = (name: string, include: string[], extra: object = {}) => ({
   resolve: { alias },
@@ -19,7 +20,7 @@ export default defineConfig({
         testTimeout: 30_000,
         hookTimeout: 30_000,
       }),
-      project('e2e', ['test/{e2e,crash,fuzz}/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
+      project('e2e', ['test/{e2e,crash,fuzz,conformance}/**/*.test.ts'], { testTimeout: 60_000, hookTimeout: 60_000 }),
       project('peers', ['test/peers/**/*.test.ts'], {
         testTimeout: 120_000,
         hookTimeout: 120_000,

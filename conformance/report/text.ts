@@ -1,0 +1,46 @@
+// The run for a terminal: what did not pass, with the requirement and the dialogue, then the totals.
+import type { CaseResult, RunReport } from '../types.ts'
+import { VERDICTS } from '../types.ts'
+import { formatTranscript } from './transcript.ts'
+
+/** One line of progress. */
+export function formatProgress(result: CaseResult, done: number, total: number): string {
+  const width = String(total).length
+  return `${String(done).padStart(width)}/${total} ${label(result).padEnd(12)} ${result.facts.id}`
+}
+
+const label = ({ verdict, expectation }: CaseResult): string =>
+  expectation === 'known' ? `${verdict}, known` : expectation === 'surprise' ? 'pass!' : verdict
+
+export function formatText(report: RunReport, { skipped = false } = {}): string {
+  const notable = report.results.filter(
+    ({ verdict, expectation }) =>
+      expectation !== 'known' && (!['pass', 'skip'].includes(verdict) || expectation === 'surprise'),
+  )
+  const parts = notable.map(formatFinding)
+  const aside = report.results.filter(({ verdict }) => skipped && verdict === 'skip')
+  if (aside.length > 0) parts.push(aside.map(({ facts, reason }) => `skip  ${facts.id}: ${reason}`).join('\n'))
+  const known = report.results.filter(({ expectation }) => expectation === 'known')
+  if (known.length > 0)
+    parts.push(known.map(({ facts, remark }) => `known  ${facts.id}: ${remark || 'no reason given'}`).join('\n'))
+  return `${[...parts, formatTotals(report)].join('\n\n')}\n`
+}
+
+function formatFinding(result: CaseResult): string {
+  const { facts, verdict, reason, expectation, remark, transcript } = result
+  const head = `${expectation === 'surprise' ? 'unexpected pass' : verdict}  ${facts.id}  (${facts.level.toUpperCase()}, ${facts.rfc})`
+  if (expectation === 'surprise') return `${head}\n  it was expected to fail: ${remark || 'no reason given'}`
+  return [
+    head,
+    `  ${facts.requirement}`,
+    `  ${(reason ?? '').replaceAll('\n', '\n  ')}`,
+    ...formatTranscript(transcript).map((line) => `    ${line}`),
+  ].join('\n')
+}
+
+export function formatTotals({ suite, server, product, counts, results, ms }: RunReport): string {
+  const known = results.filter(({ expectation }) => expectation === 'known').length
+  const totals = VERDICTS.map((verdict) => `${counts[verdict]} ${verdict}`).join(', ')
+  const more = known > 0 ? ` (${known} known)` : ''
+  return `${suite} at ${server}${product ? ` (${product})` : ''}: ${results.length} cases, ${totals}${more}, in ${(ms / 1000).toFixed(1)} s`
+}
