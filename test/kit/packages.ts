@@ -28,4 +28,11 @@ export const PEER_PACKAGES: { readonly [name: string]: string } = {
 /** Packages that conflict with one above: always unpacked aside, never installed. */
 export const ASIDE_PACKAGES: { readonly [name: string]: string } = {
   'exim4-daemon-light': 'a second peer MTA; conflicts with Postfix',
+  'cyrus-imapd': 'a peer IMAP and LMTP server; conflicts with Dovecot',
+  'cyrus-pop3d': 'its POP3 server',
+  'sasl2-bin': 'writes the passwords of Cyrus',
+  'courier-imap': 'a peer IMAP server; conflicts with Dovecot',
+  'courier-pop': 'its POP3 server',
+  opensmtpd: 'a peer MTA; conflicts with Postfix',
+  'sendmail-bin': 'a peer MTA; conflicts with Postfix',
 }

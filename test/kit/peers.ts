@@ -48,12 +48,16 @@ export function peerPath(name: string, file: string): string {
   return existsSync(aside) ? aside : join('/', file)
 }
 
-/** Environment in which the programs of an unpacked package find their libraries. */
-export function peerEnvironment(name: string): NodeJS.ProcessEnv {
-  const lib = join(ASIDE, name, 'usr/lib')
-  if (!existsSync(lib)) return process.env
-  const folders = readdirSync(lib).filter((folder) => folder.endsWith('-linux-gnu'))
-  return { ...process.env, LD_LIBRARY_PATH: folders.map((folder) => join(lib, folder)).join(':') }
+/** Environment in which the programs of unpacked packages find their libraries. */
+export function peerEnvironment(...names: readonly string[]): NodeJS.ProcessEnv {
+  const folders = names.flatMap((name) =>
+    ['usr/lib', 'lib'].flatMap((part) => {
+      const lib = join(ASIDE, name, part)
+      const found = existsSync(lib) ? readdirSync(lib).filter((folder) => folder.endsWith('-linux-gnu')) : []
+      return found.map((folder) => join(lib, folder))
+    }),
+  )
+  return folders.length === 0 ? process.env : { ...process.env, LD_LIBRARY_PATH: folders.join(':') }
 }
 
 /** True if the package is installed or unpacked. */
