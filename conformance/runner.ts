@@ -75,13 +75,14 @@ async function aside(target: Target, ms: number, work: (context: Context) => Pro
   } catch (thrown) {
     return (thrown as Error).message
   } finally {
-    scope.close()
+    await scope.close()
   }
 }
 
 function openScope(target: Target, ms: number) {
   const transcript = new Transcript()
   const wires: Wire[] = []
+  const endings: (() => void | Promise<void>)[] = []
   const over = new AbortController()
   const timer = setTimeout(() => over.abort(), ms)
   let opened = 0
@@ -92,10 +93,17 @@ function openScope(target: Target, ms: number) {
       wires.push(wire)
       return wire
     },
+    adopt(socket) {
+      const wire = Wire.accept(socket, { target, number: ++opened, transcript, signal: over.signal })
+      wires.push(wire)
+      return wire
+    },
+    atEnd: (work) => void endings.push(work),
   }
-  const close = (): void => {
+  const close = async (): Promise<void> => {
     clearTimeout(timer)
     for (const wire of wires) wire.destroy()
+    for (const work of endings.reverse()) await work()
   }
   return { context, transcript, close, signal: over.signal }
 }
@@ -139,7 +147,7 @@ async function runCase(
   } catch (thrown) {
     return result(...verdictOf(thrown, stage, one))
   } finally {
-    scope.close()
+    await scope.close()
   }
 }
 

@@ -40,6 +40,8 @@ export function hindrance({ needs = {} }: CaseFacts, target: Target): string | n
   if (needs.account && (target.user === null || target.password === null))
     return 'needs an account (--user, --password)'
   if (needs.recipient && target.rcpt === null) return 'needs a recipient (--rcpt)'
+  if (needs.dns && target.dns === null) return "needs the runner's name server to be asked (--dns)"
+  if (needs.retry && target.retryMs === null) return 'needs to see another attempt (--retry-wait)'
   const missing = (needs.consent ?? []).filter((kind: Consent) => !target.consent.includes(kind))
   return missing.length > 0 ? `needs consent to ${missing.join(', ')} (--consent)` : null
 }

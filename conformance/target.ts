@@ -1,6 +1,6 @@
 // The server under test as the user describes it: defaults, and a clear word about what is wrong.
 import { Blocked } from './judgement.ts'
-import { CONSENTS, type Consent, type Target, type TlsMode } from './types.ts'
+import { CONSENTS, type Consent, type Endpoint, type Target, type TlsMode } from './types.ts'
 
 /** As given by flags, by a target file or by another program; all but the host have defaults. */
 export interface TargetOptions {
@@ -17,10 +17,17 @@ export interface TargetOptions {
   readonly feed?: string
   readonly consent?: readonly (Consent | 'all')[]
   readonly answerSeconds?: number
+  /** `127.0.0.1:2526`, as is `dns`. */
+  readonly listen?: string
+  readonly dns?: string
+  readonly retryWaitSeconds?: number
 }
 
 const ADDRESS = /^[^\s@<>]+@[^\s@<>]+$/
-const NAMES = 'host port tls user password from rcpt rcpt2 unknown helo feed consent answerSeconds'.split(' ')
+const NAMES =
+  'host port tls user password from rcpt rcpt2 unknown helo feed consent answerSeconds listen dns retryWaitSeconds'.split(
+    ' ',
+  )
 
 /** Throws Blocked with every mistake it found. */
 export function createTarget(options: TargetOptions, ports: { readonly plain: number; readonly tls: number }): Target {
@@ -40,8 +47,18 @@ export function createTarget(options: TargetOptions, ports: { readonly plain: nu
     helo: options.helo ?? 'conformance.example.org',
     feed: options.feed ?? null,
     consent: consent.includes('all') ? CONSENTS : (consent as readonly Consent[]),
+    listen: endpointOf(options.listen),
+    dns: endpointOf(options.dns),
+    retryMs: options.retryWaitSeconds === undefined ? null : options.retryWaitSeconds * 1000,
     answerMs: (options.answerSeconds ?? 10) * 1000,
   }
+}
+
+const ENDPOINT = /^(\d{1,3}(?:\.\d{1,3}){3}):(\d{1,5})$/
+
+function endpointOf(text: string | undefined): Endpoint | null {
+  const [, host, port] = ENDPOINT.exec(text ?? '') ?? []
+  return host === undefined ? null : { host, port: Number(port) }
 }
 
 function problemsOf(options: TargetOptions): string[] {
@@ -67,6 +84,12 @@ function problemsOf(options: TargetOptions): string[] {
     ...(consent ?? [])
       .filter((kind) => kind !== 'all' && !CONSENTS.includes(kind))
       .map((kind) => `no consent named ${kind}; there are ${CONSENTS.join(', ')} and all`),
+    ...(['listen', 'dns'] as const)
+      .filter((name) => options[name] !== undefined && !ENDPOINT.test(options[name]))
+      .map((name) => `${name} wants an IPv4 address and a port, such as 127.0.0.1:2526`),
+    ...(options.retryWaitSeconds === undefined || options.retryWaitSeconds > 0
+      ? []
+      : ['retryWaitSeconds wants a positive number']),
     ...(answerSeconds === undefined || answerSeconds > 0 ? [] : ['answerSeconds wants a positive number']),
   ]
 }

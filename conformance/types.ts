@@ -1,4 +1,5 @@
 // What a conformance case is, what a suite is, and what a run gives back.
+import type { Socket } from 'node:net'
 import type { Wire } from './wire.ts'
 
 export type Level = 'must' | 'should' | 'may'
@@ -17,6 +18,10 @@ export interface Needs {
   /** Messages that must be in the maildrop. */
   readonly messages?: number
   readonly consent?: readonly Consent[]
+  /** The server finds other hosts by the runner's name server (`--dns`). */
+  readonly dns?: true
+  /** The server tries again within `--retry-wait`. */
+  readonly retry?: true
 }
 
 /** What a reader of reports sees of a case. */
@@ -50,6 +55,10 @@ export interface Context {
   readonly target: Target
   /** Opens a connection whose transcript belongs to the case. */
   open(): Promise<Wire>
+  /** The same for a connection that came to the runner, which plays the server on it. */
+  adopt(socket: Socket): Wire
+  /** Work that is done when the case is over, however it ended; the next case of a suite that runs alone waits for it. */
+  atEnd(work: () => void | Promise<void>): void
 }
 
 export interface Suite<C extends Dialect = Dialect> {
@@ -67,6 +76,11 @@ export interface Suite<C extends Dialect = Dialect> {
   connect(context: Context, facts: CaseFacts): Promise<C>
   /** Ends the session as the protocol says; throws Violation when the server does not. */
   finish(connection: C): Promise<void>
+}
+
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
 }
 
 export type TlsMode = 'none' | 'starttls' | 'implicit'
@@ -90,6 +104,11 @@ export interface Target {
   /** Where messages for a maildrop can be handed in: `smtp://host:port` or `lmtp://host:port`. */
   readonly feed: string | null
   readonly consent: readonly Consent[]
+  /** Where the runner plays a server that mail is sent to, and where it plays the name server. */
+  readonly listen: Endpoint | null
+  readonly dns: Endpoint | null
+  /** How long to wait for another attempt; null skips the cases that need one. */
+  readonly retryMs: number | null
   /** How long one answer may take. */
   readonly answerMs: number
 }

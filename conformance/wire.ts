@@ -1,6 +1,6 @@
 // One raw connection: lines and octets in and out over TCP or TLS, each recorded, each wait bounded. Knows no protocol.
 import { connect as connectTcp, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectTls, TLSSocket } from 'node:tls'
 import { Blocked, Violation, visible } from './judgement.ts'
 import type { Target, TranscriptEntry } from './types.ts'
 
@@ -41,6 +41,14 @@ export interface WireOptions {
   readonly transcript: Transcript
   /** Ends every wait when the case's time is over. */
   readonly signal: AbortSignal
+  /** What the runner plays on this connection: the client by default. */
+  readonly role?: 'client' | 'server'
+}
+
+/** In PEM. */
+export interface Identity {
+  readonly key: string
+  readonly cert: string
 }
 
 export class Wire {
@@ -79,6 +87,27 @@ export class Wire {
     return new Wire(socket, options, tls === 'implicit')
   }
 
+  /** A connection that came to the runner, which plays the server. */
+  static accept(socket: Socket, options: WireOptions): Wire {
+    socket.setNoDelay(true)
+    options.transcript.add(
+      options.number,
+      'note',
+      `connection from ${socket.remoteAddress} to ${socket.localAddress}:${socket.localPort}`,
+    )
+    return new Wire(socket, { ...options, role: 'server' }, false)
+  }
+
+  get #own(): 'client' | 'server' {
+    return this.#options.role ?? 'client'
+  }
+  get #peer(): 'client' | 'server' {
+    return this.#own === 'client' ? 'server' : 'client'
+  }
+  /** The address of the runner's own that the connection came to, or left from. */
+  get localAddress(): string {
+    return this.#socket.localAddress ?? ''
+  }
   get secure(): boolean {
     return this.#secure
   }
@@ -97,14 +126,14 @@ export class Wire {
   /** Sends octets (a string is one octet a character) and waits until the system took them; a server that stops reading ends in time. */
   async write(data: string | Buffer): Promise<void> {
     const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
-    this.#options.transcript.add(this.#options.number, 'client', bytes.toString('latin1'))
+    this.#options.transcript.add(this.#options.number, this.#own, bytes.toString('latin1'))
     if (this.#ended || this.#socket.destroyed) return
     let done = false
     this.#socket.write(bytes, () => {
       done = true
       this.#notify()
     })
-    await this.#until(() => done || this.#ended, 'the server to read what is sent')
+    await this.#until(() => done || this.#ended, `the ${this.#peer} to read what is sent`)
   }
 
   /** The next line without its end. */
@@ -143,7 +172,7 @@ export class Wire {
   }
 
   /** Waits for the server to close; what it still sends is read and given back. */
-  async closed(what = 'the server to close the connection'): Promise<string> {
+  async closed(what = `the ${this.#peer} to close the connection`): Promise<string> {
     let rest = ''
     for (;;) {
       await this.#until(() => this.#size > 0 || this.#ended, what)
@@ -168,12 +197,7 @@ export class Wire {
 
   /** Shakes hands on this connection; throws Violation when the server's side fails. */
   async startTls(): Promise<void> {
-    const plain = this.#socket
-    plain.removeAllListeners('data')
-    plain.removeAllListeners('end')
-    plain.removeAllListeners('error')
-    plain.removeAllListeners('close')
-    this.note('TLS handshake')
+    const plain = this.#detach()
     const secured = connectTls(tlsOptions(this.target.host, { socket: plain }))
     try {
       await ready(secured, 'secureConnect', this.#options)
@@ -185,6 +209,32 @@ export class Wire {
     this.#socket = secured
     this.#secure = true
     this.#attach(secured)
+  }
+
+  /** As the server: sends the last words in the clear and shakes hands behind them. Throws Violation when the client's side fails. */
+  async acceptTls(words: string, identity: Identity): Promise<void> {
+    this.#options.transcript.add(this.#options.number, this.#own, words)
+    const plain = this.#detach()
+    plain.write(Buffer.from(words, 'latin1'))
+    const secured = new TLSSocket(plain, { isServer: true, ...identity })
+    try {
+      await ready(secured, 'secure', this.#options)
+    } catch (error) {
+      plain.destroy()
+      this.#ended = true
+      throw new Violation(`expected a TLS handshake; got ${(error as Error).message}`)
+    }
+    this.#socket = secured
+    this.#secure = true
+    this.#attach(secured)
+  }
+
+  /** The socket with nobody listening: the octets to come belong to TLS. */
+  #detach(): Socket {
+    const plain = this.#socket
+    for (const event of ['data', 'end', 'error', 'close']) plain.removeAllListeners(event)
+    this.note('TLS handshake')
+    return plain
   }
 
   /** Ends the sending side only. */
@@ -199,7 +249,7 @@ export class Wire {
 
   #attach(socket: Socket): void {
     socket.on('data', (bytes: Buffer) => {
-      this.#options.transcript.add(this.#options.number, 'server', bytes.toString('latin1'))
+      this.#options.transcript.add(this.#options.number, this.#peer, bytes.toString('latin1'))
       this.#chunks.push(bytes)
       this.#size += bytes.length
       if (this.#size > READ_AHEAD) socket.pause()
@@ -220,7 +270,7 @@ export class Wire {
   #closedText(): string {
     const how = this.#error ? ` (${this.#error.message})` : ''
     const rest = this.#size > 0 ? ` after "${visible(this.waiting().slice(-200))}"` : ''
-    return `the server closed the connection${how}${rest}`
+    return `the ${this.#peer} closed the connection${how}${rest}`
   }
 
   #notify(): void {
@@ -287,27 +337,33 @@ const tlsOptions = <T extends object>(host: string, more: T) => ({
   ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
 })
 
-function ready(socket: Socket, event: 'connect' | 'secureConnect', options: WireOptions): Promise<void> {
-  const { host, port, answerMs } = options.target
+function ready(
+  socket: Socket,
+  event: 'connect' | 'secureConnect' | 'secure',
+  { target, signal, role }: WireOptions,
+): Promise<void> {
+  const { host, port, answerMs } = target
+  const peer = role === 'server' ? 'client' : 'server'
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => settle(new Error(`nothing within ${answerMs / 1000} s`)), answerMs)
     const onError = (error: Error): void => settle(error)
-    const onClose = (): void => settle(new Error('the server closed the connection'))
+    const onClose = (): void => settle(new Error(`the ${peer} closed the connection`))
     const onAbort = (): void => settle(new Error("the case's time was over"))
     const settle = (error?: Error): void => {
       clearTimeout(timer)
       socket.off(event, onReady).off('error', onError).off('close', onClose)
-      options.signal.removeEventListener('abort', onAbort)
+      signal.removeEventListener('abort', onAbort)
       if (!error) {
         resolve()
         return
       }
       socket.on('error', () => {})
       socket.destroy()
-      reject(new Blocked(`no connection to ${host}:${port}: ${error.message || (error as NodeJS.ErrnoException).code}`))
+      const reason = error.message || (error as NodeJS.ErrnoException).code
+      reject(new Blocked(role === 'server' ? `no handshake: ${reason}` : `no connection to ${host}:${port}: ${reason}`))
     }
     const onReady = (): void => settle()
     socket.once(event, onReady).once('error', onError).once('close', onClose)
-    options.signal.addEventListener('abort', onAbort)
+    signal.addEventListener('abort', onAbort)
   })
 }

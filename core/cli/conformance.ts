@@ -43,6 +43,9 @@ interface Options {
   unknown?: string
   helo?: string
   feed?: string
+  listen?: string
+  dns?: string
+  retryWait?: string
   consent?: (Consent | 'all')[]
   safe?: true
   filter: string[]
@@ -79,6 +82,12 @@ export function build(): Command {
     .option('--unknown <address>', "an address without a mailbox in a domain of the server's")
     .option('--helo <name>', 'what the client calls itself')
     .option('--feed <url>', 'smtp://host:port or lmtp://host:port, where messages for the maildrop are handed in')
+    .option('--listen <address:port>', 'smtp-client: where the runner plays the server that mail is sent to')
+    .option(
+      '--dns <address:port>',
+      "smtp-client: where it plays the name server; without it, it is the server's smarthost",
+    )
+    .option('--retry-wait <seconds>', 'smtp-client: how long to wait for another attempt')
     .addOption(
       new Option(
         '--consent <what...>',
@@ -134,8 +143,8 @@ const writeLine = (text: string): void => void process.stderr.write(`${text}\n`)
 
 /** Flags over the target file. */
 function describe(options: Options): TargetOptions {
-  const { host, tls, user, from, rcpt, rcpt2, unknown, helo, feed } = options
-  const flags = { host, tls, user, from, rcpt, rcpt2, unknown, helo, feed }
+  const { host, tls, user, from, rcpt, rcpt2, unknown, helo, feed, listen, dns } = options
+  const flags = { host, tls, user, from, rcpt, rcpt2, unknown, helo, feed, listen, dns }
   const file = options.target === undefined ? {} : readTarget(options.target)
   const password =
     options.passwordFile === undefined ? options.password : readText(options.passwordFile).split(/\r?\n/)[0]!
@@ -147,6 +156,7 @@ function describe(options: Options): TargetOptions {
     ...(options.answerTimeout === undefined
       ? {}
       : { answerSeconds: wholeNumber(options.answerTimeout, '--answer-timeout') }),
+    ...(options.retryWait === undefined ? {} : { retryWaitSeconds: wholeNumber(options.retryWait, '--retry-wait') }),
     ...(options.consent === undefined ? {} : { consent: options.consent }),
     ...(options.safe ? { consent: [] } : {}),
   }
