@@ -85,6 +85,8 @@ export interface Session {
   mailboxName(octets: string): string
   /** The plugins' mailbox hook: null, or why not. */
   gate(action: MailboxEvent['action'], mailbox: string | null): Promise<Completion | null>
+  /** Octets that still fit into the account, Infinity without a quota; `storing` is waited for where it counts. */
+  room(storing: Promise<unknown> | null): Promise<number>
   /** Lets others run when this session has held the loop for a while. */
   breathe(): Promise<void> | null
   /** What the client hears of a failure; one that nobody expected is logged. */

@@ -26,13 +26,15 @@ export function expected(thrown: unknown): Completion | null {
   return failure.kind === 'bug' ? null : failed(failure)
 }
 
+/** RFC 9208 §5 */
+export const overQuota = no('OVERQUOTA', 'Mailbox is full')
 export const internalError = no('SERVERBUG', 'Internal error, see the server log')
 
 function failed(failure: Failure): Completion {
   const known = PERMANENT.find(([detail]) => detail.test(failure.detail))
   if (known) return no(known[1], known[2])
   const enhanced = failure.reply?.enhanced
-  if (enhanced === '4.2.2' || enhanced === '5.2.2') return no('OVERQUOTA', 'Mailbox is full')
+  if (enhanced === '4.2.2' || enhanced === '5.2.2') return overQuota
   if (enhanced === '4.3.1') return no('UNAVAILABLE', 'Insufficient storage, try again later')
   if (failure.kind === 'temporary') return no('UNAVAILABLE', 'Not available now, try again later')
   return no('CANNOT', 'Not possible')

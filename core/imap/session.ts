@@ -239,6 +239,13 @@ export class ImapSession implements Session, SessionPort {
     return no(verdict.kind === 'defer' ? 'UNAVAILABLE' : 'NOPERM', text)
   }
 
+  async room(storing: Promise<unknown> | null): Promise<number> {
+    const quota = await this.generation.quota(this.facts.identity!.account)
+    if (quota === 0) return Number.POSITIVE_INFINITY
+    await storing
+    return quota - (await this.account.usage()).bytes
+  }
+
   breathe(): Promise<void> | null {
     const now = this.clock.mono()
     if (now < this.#sliceEnd && !this.out.full) return null

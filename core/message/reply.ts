@@ -80,6 +80,7 @@ export const replies = {
   spfFailed: (text: string) => reply(550, '5.7.23', text),
   virusFound: (name: string) => reply(554, '5.7.0', `Message contains malware (${name})`),
   messageTooBig: (limit: number) => reply(552, '5.3.4', `Message exceeds the limit of ${limit} octets`),
+  overQuota: () => reply(552, '5.2.2', 'Mailbox is full'),
   headerTooBig: (limit: number) => reply(552, '5.3.4', `Header exceeds the limit of ${limit} octets`),
   tooManyHops: () => reply(554, '5.4.6', 'Too many hops, mail loop?'),
   utf8Needed: () => reply(553, '5.6.7', 'Address needs SMTPUTF8'),

@@ -70,6 +70,8 @@ export interface Generation {
   readonly number: number
   readonly site: Site
   readonly hooks: HookRunner
+  /** Octets that the mailboxes of an account may hold together; 0 is without limit. A temporary Failure while nobody can say. */
+  quota(account: string): Promise<number>
   /** Sessions and attempts hold it while they run; when retired and let go by all, its plugins are closed. */
   hold(): void
   release(): void

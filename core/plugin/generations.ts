@@ -92,6 +92,7 @@ class OpenGeneration implements RunningGeneration {
   readonly loaded: LoadedConfig
   readonly plugins: readonly RunningPlugin[]
   readonly hooks: ChainRunner
+  readonly quota: Generation['quota']
   readonly #chains: Chains
   readonly #closePlugins: () => Promise<void>
   #holders = 0
@@ -114,8 +115,9 @@ class OpenGeneration implements RunningGeneration {
       await closePlugins(plugins, deps)
       throw new ConfigError(found)
     }
+    const quota = quotas(child, loaded.site)
     const runnerDeps = { clock, log, isLocalDomain: localDomains(child, loaded.site), record: recorder(clock, trace) }
-    return new OpenGeneration(number, loaded, plugins, runnerDeps, async () => {
+    return new OpenGeneration(number, loaded, plugins, quota, runnerDeps, async () => {
       await closePlugins(plugins, deps)
       ended()
     })
@@ -125,6 +127,7 @@ class OpenGeneration implements RunningGeneration {
     number: number,
     loaded: LoadedConfig,
     plugins: readonly RunningPlugin[],
+    quota: Generation['quota'],
     deps: ConstructorParameters<typeof ChainRunner>[1],
     closeAll: () => Promise<void>,
   ) {
@@ -132,6 +135,7 @@ class OpenGeneration implements RunningGeneration {
     this.site = loaded.site
     this.loaded = loaded
     this.plugins = plugins
+    this.quota = quota
     this.#chains = buildChains(plugins)
     this.hooks = new ChainRunner(this.#chains, deps)
     this.#closePlugins = closeAll
@@ -167,6 +171,13 @@ function localDomains(container: Container, site: Site): (domain: string) => boo
   if (!container.isRegistered(DIRECTORY.symbol, true)) return (domain) => site.domains.includes(domain)
   const directory = container.resolve<Directory>(DIRECTORY.symbol)
   return (domain) => directory.isLocalDomain(domain)
+}
+
+function quotas(container: Container, site: Site): Generation['quota'] {
+  const everybody = site.limits.mailboxSize
+  if (!container.isRegistered(DIRECTORY.symbol, true)) return async () => everybody
+  const directory = container.resolve<Directory>(DIRECTORY.symbol)
+  return async (account) => (await directory.user(account))?.quota ?? everybody
 }
 
 const recorder =

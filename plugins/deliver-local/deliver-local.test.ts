@@ -15,6 +15,7 @@ import deliverLocal from './index.ts'
 const USERS = `users:
   ana@example.com: { addresses: [ana.b@example.com] }
   paco@example.com: { quota: 200 }
+  free@example.com: { quota: 0 }
   off@example.com: { enabled: false }
 `
 const TEXT = 'Return-Path: <forged@example.net>\nFrom: sender@example.net\nSubject: hello\n\nbody\n'
@@ -110,11 +111,29 @@ describe('mailboxes', () => {
   test('over quota: tried again later', async () => {
     const { plugin, send, read } = await start()
     expect(await send('paco@example.com')).toMatchObject({ kind: 'delivered' })
-    expect(await send('paco@example.com', `${TEXT}${'x'.repeat(200)}\n`)).toMatchObject({
+    expect(await send('paco@example.com', `${TEXT}more\n`)).toMatchObject({
       kind: 'deferred',
       reply: { code: 452, enhanced: '4.2.2' },
     })
     expect(await read('paco@example.com')).toHaveLength(1)
+    await plugin.close()
+  })
+
+  test('over quota: back to the sender, where so configured, and what is larger than the quota always', async () => {
+    const { plugin, send } = await start({ config: { mailboxFull: 'bounce' } })
+    expect(await send('paco@example.com')).toMatchObject({ kind: 'delivered' })
+    const full = { kind: 'failed', reply: { code: 552, enhanced: '5.2.2' } }
+    expect(await send('paco@example.com', `${TEXT}more\n`)).toMatchObject(full)
+    await plugin.close()
+    const patient = await start()
+    expect(await patient.send('paco@example.com', `${TEXT}${'x'.repeat(200)}\n`)).toMatchObject(full)
+    await patient.plugin.close()
+  })
+
+  test('a quota of 0 is none, whatever the rest of the site has', async () => {
+    const { plugin, send } = await start({ site: { limits: { mailboxSize: 100 } } })
+    expect(await send('eva@example.com')).toMatchObject({ kind: 'failed' })
+    expect(await send('free@example.com')).toMatchObject({ kind: 'delivered' })
     await plugin.close()
   })
 

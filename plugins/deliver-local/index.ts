@@ -46,6 +46,10 @@ const config = z.strictObject({
     .boolean()
     .default(false)
     .describe("Let aliases without a user's id write files and run commands under the server's own id"),
+  mailboxFull: z
+    .enum(['defer', 'bounce'])
+    .default('defer')
+    .describe('Mail for a mailbox over its quota: tried again later (4.2.2), or back to its sender (5.2.2)'),
   commandLimit: durationSetting
     .default(15 * 60_000)
     .describe('A command that takes longer is ended, and the mail tried again later'),
@@ -97,12 +101,15 @@ export default definePlugin({
       return hop(name, { detail: system.detail, system: own ? { user: name, home } : null })
     }
 
-    async function overQuota(account: string, size: number): Promise<boolean> {
-      const quota = (await directory.user(account))?.quota || site.limits.mailboxSize
-      if (quota === 0) return false
+    /** null: it fits. What is larger than the whole quota never will. */
+    async function overQuota(account: string, size: number): Promise<'deferred' | 'failed' | null> {
+      const quota = (await directory.user(account))?.quota ?? site.limits.mailboxSize
+      if (quota === 0) return null
+      if (size > quota) return 'failed'
       const mailboxes = await store.account(account)
       try {
-        return (await mailboxes.usage()).bytes + size > quota
+        if ((await mailboxes.usage()).bytes + size <= quota) return null
+        return settings.mailboxFull === 'bounce' ? 'failed' : 'deferred'
       } finally {
         mailboxes.close()
       }
@@ -144,7 +151,8 @@ export default definePlugin({
         await asUser.deliver(system.user, { path, format: maildir ? 'maildir' : 'mbox', key }, content)
         return delivered(recipient.n, path)
       }
-      if (await overQuota(account, content.size)) return failedOutcome(recipient.n, 'deferred', replies.mailboxFull())
+      const full = await overQuota(account, content.size)
+      if (full) return failedOutcome(recipient.n, full, full === 'failed' ? replies.overQuota() : replies.mailboxFull())
       const mailbox = await folderOf(account, detail)
       const message = { content, flags: [], internalDate: attempt.message.arrived, key }
       const error = await batcher.deliver({ account, mailbox, message })

@@ -23,7 +23,9 @@ const config = z.strictObject({
   checkQuota: z
     .boolean()
     .default(true)
-    .describe('Answer 452 4.2.2 at RCPT when the mailbox of a user with a quota is full'),
+    .describe(
+      'Answer 452 4.2.2 at RCPT when the mailbox of a user with a quota is full, 552 5.2.2 when the quota is too small',
+    ),
 })
 
 export default definePlugin({
@@ -55,6 +57,7 @@ export default definePlugin({
         const { user } = found
         if (!user.enabled) return reject(replies.mailboxDisabled(formatAddress(address)))
         const size = transaction.parameters.size ?? 0
+        if (checkQuota && user.quota > 0 && size > user.quota) return reject(replies.overQuota())
         if (checkQuota && user.quota > 0 && (await isFull(store, user, size)))
           return defer(replies.mailboxFull(), `quota of ${user.quota} octets reached`)
         return admit('local', { detail: `account ${user.account}` })

@@ -90,10 +90,19 @@ describe('rcpt', () => {
     const to = 'small@example.com'
     expect((await plugin.rcpt(to)).verdict).toBe('admit local')
     expect((await plugin.rcpt(to, { parameters: { size: 1001 } })).outcome).toMatchObject({
+      kind: 'reject',
+      reply: { code: 552, enhanced: '5.2.2' },
+    })
+    const fill = async (octets: number) => {
+      const content = memoryContent(Buffer.from(`Subject: x\r\n\r\n${'y'.repeat(octets)}\r\n`))
+      await store.deliver([{ account: to, mailbox: 'INBOX', message: { content, flags: [], internalDate: 0 } }])
+    }
+    await fill(480)
+    expect((await plugin.rcpt(to, { parameters: { size: 400 } })).verdict).toBe('admit local')
+    expect((await plugin.rcpt(to, { parameters: { size: 600 } })).outcome).toMatchObject({
       reply: { code: 452, enhanced: '4.2.2' },
     })
-    const content = memoryContent(Buffer.from(`Subject: x\r\n\r\n${'y'.repeat(990)}\r\n`))
-    await store.deliver([{ account: to, mailbox: 'INBOX', message: { content, flags: [], internalDate: 0 } }])
+    await fill(490)
     expect((await plugin.rcpt(to)).outcome).toMatchObject({ kind: 'defer', reply: { code: 452 } })
     await plugin.close()
     await open({ services: [[MAILBOX_STORE, store]], config: { checkQuota: false } })

@@ -11,7 +11,7 @@ import { memorySpool, testHooks } from '../kit/smtp-service.ts'
 
 const port = Number(process.argv[2] ?? 2525)
 const site = testSite('.', { limits: { ...testSite('.').limits, connections: 20_000 } })
-const generation = { number: 1, site, hooks: testHooks, hold() {}, release() {} }
+const generation = { number: 1, site, hooks: testHooks, quota: async () => 0, hold() {}, release() {} }
 const unlimited = { connections: 20_000, connectionsPerClient: 20_000, connectionsPerMinute: 1e9 }
 const service = createSmtpService({
   generations: { current: () => generation },

@@ -70,7 +70,14 @@ export async function startImapServer(options: ImapServerOptions = {}): Promise<
       record: () => {},
     },
   )
-  const generation: Generation = { number: 1, site, hooks: runner, hold() {}, release() {} }
+  const generation: Generation = {
+    number: 1,
+    site,
+    hooks: runner,
+    quota: async () => site.limits.mailboxSize,
+    hold() {},
+    release() {},
+  }
   const tls =
     options.tls === false
       ? null

@@ -67,6 +67,7 @@ export async function startPop3Server(options: Pop3ServerOptions = {}): Promise<
     number: 1,
     site,
     hooks: runner,
+    quota: async () => 0,
     hold() {
       held += 1
     },

@@ -120,6 +120,7 @@ export async function startSmtpService(options: SmtpServiceOptions = {}): Promis
     number: 1,
     site,
     hooks: { ...testHooks, ...options.hooks },
+    quota: async () => 0,
     hold() {
       state.holders += 1
     },

@@ -11,7 +11,7 @@ import {
   Refusal,
   type Session,
 } from '../command.ts'
-import { tryCreate } from '../outcomes.ts'
+import { overQuota, tryCreate } from '../outcomes.ts'
 import { ConnectionLost } from '../output.ts'
 import { type AppendHead, type AppendOptions, readAppendHead, readAppendOptions } from '../wire/append.ts'
 import { Decoder, SyntaxFault } from '../wire/decoder.ts'
@@ -39,7 +39,7 @@ export const append = defineCommand({
   states: LOGGED_IN,
   parse: (args, { tag, message }) => parse(args, tag, message),
   async run(session, first) {
-    let { done } = await receive(session, () => first)
+    let { done } = await receive(session, () => first, null)
     let { tag } = first
     // answers go out in order, each as soon as it is there
     let told: Promise<void> = Promise.resolve()
@@ -47,7 +47,7 @@ export const append = defineCommand({
       const raw = session.reader.followingAppend()
       if (raw === null) break
       told = tell(session, told, tag, done)
-      ;({ done } = await receive(session, () => parse(raw.decoder, raw.tag, raw.message)))
+      ;({ done } = await receive(session, () => parse(raw.decoder, raw.tag, raw.message), done))
       tag = raw.tag
     }
     await told
@@ -60,8 +60,15 @@ async function tell(session: Session, before: Promise<void>, tag: string, done: 
   session.text(`${tag} ${formatCompletion(await done)}`)
 }
 
-/** Resolves when the command has been read; `done`, which never rejects, when its messages are stored. */
-async function receive(session: Session, parsed: () => Arguments): Promise<{ done: Promise<Completion> }> {
+/**
+ * Resolves when the command has been read; `done`, which never rejects, when its messages are stored. `before` is the same
+ * of the command before.
+ */
+async function receive(
+  session: Session,
+  parsed: () => Arguments,
+  before: Promise<Completion> | null,
+): Promise<{ done: Promise<Completion> }> {
   const bodies: SpooledBody[] = []
   let mailbox: Mailbox | null = null
   const end = () => {
@@ -74,7 +81,7 @@ async function receive(session: Session, parsed: () => Arguments): Promise<{ don
     mailbox = await session.account.open(name)
     const refused = await session.gate('append', name)
     if (refused) throw new Refusal(refused)
-    const messages = await readMessages(session, head, message, bodies)
+    const messages = await readMessages(session, head, message, bodies, await session.room(before))
     const done = file(session, mailbox, messages).catch((thrown) => session.answerTo(thrown, 'APPEND'))
     return { done: done.finally(end) }
   } catch (thrown) {
@@ -91,11 +98,16 @@ async function readMessages(
   head: AppendOptions,
   first: LiteralMarker,
   bodies: SpooledBody[],
+  room: number,
 ): Promise<NewMessage[]> {
   const messages: NewMessage[] = []
   let options = head
   let marker = first
+  let left = room
   for (;;) {
+    left -= marker.size
+    // RFC 9208 §5: known before the message is sent
+    if (left < 0) throw new Refusal(overQuota)
     const body = await readMessage(session, marker)
     bodies.push(body)
     messages.push({

@@ -1,6 +1,7 @@
 // COPY, MOVE and their UID forms (RFC 9051 §6.4.7, §6.4.8; COPYUID of §7.1)
+import type { Mailbox } from '../../store/mailbox-store.ts'
 import { type Command, type Completion, defineCommand, no, ok, SELECTED, type Session } from '../command.ts'
-import { tryCreate } from '../outcomes.ts'
+import { overQuota, tryCreate } from '../outcomes.ts'
 import type { Decoder } from '../wire/decoder.ts'
 import { formatSet, parseSequenceSet, type SequenceSet } from '../wire/sequence-set.ts'
 
@@ -24,6 +25,8 @@ async function run(session: Session, args: CopyArguments, byUid: boolean, move: 
   const refused = (await session.gate(move ? 'move' : 'append', target)) ?? null
   if (refused) return refused
   if (uids.length === 0) return ok('Nothing to do')
+  // what moves takes no more room than before: one quota is the whole account's
+  if (!move && sizeOf(mailbox, uids) > (await session.room(null))) return overQuota
   const { uidValidity, pairs } = await (move ? mailbox.move(uids, target) : mailbox.copy(uids, target)).catch(
     (thrown) => {
       throw tryCreate(thrown)
@@ -35,6 +38,9 @@ async function run(session: Session, args: CopyArguments, byUid: boolean, move: 
   session.text(`* OK [${code}] Moved\r\n`) // RFC 9051 §6.4.8: before the EXPUNGE responses
   return ok('Moved')
 }
+
+const sizeOf = (mailbox: Mailbox, uids: readonly number[]): number =>
+  uids.reduce((octets, uid) => octets + (mailbox.meta(uid)?.size ?? 0), 0)
 
 const command = (name: string, byUid: boolean, move: boolean): Command =>
   defineCommand({ name, states: SELECTED, parse, run: (session, args) => run(session, args, byUid, move) })

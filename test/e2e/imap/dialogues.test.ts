@@ -9,11 +9,11 @@ import { type ImapServer, sampleMessage, startImapServer } from '../../kit/imap-
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const names = readdirSync(folder).filter((name) => name.endsWith('.txt'))
 
-/** `@messages n` fills INBOX; `@mime` puts a nested message there; `@limit n` bounds messages. */
+/** `@messages n` fills INBOX; `@mime` puts a nested message there; `@limit n` bounds messages, `@quota n` the account. */
 async function prepare(text: string, maildir: boolean): Promise<ImapServer> {
   const wanted = settings(text)
   const limit = Number(wanted.get('limit') ?? 100_000)
-  const server = await startImapServer({ site: { limits: limits(limit) }, maildir })
+  const server = await startImapServer({ site: { limits: limits(limit, Number(wanted.get('quota') ?? 0)) }, maildir })
   const account = await server.store.account('ana@example.com')
   const inbox = await account.open('INBOX')
   const messages = Array.from({ length: Number(wanted.get('messages') ?? 0) }, (_, i) => sampleMessage(i + 1))
@@ -26,9 +26,9 @@ async function prepare(text: string, maildir: boolean): Promise<ImapServer> {
   return server
 }
 
-const limits = (messageSize: number) => ({
+const limits = (messageSize: number, mailboxSize: number) => ({
   messageSize,
-  mailboxSize: 0,
+  mailboxSize,
   recipients: 100,
   connections: 100,
   connectionsPerClient: 100,
