@@ -1,0 +1,5 @@
+// The IMAP suite.
+import { greetingCases } from './greeting.ts'
+import { imapSuite } from './suite.ts'
+
+export const imap = imapSuite([...greetingCases])
