@@ -44,9 +44,12 @@ export async function needPackages(names: readonly string[]): Promise<void> {
 
 /** Path of a file of a package (`usr/sbin/exim4`): in the system when it is installed, else where it lies unpacked. */
 export function peerPath(name: string, file: string): string {
-  const aside = join(ASIDE, name, file)
+  const aside = peerTree(name, file)
   return existsSync(aside) ? aside : join('/', file)
 }
+
+/** Path of a file or folder of an unpacked package; there is none when the package is installed. */
+export const peerTree = (name: string, file: string): string => join(ASIDE, name, file)
 
 /** Environment in which the programs of unpacked packages find their libraries. */
 export function peerEnvironment(...names: readonly string[]): NodeJS.ProcessEnv {
