@@ -1,0 +1,205 @@
+// The reference IMAP server's FETCH: items as RFC 9051 §6.4.5 and §9 have them, and what each gives.
+import { bodyStructure, decodeBody, envelope, type Part, parseMessage, partAt } from './imap-mime.ts'
+import type { Session } from './imap-session.ts'
+import type { Message } from './imap-store.ts'
+import { asString, Bad, MONTHS, No, type Syntax } from './imap-syntax.ts'
+
+export interface Item {
+  /** As the answer names it: `BODY[1.MIME]`. */
+  readonly label: string
+  /** Reading it sets \Seen. */
+  readonly marks: boolean
+  value(message: Message, part: Part): string
+}
+
+type Give = Item['value']
+
+const plain = (label: string, value: Give): Item => ({ label, marks: false, value })
+
+export function parseItems(syntax: Syntax, session: Session): Item[] {
+  if (syntax.peek() === '(') return syntax.list(() => parseItem(syntax, session), false)
+  const macro = /^(ALL|FULL|FAST)(?= |$)/i.exec(syntax.text.slice(syntax.at))?.[1]?.toUpperCase()
+  if (!macro) return [parseItem(syntax, session)]
+  syntax.at += macro.length
+  const names = ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE']
+  if (macro !== 'FAST') names.push('ENVELOPE')
+  if (macro === 'FULL') names.push('BODY')
+  return names.map((name) => simpleItem(name, session)!)
+}
+
+function simpleItem(name: string, session: Session): Item | null {
+  switch (name) {
+    case 'FLAGS':
+      return plain(name, (message) => session.flagsOf(message))
+    case 'INTERNALDATE':
+      return plain(name, ({ date }) => `"${formatDate(date)}"`)
+    case 'RFC822.SIZE':
+      return plain(name, ({ raw }) => String(raw.length))
+    case 'UID':
+      return plain(name, ({ uid }) => String(uid))
+    case 'ENVELOPE':
+      return plain(name, (_, part) => envelope(part))
+    case 'BODYSTRUCTURE':
+      return plain(name, (_, part) => bodyStructure(part, true))
+    case 'BODY':
+      return plain(name, (_, part) => bodyStructure(part, false))
+    case 'SAVEDATE':
+      return plain(name, ({ saved }) => `"${formatDate(saved)}"`)
+    case 'RFC822':
+      return { label: name, marks: true, value: ({ raw }) => asLiteral(raw) }
+    case 'RFC822.HEADER':
+      return plain(name, (_, part) => asLiteral(part.header))
+    case 'RFC822.TEXT':
+      return { label: name, marks: true, value: (_, part) => asLiteral(part.body) }
+    default:
+      return null
+  }
+}
+
+function parseItem(syntax: Syntax, session: Session): Item {
+  const name = /^[A-Z0-9.]+/i.exec(syntax.text.slice(syntax.at))?.[0].toUpperCase() ?? ''
+  syntax.at += name.length
+  if (syntax.peek() === '[') {
+    if (name === 'BODY' || name === 'BODY.PEEK') return bodySection(syntax, name === 'BODY', session)
+    if (['BINARY', 'BINARY.PEEK', 'BINARY.SIZE'].includes(name)) return binarySection(syntax, name)
+  }
+  const item = simpleItem(name, session)
+  if (!item) throw new Bad(`no item ${name}`)
+  return item
+}
+
+function bodySection(syntax: Syntax, marks: boolean, session: Session): Item {
+  const start = syntax.at
+  syntax.expect('[')
+  const numbers = parseNumbers(syntax)
+  const give = numbers.length > 0 && syntax.peek() === ']' ? wholePart(numbers) : parseText(syntax, numbers)
+  syntax.expect(']')
+  const section = syntax.text
+    .slice(start, syntax.at)
+    .replace(/HEADER|TEXT|MIME|FIELDS|NOT/gi, (word) => word.toUpperCase())
+  const partial = parsePartial(syntax)
+  const origin = partial === null || session.faulty('partial-without-origin') ? '' : `<${partial.from}>`
+  return {
+    label: `BODY${section}${origin}`,
+    marks,
+    value: (message, part) => {
+      const octets = give(message, part)
+      if (octets === null) return 'NIL'
+      return asLiteral(partial === null ? octets : octets.slice(partial.from, partial.from + partial.count))
+    },
+  }
+}
+
+function parseNumbers(syntax: Syntax): number[] {
+  const numbers: number[] = []
+  while (/\d/.test(syntax.peek())) {
+    const number = syntax.number()
+    if (number === 0) throw new Bad('parts are numbered from 1')
+    numbers.push(number)
+    if (!/^\.\d/.test(syntax.peek(2))) break
+    syntax.expect('.')
+  }
+  return numbers
+}
+
+const wholePart =
+  (numbers: readonly number[]) =>
+  (_: Message, part: Part): string | null =>
+    partAt(part, numbers)?.body ?? null
+
+/** What stands behind the part numbers; with none, of the message itself. */
+function parseText(syntax: Syntax, numbers: readonly number[]): (message: Message, part: Part) => string | null {
+  if (numbers.length === 0 && syntax.peek() === ']') return ({ raw }) => raw
+  if (numbers.length > 0) syntax.expect('.')
+  const ofMessage = (root: Part): Part | null =>
+    numbers.length === 0 ? root : (partAt(root, numbers)?.message ?? null)
+  if (syntax.take('HEADER.FIELDS')) {
+    const not = syntax.take('.NOT')
+    syntax.sp()
+    const names = syntax.list(() => syntax.astring().toLowerCase(), false)
+    return (_, root) => {
+      const message = ofMessage(root)
+      if (!message) return null
+      const kept = message.fields.filter(({ name }) => names.includes(name.toLowerCase()) !== not)
+      return `${kept.map(({ raw }) => raw).join('')}\r\n`
+    }
+  }
+  if (syntax.take('HEADER')) return (_, root) => ofMessage(root)?.header ?? null
+  if (syntax.take('TEXT')) return (_, root) => ofMessage(root)?.body ?? null
+  if (numbers.length > 0 && syntax.take('MIME')) return (_, root) => partAt(root, numbers)?.header ?? null
+  throw new Bad('no such section')
+}
+
+function parsePartial(syntax: Syntax): { from: number; count: number } | null {
+  if (!syntax.take('<')) return null
+  const from = syntax.number()
+  syntax.expect('.')
+  const count = syntax.number()
+  if (count === 0) throw new Bad('a partial has at least one octet')
+  syntax.expect('>')
+  return { from, count }
+}
+
+function binarySection(syntax: Syntax, name: string): Item {
+  const start = syntax.at
+  syntax.expect('[')
+  const numbers = parseNumbers(syntax)
+  syntax.expect(']')
+  const section = syntax.text.slice(start, syntax.at)
+  const decoded = (root: Part, message: Message): string | null => {
+    if (numbers.length === 0) return message.raw
+    const part = partAt(root, numbers)
+    if (!part) return null
+    const octets = part.parts.length > 0 ? part.body : decodeBody(part)
+    if (octets === null) throw new No('the encoding of this part is not known', 'UNKNOWN-CTE')
+    return octets
+  }
+  if (name === 'BINARY.SIZE') {
+    return plain(`BINARY.SIZE${section}`, (message, root) => String(decoded(root, message)?.length ?? 0))
+  }
+  const partial = parsePartial(syntax)
+  return {
+    label: `BINARY${section}${partial === null ? '' : `<${partial.from}>`}`,
+    marks: name === 'BINARY',
+    value: (message, root) => {
+      const octets = decoded(root, message)
+      if (octets === null) return 'NIL'
+      const wanted = partial === null ? octets : octets.slice(partial.from, partial.from + partial.count)
+      // RFC 9051 §9: literal8 where the data has NUL
+      return wanted.includes('\0') ? `~{${wanted.length}}\r\n${wanted}` : asLiteral(wanted)
+    },
+  }
+}
+
+const asLiteral = (octets: string): string => (octets === '' ? '""' : `{${octets.length}}\r\n${octets}`)
+
+export function formatDate(date: Date): string {
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const month = MONTHS[date.getUTCMonth()]!
+  const time = [date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds()].map(two).join(':')
+  return `${two(date.getUTCDate())}-${month[0]!.toUpperCase()}${month.slice(1)}-${date.getUTCFullYear()} ${time} +0000`
+}
+
+export function fetch(session: Session, places: readonly number[], items: readonly Item[], byUid: boolean): void {
+  const withUid = byUid && !items.some(({ label }) => label === 'UID') && !session.faulty('uid-fetch-without-uid')
+  const all = withUid ? [simpleItem('UID', session)!, ...items] : items
+  const marks = items.some((item) => item.marks) && !session.readOnly && !session.faulty('fetch-sets-no-seen')
+  let changed = false
+  for (const place of places) {
+    const { message } = session.view[place]!
+    const part = parseMessage(message.raw)
+    const becomesSeen = marks && !message.flags.has('\\Seen')
+    if (becomesSeen) changed = session.mailbox!.setFlags(message, [...message.flags, '\\Seen'])
+    const values = all.map((item) => `${item.label} ${item.value(message, part)}`)
+    if (becomesSeen && !all.some(({ label }) => label === 'FLAGS') && !session.faulty('seen-untold'))
+      values.push(`FLAGS ${session.flagsOf(message)}`)
+    if (values.some((value) => value.startsWith('FLAGS')) || session.faulty('seen-untold')) session.told(message)
+    session.untagged(`${place + 1} FETCH (${values.join(' ')})`)
+  }
+  if (changed) session.mailbox!.changed()
+}
+
+export const asMailbox = (session: Session, name: string): string => {
+  const encoded = session.encode(name)
+  return /^[A-Za-z0-9_./&+,-]+$/.test(encoded) ? encoded : asString(encoded, session.rev2)
+}

@@ -1,0 +1,180 @@
+// One session of the reference IMAP server: its state, and what it believes about the selected mailbox.
+import type { Account, Mailbox, Message } from './imap-store.ts'
+import { canonicalName } from './imap-store.ts'
+import { Bad, decodeMutf7, encodeMutf7, fromOctets, No, toOctets } from './imap-syntax.ts'
+
+export interface ServerSide {
+  readonly faults: ReadonlySet<string>
+  /** Whether the faults are in force now. */
+  armed(): boolean
+  login(user: string, password: string): Account | null
+  /** Whether LOGIN is refused without TLS. */
+  readonly privacyRequired: boolean
+  readonly offersTls: boolean
+}
+
+interface Seen {
+  readonly message: Message
+  version: number
+}
+
+export class Session {
+  readonly server: ServerSide
+  readonly #write: (unit: string) => void
+  secure: boolean
+  account: Account | null = null
+  mailbox: Mailbox | null = null
+  mailboxName = ''
+  readOnly = false
+  rev2 = false
+  loggedOut = false
+  /** What sequence numbers mean. */
+  view: Seen[] = []
+  /** `$` (RFC 5182), as UIDs. */
+  saved: number[] = []
+  #onChange: () => void = () => {}
+  #watch: (() => void) | null = null
+
+  constructor(server: ServerSide, secure: boolean, write: (unit: string) => void) {
+    this.server = server
+    this.secure = secure
+    this.#write = write
+  }
+
+  get state(): 'not authenticated' | 'authenticated' | 'selected' {
+    if (this.mailbox) return 'selected'
+    return this.account ? 'authenticated' : 'not authenticated'
+  }
+
+  faulty(name: string): boolean {
+    return this.server.armed() && this.server.faults.has(name)
+  }
+
+  say(text: string): void {
+    this.#write(`${text}\r\n`)
+  }
+  untagged(text: string): void {
+    this.say(`* ${text}`)
+  }
+
+  /** A mailbox name as the client sends it (RFC 3501 §5.1.3, RFC 9051 §5.1). */
+  name(octets: string, code = ''): string {
+    if (octets === '' || /[\x00-\x1f\x7f]/.test(octets)) throw new No('no mailbox has such a name', code)
+    const text = this.rev2 ? fromOctets(octets) : decodeMutf7(octets)
+    if (text === null && /[\x80-\xff]/.test(octets)) throw new Bad('8-bit octets in a mailbox name')
+    if (text === null && code !== '') throw new No('the name is no modified UTF-7', code)
+    return canonicalName(text ?? octets)
+  }
+
+  encode(name: string): string {
+    return this.rev2 ? toOctets(name) : encodeMutf7(name)
+  }
+
+  find(name: string, code = 'NONEXISTENT'): Mailbox {
+    const mailbox = this.account!.mailboxes.get(name)
+    if (!mailbox || mailbox.noSelect) throw new No('no such mailbox', code)
+    return mailbox
+  }
+
+  select(name: string, mailbox: Mailbox, readOnly: boolean): void {
+    this.leave()
+    this.mailbox = mailbox
+    this.mailboxName = name
+    this.readOnly = readOnly
+    this.view = mailbox.messages.map((message) => ({ message, version: message.version }))
+    if (!readOnly) this.#claimRecent()
+    this.saved = []
+    const watch = (): void => this.#onChange()
+    mailbox.watchers.add(watch)
+    this.#watch = watch
+  }
+
+  leave(): void {
+    if (this.#watch) this.mailbox?.watchers.delete(this.#watch)
+    this.#watch = null
+    this.mailbox = null
+    this.view = []
+    this.saved = []
+  }
+
+  onChange(listener: () => void): void {
+    this.#onChange = listener
+  }
+
+  isRecent = (message: Message): boolean => message.recent === this || (this.readOnly && message.recent === null)
+
+  #claimRecent(): void {
+    for (const { message } of this.view) message.recent ??= this
+  }
+
+  flagsOf(message: Message): string {
+    const recent = !this.rev2 && this.isRecent(message) ? ['\\Recent'] : []
+    return `(${[...message.flags, ...recent].join(' ')})`
+  }
+
+  /** Notes that the client knows the flags as they are. */
+  told(message: Message): void {
+    const seen = this.view.find((one) => one.message === message)
+    if (seen) seen.version = message.version
+  }
+
+  /** Tells what changed; expunges only where RFC 9051 §7.5.1 lets them be told. */
+  sync(expunges: boolean): void {
+    if (!this.mailbox) return
+    if (expunges) {
+      for (let at = this.view.length - 1; at >= 0; at--) {
+        if (!this.view[at]!.message.expunged) continue
+        this.view.splice(at, 1)
+        this.untagged(`${at + 1} EXPUNGE`)
+      }
+    }
+    const last = this.view.at(-1)?.message.uid ?? 0
+    const known = new Set(this.view.map(({ message }) => message))
+    const fresh = this.mailbox.messages.filter((message) => message.uid > last && !known.has(message))
+    if (fresh.length > 0) {
+      this.view.push(...fresh.map((message) => ({ message, version: message.version })))
+      if (!this.readOnly) this.#claimRecent()
+      this.untagged(`${this.view.length} EXISTS`)
+      if (!this.rev2) this.untagged(`${this.recentCount} RECENT`)
+    }
+    this.view.forEach((seen, at) => {
+      if (seen.version === seen.message.version || seen.message.expunged) return
+      seen.version = seen.message.version
+      this.untagged(
+        `${at + 1} FETCH (FLAGS ${this.flagsOf(seen.message)}${this.rev2 ? ` UID ${seen.message.uid}` : ''})`,
+      )
+    })
+  }
+
+  get recentCount(): number {
+    return this.view.filter(({ message }) => this.isRecent(message)).length
+  }
+
+  /** What a set of sequence numbers or UIDs means: places in the view, ascending. */
+  resolve(set: string, byUid: boolean): number[] {
+    if (set === '$') return this.view.flatMap(({ message }, at) => (this.saved.includes(message.uid) ? [at] : []))
+    const largest = byUid ? (this.view.at(-1)?.message.uid ?? 0) : this.view.length
+    const ranges = set.split(',').map((part) => {
+      const ends = part.split(':').map((end) => (end === '*' ? largest : Number(end)))
+      return [Math.min(...ends), Math.max(...ends)] as const
+    })
+    if (!byUid && ranges.some(([from, to]) => from < 1 || to > this.view.length))
+      throw new Bad('no such message number')
+    return this.view.flatMap(({ message }, at) => {
+      const number = byUid ? message.uid : at + 1
+      return ranges.some(([from, to]) => number >= from && number <= to) ? [at] : []
+    })
+  }
+}
+
+/** `1:3,5` */
+export function asSet(numbers: readonly number[]): string {
+  const sorted = [...new Set(numbers)].sort((a, b) => a - b)
+  const ranges: [number, number][] = []
+  for (const number of sorted) {
+    const last = ranges.at(-1)
+    if (last && last[1] === number - 1) last[1] = number
+    else ranges.push([number, number])
+  }
+  return ranges.map(([from, to]) => (from === to ? from : `${from}:${to}`)).join(',')
+}

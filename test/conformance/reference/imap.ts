@@ -1,0 +1,359 @@
+// A small careful IMAP4rev2 and IMAP4rev1 server in memory, written for the proofs of the conformance suite alone, with named faults.
+import { createServer, type Server, type Socket } from 'node:net'
+import { createSecureContext, TLSSocket } from 'node:tls'
+import { Rewriter, type Rule } from '../fault.ts'
+import { mailboxCommands } from './imap-mailboxes.ts'
+import { appendCommand, messageCommands } from './imap-messages.ts'
+import { type ServerSide, Session } from './imap-session.ts'
+import { Account } from './imap-store.ts'
+import { Bad, No, Syntax } from './imap-syntax.ts'
+
+export interface ImapOptions {
+  /** User name → password. */
+  readonly users: { readonly [name: string]: string }
+  /** PEM; without it there is no TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string }
+  /** TLS from the first octet. */
+  readonly implicit?: boolean
+  /** Passwords are refused without TLS. */
+  readonly privacyRequired?: boolean
+  readonly rules?: readonly Rule[]
+  readonly switches?: readonly string[]
+}
+
+export interface ImapReference {
+  readonly port: number
+  /** Whether the faults are in force; they are at first. */
+  arm(armed: boolean): void
+  close(): Promise<void>
+}
+
+const MAX_LINE = 64 * 1024
+const MAX_LITERAL = 32 * 1024 * 1024
+
+export async function startImapReference(options: ImapOptions): Promise<ImapReference> {
+  const accounts = new Map(Object.keys(options.users).map((name) => [name, new Account()]))
+  const sockets = new Set<Socket>()
+  let armed = true
+  const side: ServerSide = {
+    faults: new Set(options.switches ?? []),
+    armed: () => armed,
+    login: (user, password) => (options.users[user] === password ? (accounts.get(user) ?? null) : null),
+    privacyRequired: options.privacyRequired ?? false,
+    offersTls: options.tls !== undefined,
+  }
+  const server: Server = createServer((socket) => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+    const connection = new Connection(socket, side, options, () => armed)
+    connection.serve().catch(() => socket.destroy())
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as { port: number }).port,
+    arm(value) {
+      armed = value
+    },
+    async close() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
+
+class Closed extends Error {}
+
+class Connection {
+  #socket: Socket
+  readonly #options: ImapOptions
+  readonly #session: Session
+  readonly #rewriter: Rewriter
+  #buffer = Buffer.alloc(0)
+  #ended = false
+  #wake: (() => void) | null = null
+  #secured = false
+
+  constructor(socket: Socket, side: ServerSide, options: ImapOptions, armed: () => boolean) {
+    this.#socket = socket
+    this.#options = options
+    this.#rewriter = new Rewriter(options.rules ?? [], armed)
+    this.#session = new Session(side, false, (unit) => this.#write(unit))
+    this.#session.onChange(() => this.#notify())
+  }
+
+  async serve(): Promise<void> {
+    if (this.#options.implicit) await this.#secure()
+    else this.#attach(this.#socket)
+    this.#session.untagged(`OK [CAPABILITY ${capabilities(this.#session)}] Reference ready`)
+    try {
+      while (!this.#session.loggedOut) await this.#command()
+    } catch (error) {
+      if (!(error instanceof Closed)) throw error
+    } finally {
+      this.#session.leave()
+      this.#socket.end()
+    }
+  }
+
+  #write(unit: string): void {
+    for (const text of this.#rewriter.say(unit)) this.#socket.write(text, 'latin1')
+  }
+
+  #attach(socket: Socket): void {
+    socket.setNoDelay(true)
+    socket.on('error', () => {})
+    socket.on('data', (bytes: Buffer) => {
+      this.#buffer = Buffer.concat([this.#buffer, bytes])
+      this.#notify()
+    })
+    socket.on('close', () => {
+      this.#ended = true
+      this.#notify()
+    })
+    socket.on('end', () => {
+      this.#ended = true
+      this.#notify()
+    })
+  }
+
+  #notify(): void {
+    this.#wake?.()
+    this.#wake = null
+  }
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  async #secure(): Promise<void> {
+    const { cert, key } = this.#options.tls!
+    const plain = this.#socket
+    plain.removeAllListeners('data')
+    // what was sent in clear before the handshake must not be obeyed after it (RFC 9051 §6.2.1)
+    this.#buffer = Buffer.alloc(0)
+    const secured = new TLSSocket(plain, { isServer: true, secureContext: createSecureContext({ cert, key }) })
+    this.#socket = secured
+    this.#attach(secured)
+    await new Promise<void>((resolve, reject) => {
+      secured.once('secure', resolve)
+      secured.once('close', () => reject(new Closed()))
+    })
+    this.#secured = true
+    this.#session.secure = true
+  }
+
+  async #line(): Promise<string> {
+    for (;;) {
+      const end = this.#buffer.indexOf(10)
+      if (end >= 0) {
+        const line = this.#buffer.toString('latin1', 0, end + 1)
+        this.#buffer = this.#buffer.subarray(end + 1)
+        return line
+      }
+      if (this.#buffer.length > MAX_LINE) {
+        this.#session.untagged('BYE A line is too long')
+        throw new Closed()
+      }
+      if (this.#ended) throw new Closed()
+      await this.#pause()
+    }
+  }
+
+  async #octets(count: number): Promise<string> {
+    while (this.#buffer.length < count) {
+      if (this.#ended) throw new Closed()
+      await this.#pause()
+    }
+    const octets = this.#buffer.toString('latin1', 0, count)
+    this.#buffer = this.#buffer.subarray(count)
+    return octets
+  }
+
+  async #command(): Promise<void> {
+    const head = (await this.#line()).replace(/\r?\n$/, '')
+    const heard = this.#rewriter.hear(head)
+    if (heard.kind === 'close') throw new Closed()
+    if (heard.kind === 'answer') this.#socket.write(heard.text, 'latin1')
+    if (heard.kind !== 'pass') return
+    const text = await this.#literals(heard.line)
+    if (text !== null) await this.#execute(text)
+  }
+
+  /** The whole command with its literals; null when it was refused on the way. */
+  async #literals(head: string): Promise<string | null> {
+    let text = head
+    for (;;) {
+      const found = /~?\{(\d+)(\+?)\}$/.exec(text)
+      if (!found) return text
+      const size = Number(found[1])
+      if (size > MAX_LITERAL) {
+        this.#session.say(`${/^[^ ]*/.exec(head)![0]} NO [TOOBIG] A literal is too big`)
+        if (found[2] !== '') throw new Closed()
+        return null
+      }
+      if (found[2] === '') this.#session.say('+ Go on')
+      text += `\r\n${await this.#octets(size)}`
+      text += (await this.#line()).replace(/\r?\n$/, '')
+    }
+  }
+
+  async #execute(text: string): Promise<void> {
+    const session = this.#session
+    const syntax = new Syntax(text, session.rev2)
+    let tag = '*'
+    try {
+      tag = syntax.tag()
+      syntax.sp()
+      const name = syntax.atom().toUpperCase()
+      const done = await this.#run(name, syntax, tag)
+      if (!NO_EXPUNGES.has(name)) session.sync(true)
+      session.say(`${tag} OK ${done}`)
+      if (name === 'STARTTLS') await this.#secure()
+    } catch (error) {
+      if (error instanceof No) session.say(`${tag} NO ${error.code === '' ? '' : `[${error.code}] `}${error.message}`)
+      else if (error instanceof Bad) session.say(`${tag} BAD ${error.message}`)
+      else throw error
+    }
+  }
+
+  #run(name: string, syntax: Syntax, tag: string): string | Promise<string> {
+    const session = this.#session
+    const { state } = session
+    switch (name) {
+      case 'CAPABILITY':
+        syntax.end()
+        session.untagged(`CAPABILITY ${capabilities(session)}`)
+        return 'Done'
+      case 'NOOP':
+        syntax.end()
+        return 'Done'
+      case 'LOGOUT':
+        syntax.end()
+        session.untagged('BYE Logging out')
+        session.loggedOut = true
+        return 'Done'
+      case 'ID':
+        syntax.sp()
+        readId(syntax)
+        session.untagged('ID ("name" "Reference")')
+        return 'Done'
+      case 'STARTTLS':
+        syntax.end()
+        if (!session.server.offersTls || this.#secured || state !== 'not authenticated') throw new Bad('no TLS here')
+        return 'Shake hands'
+      case 'LOGIN':
+        return this.#login(syntax)
+      case 'AUTHENTICATE':
+        return this.#authenticate(syntax)
+    }
+    const run = mailboxCommands[name] ?? messageCommands[name]
+    if (!run && !['APPEND', 'ENABLE', 'IDLE'].includes(name)) throw new Bad(`no command ${name}`)
+    if (state === 'not authenticated') throw new Bad('log in first')
+    if (name in messageCommands && state !== 'selected') throw new Bad('select a mailbox first')
+    if (name === 'APPEND') return appendCommand(session, syntax, tag)
+    if (name === 'ENABLE') return enable(session, syntax)
+    if (name === 'IDLE') return this.#idle(syntax)
+    return run!(session, syntax, tag)
+  }
+
+  #needsNobody(): void {
+    if (this.#session.account) throw new Bad('logged in already')
+    if (this.#session.server.privacyRequired && !this.#secured) throw new No('TLS first', 'PRIVACYREQUIRED')
+  }
+
+  #login(syntax: Syntax): string {
+    syntax.sp()
+    const user = syntax.astring()
+    syntax.sp()
+    const password = syntax.astring()
+    syntax.end()
+    this.#needsNobody()
+    return this.#enter(user, password)
+  }
+
+  #enter(user: string, password: string): string {
+    const account = this.#session.server.login(user, password)
+    if (!account) throw new No('wrong name or password', 'AUTHENTICATIONFAILED')
+    this.#session.account = account
+    return `[CAPABILITY ${capabilities(this.#session)}] Welcome`
+  }
+
+  async #authenticate(syntax: Syntax): Promise<string> {
+    syntax.sp()
+    const mechanism = syntax.atom().toUpperCase()
+    const initial = syntax.take(' ') ? syntax.text.slice(syntax.at) : null
+    this.#needsNobody()
+    if (mechanism !== 'PLAIN') throw new No('no such mechanism', 'CANNOT')
+    if (initial === null) this.#session.say('+ ')
+    const response = initial ?? (await this.#line()).replace(/\r?\n$/, '')
+    if (response === '*') throw new Bad('cancelled')
+    if (!/^(=|(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/.test(response))
+      throw new Bad('no base64')
+    const [authzid, user, password, ...more] = Buffer.from(response, 'base64').toString('latin1').split('\0')
+    if (user === undefined || password === undefined || more.length > 0) throw new Bad('no PLAIN message')
+    if (authzid !== '' && authzid !== user) throw new No('not allowed', 'AUTHORIZATIONFAILED')
+    return this.#enter(user, password)
+  }
+
+  async #idle(syntax: Syntax): Promise<string> {
+    syntax.end()
+    this.#session.say('+ idling')
+    for (;;) {
+      this.#session.sync(true)
+      if (this.#buffer.includes(10)) break
+      if (this.#ended) throw new Closed()
+      await this.#pause()
+    }
+    if ((await this.#line()).trim().toUpperCase() !== 'DONE') throw new Bad('expected DONE')
+    return 'Idled'
+  }
+}
+
+/** RFC 9051 §7.5.1: no EXPUNGE while these are answered. */
+const NO_EXPUNGES = new Set(['FETCH', 'STORE', 'SEARCH', 'UID', 'LOGOUT', 'STARTTLS'])
+
+function capabilities(session: Session): string {
+  const { offersTls, privacyRequired } = session.server
+  const names = ['IMAP4rev2', 'IMAP4rev1', 'LITERAL+', 'ID', 'ENABLE', 'SASL-IR']
+  if (!session.account) {
+    if (offersTls && !session.secure) names.push('STARTTLS')
+    names.push(privacyRequired && !session.secure ? 'LOGINDISABLED' : 'AUTH=PLAIN')
+    return names.join(' ')
+  }
+  return [
+    ...names,
+    ...'IDLE NAMESPACE UIDPLUS MULTIAPPEND UNSELECT CHILDREN LIST-EXTENDED LIST-STATUS ESEARCH SEARCHRES MOVE'.split(
+      ' ',
+    ),
+    ...'BINARY SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE WITHIN SAVEDATE'.split(' '),
+  ].join(' ')
+}
+
+function enable(session: Session, syntax: Syntax): string {
+  const enabled: string[] = []
+  do {
+    syntax.sp()
+    const name = syntax.atom()
+    if (name.toUpperCase() === 'IMAP4REV2' && !session.rev2) {
+      session.rev2 = true
+      enabled.push('IMAP4rev2')
+    }
+  } while (!syntax.over)
+  session.untagged(`ENABLED${enabled.map((name) => ` ${name}`).join('')}`)
+  return 'Done'
+}
+
+/** RFC 2971 §3.3: at most 30 fields, names of at most 30 octets, values of at most 1024. */
+function readId(syntax: Syntax): void {
+  if (!syntax.take('NIL')) {
+    const pairs = syntax.list(() => {
+      const name = syntax.string()
+      syntax.sp()
+      return [name, syntax.take('NIL') ? '' : syntax.string()] as const
+    })
+    if (pairs.length > 30 || pairs.some(([name, value]) => name.length > 30 || value.length > 1024))
+      throw new Bad('too much')
+  }
+  syntax.end()
+}
