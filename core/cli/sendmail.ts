@@ -7,7 +7,7 @@ import { loadConfig } from '../config/load.ts'
 import { formatAddress, parseAddress } from '../message/address.ts'
 import { parseAddressList } from '../message/address-list.ts'
 import { findBodyStart } from '../message/content.ts'
-import { formatField, parseHeader } from '../message/header.ts'
+import { fieldsEnd, formatField, parseHeader } from '../message/header.ts'
 import { submitLocally } from '../pipeline/local-client.ts'
 import { dropInPickup } from '../pipeline/pickup.ts'
 import { CliError, EX, findConfig } from './context.ts'
@@ -160,22 +160,13 @@ function endLines(input: Buffer): Buffer {
   return Buffer.from(text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`, 'latin1')
 }
 
-const FIELD = /^[!-9;-~]+[ \t]*:/
-
 /** The body begins where the header ends, empty line or not (`echo full | sendmail root`); a mailbox's `From ` line goes. */
 export function withHeader(message: Buffer): Buffer {
-  const block = message.toString('latin1', 0, findBodyStart(message))
-  const start = block.startsWith('From ') ? block.indexOf('\r\n') + 2 : 0
-  let at = start
-  while (at < block.length) {
-    const line = block.slice(at, block.indexOf('\r\n', at))
-    if (line === '') break
-    const folded = at > start && /^[ \t]/.test(line)
-    if (!folded && !FIELD.test(line))
-      return Buffer.concat([message.subarray(start, at), Buffer.from('\r\n'), message.subarray(at)])
-    at += line.length + 2
-  }
-  return message.subarray(start)
+  const start = message.toString('latin1', 0, 5) === 'From ' ? message.indexOf('\r\n') + 2 : 0
+  const rest = message.subarray(start)
+  const block = rest.subarray(0, findBodyStart(rest))
+  const end = fieldsEnd(parseHeader(block))
+  return end === block.length ? rest : Buffer.concat([rest.subarray(0, end), Buffer.from('\r\n'), rest.subarray(end)])
 }
 
 function headerRecipients(block: Buffer): string[] {

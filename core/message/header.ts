@@ -69,6 +69,16 @@ function scanFields(block: Buffer): HeaderField[] {
   return fields
 }
 
+/** Offset of the first line that is no field: the header ends there. The block's end when all lines are fields. */
+export function fieldsEnd(view: HeaderView): number {
+  let end = 0
+  for (const field of view.fields) {
+    if (field.start > end) return end
+    end = field.end
+  }
+  return end
+}
+
 function lineEnd(block: Buffer, from: number): number {
   const lf = block.indexOf(10, from)
   return lf < 0 ? block.length : lf + 1

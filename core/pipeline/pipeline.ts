@@ -12,7 +12,7 @@ import { type Filtered, filterMessage } from './filter.ts'
 import type { Intake, Submission } from './intake.ts'
 import { createLanes, type LaneWork } from './lane.ts'
 import { prepare } from './prepare.ts'
-import { receiveMessage } from './receive.ts'
+import { type ReceivedMessage, receiveMessage } from './receive.ts'
 import { settle } from './settle.ts'
 
 /** Submissions in work at once: each belongs to a session that waits, so this bounds memory, not mail. */
@@ -53,9 +53,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   async function takeIn(submission: Submission): Promise<readonly Reply[]> {
     const { transaction, envelope } = submission
     let answers: readonly Reply[]
+    let received: ReceivedMessage | null = null
     let filtered: Filtered | null = null
     try {
-      const received = await receiveMessage(submission, clock.now())
+      received = await receiveMessage(submission, clock.now(), deps.spool)
       filtered = await filterMessage(submission, received)
       answers = await enqueue(deps, events, submission, received, filtered)
     } catch (thrown) {
@@ -67,7 +68,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     } finally {
       submission.body.release()
       // a plugin's new body is another one
-      if (filtered && filtered.content.body !== submission.body) filtered.content.body.release()
+      if (filtered && received && filtered.content.body !== received.content.body) filtered.content.body.release()
+      received?.parted?.release()
     }
     const refused = answers.find((r) => r.code >= 400)
     if (refused) {

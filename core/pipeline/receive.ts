@@ -2,9 +2,10 @@
 import { Failure, type Reply } from '../base/failure.ts'
 import { findBodyStart, type MessageContent, type SpooledBody } from '../message/content.ts'
 import { editHeader, withHeader } from '../message/edit-header.ts'
-import { type HeaderView, parseHeader } from '../message/header.ts'
+import { fieldsEnd, type HeaderView, parseHeader } from '../message/header.ts'
 import { formatReceived } from '../message/received.ts'
 import { replies } from '../message/reply.ts'
+import type { BodySpool } from '../message/spool.ts'
 import type { Submission } from './intake.ts'
 import { fixUp } from './submission.ts'
 
@@ -16,38 +17,87 @@ export interface ReceivedMessage {
   readonly content: MessageContent
   readonly header: HeaderView
   readonly messageId: string | null
+  /** The body anew, with the empty line that it lacked: release it. */
+  readonly parted: SpooledBody | null
 }
 
 /** Services whose clients are users, not servers: their mail may lack what a message must have (RFC 6409 §8). */
 const SUBMISSION_SERVICES = new Set(['submission', 'submissions', 'local'])
 
 /** Throws a Failure with the reply to give when the message cannot be taken. */
-export function receiveMessage(submission: Submission, now: number): ReceivedMessage | Promise<ReceivedMessage> {
+export function receiveMessage(
+  submission: Submission,
+  now: number,
+  spool: BodySpool,
+): ReceivedMessage | Promise<ReceivedMessage> {
   const { body } = submission
-  if (body.bytes) return build(submission, body.bytes.subarray(0, findBodyStart(body.bytes)), now)
-  return readHeader(body).then((header) => build(submission, header, now))
+  const begin = (block: Buffer) => {
+    const header = withoutFromLine(block)
+    const view = parseHeader(header)
+    const end = fieldsEnd(view)
+    if (end === header.length) return build(submission, header, view, body, block.length, now)
+    return part(submission, header.subarray(0, end), block.length - (header.length - end), now, spool)
+  }
+  if (body.bytes) return begin(body.bytes.subarray(0, findBodyStart(body.bytes)))
+  return readHeader(body).then(begin)
 }
 
 async function readHeader(body: SpooledBody): Promise<Buffer> {
-  const parts: Buffer[] = []
-  let size = 0
+  let block: Buffer = Buffer.alloc(0)
   for await (const chunk of body.chunks(0, MAX_HEADER)) {
-    parts.push(chunk)
-    size += chunk.length
-    const joined = parts.length === 1 ? chunk : Buffer.concat(parts)
-    const end = findBodyStart(joined)
-    if (end < joined.length) return joined.subarray(0, end)
-    parts.splice(0, parts.length, joined)
+    block = Buffer.concat([block, chunk])
+    const end = findBodyStart(block)
+    if (end < block.length) return block.subarray(0, end)
   }
-  if (size < body.size) throw refusal(replies.headerTooBig(MAX_HEADER))
-  return Buffer.concat(parts)
+  const tooLong = block.length < body.size && fieldsEnd(parseHeader(block)) > block.lastIndexOf(10)
+  if (tooLong) throw refusal(replies.headerTooBig(MAX_HEADER))
+  return block
 }
 
-function build(submission: Submission, block: Buffer, now: number): ReceivedMessage {
-  const { transaction, envelope, body } = submission
+/** A mailbox's separator at the top is no field, but the fields follow it. */
+function withoutFromLine(block: Buffer): Buffer {
+  if (block[0] !== 0x3e && block[4] !== 0x20) return block
+  return /^>*From /.test(block.toString('latin1', 0, 100)) ? Buffer.concat([MAILBOX_LINE, block]) : block
+}
+
+const MAILBOX_LINE = Buffer.from('X-Mailbox-Line: ')
+
+/** What begins at `from` without being a field is the body: it gets the empty line before it. */
+async function part(
+  submission: Submission,
+  header: Buffer,
+  from: number,
+  now: number,
+  spool: BodySpool,
+): Promise<ReceivedMessage> {
+  const writer = spool.writer()
+  try {
+    await writer.write(Buffer.from('\r\n'))
+    for await (const chunk of submission.body.chunks(from)) await writer.write(chunk)
+  } catch (thrown) {
+    writer.abort()
+    throw thrown
+  }
+  const parted = await writer.finish()
+  try {
+    return { ...build(submission, header, parseHeader(header), parted, 0, now), parted }
+  } catch (thrown) {
+    parted.release()
+    throw thrown
+  }
+}
+
+function build(
+  submission: Submission,
+  block: Buffer,
+  view: HeaderView,
+  body: SpooledBody,
+  bodyStart: number,
+  now: number,
+): ReceivedMessage {
+  const { transaction, envelope } = submission
   const { session } = transaction
   const site = submission.generation.site
-  const view = parseHeader(block)
   let hops = 0
   let forged = false
   let messageId: string | null = null
@@ -85,9 +135,8 @@ function build(submission: Submission, block: Buffer, now: number): ReceivedMess
     recipient: envelope.recipients.length === 1 ? envelope.recipients[0]!.address : null,
     time: now,
   })
-  const bodyStart = block.length
   const content = withHeader({ header, body, bodyStart, size: 0 }, Buffer.concat([received, header]))
-  return { content, header: parseHeader(content.header), messageId }
+  return { content, header: parseHeader(content.header), messageId, parted: null }
 }
 
 const namesUs = (value: string, hostname: string): boolean =>
