@@ -19,8 +19,10 @@ export type SpecialUse =
 export interface MailboxInfo {
   /** Unicode, levels parted by `/`; `INBOX` in upper case. */
   readonly name: string
-  /** False: a name that exists only because it has children (\Noselect). */
+  /** False: a name that exists only because it has children (\Noselect), or not at all. */
   readonly selectable: boolean
+  /** False: a subscribed name that no mailbox has, or one above it (\NonExistent). */
+  readonly exists: boolean
   readonly subscribed: boolean
   readonly specialUse: readonly SpecialUse[]
   readonly hasChildren: boolean

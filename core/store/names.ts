@@ -33,27 +33,35 @@ export const specialUseOf = (name: string, given: readonly SpecialUse[] | undefi
   return given ?? (usual ? [usual] : [])
 }
 
-/** LIST of an account: every mailbox, and the names above them that exist only for their children. */
+/** LIST of an account: every mailbox, the names above them that exist only for their children, and subscribed ones that are not there. */
 export function listTree(
   names: Iterable<string>,
   subscribed: ReadonlySet<string>,
   given: ReadonlyMap<string, readonly SpecialUse[]>,
 ): MailboxInfo[] {
   const selectable = new Set(names)
-  const parents = new Set<string>()
-  for (const name of selectable) {
-    for (let slash = name.lastIndexOf('/'); slash > 0; slash = name.lastIndexOf('/', slash - 1))
-      parents.add(name.slice(0, slash))
-  }
-  return [...new Set([...selectable, ...parents])]
+  const parents = new Set([...selectable].flatMap(ancestors))
+  return [...new Set([...selectable, ...parents, ...subscribed, ...[...subscribed].flatMap(ancestors)])]
     .sort((a, b) => (a === INBOX ? -1 : b === INBOX ? 1 : a < b ? -1 : 1))
-    .map((name) => ({
-      name,
-      selectable: selectable.has(name),
-      subscribed: subscribed.has(name),
-      specialUse: specialUseOf(name, given.get(name)),
-      hasChildren: parents.has(name),
-    }))
+    .map((name) => {
+      const exists = selectable.has(name) || parents.has(name)
+      return {
+        name,
+        selectable: selectable.has(name),
+        exists,
+        subscribed: subscribed.has(name),
+        specialUse: exists ? specialUseOf(name, given.get(name)) : [],
+        hasChildren: parents.has(name),
+      }
+    })
+}
+
+/** The names above it, nearest first. */
+export function ancestors(name: string): string[] {
+  const above: string[] = []
+  for (let slash = name.lastIndexOf('/'); slash > 0; slash = name.lastIndexOf('/', slash - 1))
+    above.push(name.slice(0, slash))
+  return above
 }
 
 /** New names of the mailboxes that RENAME moves: `from` itself and all below it. */

@@ -1,5 +1,6 @@
 // LIST and LSUB (RFC 9051 §6.3.9, RFC 3501 §6.3.9; LIST-EXTENDED, LIST-STATUS, SPECIAL-USE, CHILDREN)
 import type { MailboxInfo } from '../../store/mailbox-store.ts'
+import { ancestors } from '../../store/names.ts'
 import { type Completion, defineCommand, LOGGED_IN, ok, type Session } from '../command.ts'
 import { decodeName } from '../mailbox-name.ts'
 import { formatMailbox } from '../wire/encoder.ts'
@@ -87,11 +88,13 @@ function recursive(all: readonly MailboxInfo[], request: ListRequest, patterns: 
 }
 
 const selects = ({ select }: ListRequest, info: MailboxInfo): boolean =>
-  (!select.has('SUBSCRIBED') || info.subscribed) && (!select.has('SPECIAL-USE') || info.specialUse.length > 0)
+  // RFC 9051 §6.3.9.1: what is not there is listed among the subscribed alone
+  (select.has('SUBSCRIBED') ? info.subscribed : info.exists) &&
+  (!select.has('SPECIAL-USE') || info.specialUse.length > 0)
 
 function formatRow(session: Session, request: ListRequest, { info, childInfo }: Row): string {
   const attributes: string[] = []
-  if (!info.selectable) attributes.push('\\Noselect')
+  if (!info.selectable) attributes.push(info.exists ? '\\Noselect' : '\\NonExistent')
   attributes.push(info.hasChildren ? '\\HasChildren' : '\\HasNoChildren')
   const wantsSubscribed = request.select.has('SUBSCRIBED') || request.returns.has('SUBSCRIBED')
   if (info.subscribed && wantsSubscribed) attributes.push('\\Subscribed')
@@ -108,8 +111,3 @@ function patternText(session: Session, reference: string, pattern: string): stri
 /** INBOX is matched in any letter case (RFC 9051 §5.1). */
 const matches = (pattern: string, name: string): boolean =>
   matchesPattern(pattern, name) || (name === 'INBOX' && matchesPattern(pattern.toUpperCase(), name))
-
-function ancestors(name: string): string[] {
-  const levels = name.split('/')
-  return levels.slice(1).map((_, i) => levels.slice(0, i + 1).join('/'))
-}
