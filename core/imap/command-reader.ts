@@ -29,6 +29,8 @@ export interface RawCommand {
 const TAG = /^[^\x00-\x20\x7f-\xff(){%*"\\+]{1,200}(?= )/ // RFC 9051 §9: any ASTRING-CHAR except "+"
 const NAME = /^[A-Za-z0-9.-]{1,40}/
 const MAX_LITERALS = 100
+const TOO_LONG = '[TOOBIG] Command is too long'
+const NUL = 'NUL is not allowed in a literal'
 
 export class CommandReader implements LineReaderOwner {
   readonly #reader: LineReader
@@ -111,23 +113,24 @@ export class CommandReader implements LineReaderOwner {
     if (!parseAppendHead(arguments_([head], []))) return null
     this.#looked = null
     this.pending = marker
-    return complete([head], [], false, marker)
+    return complete([head], [], null, marker)
   }
 
   async command(): Promise<RawCommand> {
     const texts: string[] = []
     const literals: Buffer[] = []
     let octets = 0
+    let nul = false
     for (;;) {
       const line = await this.line()
       if (line === null) return faulty(texts[0] ?? '', 'Line is too long')
       octets += line.length
       const marker = parseLiteralMarker(line)
       texts.push(marker ? line.slice(0, marker.start) : line)
-      if (marker === null) return complete(texts, literals, octets > this.#limits.command)
+      if (marker === null) return complete(texts, literals, octets > this.#limits.command ? TOO_LONG : nul ? NUL : null)
       if (isAppend(texts[0]!) && parseAppendHead(arguments_(texts, literals))) {
         this.pending = marker
-        return complete(texts, literals, false, marker)
+        return complete(texts, literals, null, marker)
       }
       octets += marker.size
       if (octets > this.#limits.command || literals.length >= MAX_LITERALS) return this.#refuse(texts[0]!, marker)
@@ -135,7 +138,9 @@ export class CommandReader implements LineReaderOwner {
       await this.literal(marker, (chunk) => {
         parts.push(chunk)
       })
-      literals.push(Buffer.concat(parts))
+      const literal = Buffer.concat(parts)
+      nul ||= !marker.binary && literal.includes(0) // RFC 9051 §9: CHAR8
+      literals.push(literal)
     }
   }
 
@@ -207,17 +212,11 @@ const arguments_ = (texts: readonly string[], literals: readonly Buffer[]): Deco
 function complete(
   texts: readonly string[],
   literals: readonly Buffer[],
-  tooLong: boolean,
+  wrong: string | null,
   message: LiteralMarker | null = null,
 ): RawCommand {
   const { tag, name, rest } = parseHead(texts[0]!)
-  const fault = tooLong
-    ? '[TOOBIG] Command is too long'
-    : tag === '*'
-      ? 'Invalid tag'
-      : name === ''
-        ? 'Missing command'
-        : null
+  const fault = wrong ?? (tag === '*' ? 'Invalid tag' : name === '' ? 'Missing command' : null)
   return { tag, name, decoder: new Decoder([rest, ...texts.slice(1)], literals), message, fault }
 }
 

@@ -137,6 +137,11 @@ async function readMessage(session: Session, marker: LiteralMarker): Promise<Spo
   try {
     await session.reader.literal(marker, async (chunk) => {
       if (failure !== null) return
+      // RFC 9051 §9: CHAR8
+      if (!marker.binary && chunk.includes(0)) {
+        failure = new SyntaxFault('NUL is allowed in a literal8 alone')
+        return
+      }
       try {
         const wait = writer.write(lines.pass(chunk))
         if (wait) await wait
