@@ -1,6 +1,18 @@
 // The IMAP cases of an opened mailbox and its messages, with the extensions about them.
+import { binaryCases } from './binary.ts'
+import { bodystructureCases } from './bodystructure.ts'
+import { envelopeCases } from './envelope.ts'
 import { fetchItemCases, seenCases } from './fetch-items.ts'
 import { fetchSectionCases } from './fetch-sections.ts'
+import { searchCases } from './search.ts'
 import type { ImapCase } from './suite.ts'
 
-export const openedCases: readonly ImapCase[] = [...fetchSectionCases, ...fetchItemCases, ...seenCases]
+export const openedCases: readonly ImapCase[] = [
+  ...fetchSectionCases,
+  ...fetchItemCases,
+  ...seenCases,
+  ...envelopeCases,
+  ...bodystructureCases,
+  ...binaryCases,
+  ...searchCases,
+]
