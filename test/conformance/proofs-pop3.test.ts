@@ -1,0 +1,54 @@
+// Every case of the POP3 suite passes before a correct server, and fails before one with its faults.
+import { findSuite } from 'estafeta/conformance'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { type Certificate, createAuthority } from '../kit/certificates.ts'
+import { faultsOf, judge, noticed, told } from './proof.ts'
+import { POP3_PROOFS } from './proofs-pop3.ts'
+import { PASSWORD, startPop3Reference, USER } from './reference/pop3.ts'
+import type { Pop3Fault } from './reference/pop3-faults.ts'
+import { Maildrop } from './reference/pop3-maildrop.ts'
+import { startSmtpReference } from './reference/smtp.ts'
+
+let pair: Certificate
+beforeAll(async () => {
+  pair = await (await createAuthority()).issue()
+})
+
+describe('the pop3 suite', () => {
+  const run = async (fault: Pop3Fault | null, ids: readonly string[] | null, tls: 'none' | 'starttls') => {
+    const maildrop = new Maildrop()
+    const deliver = (_: string, message: string): void => maildrop.add(`${message}\r\n`)
+    const feed = await startSmtpReference({ protocol: 'lmtp', pair, deliver })
+    const server = await startPop3Reference({ pair, maildrop, ...(fault === null ? {} : { fault }) })
+    const account = { user: USER, password: PASSWORD, rcpt: USER, feed: `lmtp://127.0.0.1:${feed.port}` }
+    const answerSeconds = fault === null ? 5 : 0.5
+    try {
+      return await judge('pop3', { port: server.port, tls, ...account, answerSeconds }, ids)
+    } finally {
+      await Promise.all([server.close(), feed.close()])
+    }
+  }
+
+  /** Within TLS; in the clear what is about the way there, and skips itself. */
+  const runBoth = async (fault: Pop3Fault | null, ids: readonly string[] | null) => {
+    const secure = await run(fault, ids, 'starttls')
+    const skipped = secure.filter(({ verdict }) => verdict === 'skip').map(({ facts }) => facts.id)
+    if (skipped.length === 0) return secure
+    return [...secure.filter(({ verdict }) => verdict !== 'skip'), ...(await run(fault, skipped, 'none'))]
+  }
+
+  it('has a fault for each of its cases', () => {
+    const ids = findSuite('pop3').cases.map(({ id }) => id)
+    expect(Object.keys(POP3_PROOFS).toSorted()).toEqual(ids.toSorted())
+  })
+
+  it('passes whole before a correct server', async () => {
+    const results = await runBoth(null, null)
+    expect(told(results.filter(({ verdict }) => verdict !== 'pass'))).toEqual([])
+  })
+
+  it.concurrent.each(faultsOf(POP3_PROOFS, 'pop3'))('notices the fault %s', async (fault, ids) => {
+    const results = await runBoth(fault, ids)
+    expect(told(results.filter((result) => !noticed(result)))).toEqual([])
+  })
+})
