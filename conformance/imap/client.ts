@@ -221,6 +221,19 @@ export class Imap implements Dialect {
     return this.send(parts, 'OK')
   }
 
+  /** Expects NO or BAD. */
+  refused(parts: Parts): Promise<Result> {
+    return this.send(parts, 'NO', 'BAD')
+  }
+
+  bad(parts: Parts): Promise<Result> {
+    return this.send(parts, 'BAD')
+  }
+
+  no(parts: Parts): Promise<Result> {
+    return this.send(parts, 'NO')
+  }
+
   /** Set-up: a refusal blocks the case instead of failing it. */
   async must(parts: Parts): Promise<Result> {
     const result = await this.send(parts)

@@ -1,6 +1,18 @@
 // The IMAP suite.
-import { greetingCases } from './greeting.ts'
-import { openedCases } from './opened.ts'
+import { capabilityCases, greetingCases, loginCodeCases, logoutCases, noopCases } from './greeting.ts'
+import { literalCases, literalPlusCases } from './literals.ts'
 import { imapSuite } from './suite.ts'
+import { commandCases, pipeliningCases, tagCases } from './syntax.ts'
 
-export const imap = imapSuite([...greetingCases, ...openedCases])
+export const imap = imapSuite([
+  ...greetingCases,
+  ...capabilityCases,
+  ...loginCodeCases,
+  ...noopCases,
+  ...logoutCases,
+  ...tagCases,
+  ...commandCases,
+  ...literalCases,
+  ...literalPlusCases,
+  ...pipeliningCases,
+])

@@ -48,7 +48,7 @@ export function announcedLiteral(line: string): number | null {
 export function parseResponse(raw: string, eightBit: boolean): Response {
   const base = { tag: '', name: '', number: null, code: null, text: '', values: [], raw }
   if (raw === '+' || raw.startsWith('+ ')) return { ...base, kind: 'continuation', ...statusText(raw.slice(2), raw) }
-  const head = /^(\*|[^\s(){%*"\\+\]\x00-\x1f\x7f-\xff]+) (?:(\d+) )?([A-Za-z][A-Za-z0-9.-]*)/.exec(raw)
+  const head = /^(\*|[^\s(){%*"\\+\x00-\x1f\x7f-\xff]+) (?:(\d+) )?([A-Za-z][A-Za-z0-9.-]*)/.exec(raw)
   if (!head) throw new Violation(`expected a response; got "${short(raw)}"`)
   const [whole, tag = '', number, word = ''] = head
   const name = word.toUpperCase()

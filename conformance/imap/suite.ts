@@ -25,6 +25,20 @@ export const MAILBOX: Needs = { account: true, consent: ['mailbox'] }
 /** `MAILBOX` and capabilities. */
 export const withCapabilities = (...capabilities: readonly string[]): Needs => ({ ...MAILBOX, capabilities })
 
+/** A topic's own way to write a case: `topic/slug`, a MUST with a polite ending unless `more` says otherwise. */
+export const casesOf =
+  (topic: string, defaults: Pick<ImapCase, 'state' | 'needs'>) =>
+  (
+    slug: string,
+    rfc: string,
+    requirement: string,
+    run: (c: Imap) => Promise<void>,
+    more: Partial<Pick<ImapCase, 'state' | 'needs' | 'level' | 'ending'>> = {},
+  ): ImapCase => ({ level: 'must', ...defaults, ...more, id: `imap/${topic}/${slug}`, rfc, requirement, run })
+
+/** What is there without logging in. */
+export const NOTHING: Needs = {}
+
 export const imapSuite = (cases: readonly ImapCase[]): Suite<Imap> => ({
   name: 'imap',
   description: 'a server that gives access to mailboxes (RFC 3501, RFC 9051)',
