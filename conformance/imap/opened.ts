@@ -5,6 +5,7 @@ import { envelopeCases } from './envelope.ts'
 import { fetchItemCases, seenCases } from './fetch-items.ts'
 import { fetchSectionCases } from './fetch-sections.ts'
 import { searchCases } from './search.ts'
+import { esearchCases, partialCases, searchresCases, withinCases } from './search-results.ts'
 import type { ImapCase } from './suite.ts'
 
 export const openedCases: readonly ImapCase[] = [
@@ -15,4 +16,8 @@ export const openedCases: readonly ImapCase[] = [
   ...bodystructureCases,
   ...binaryCases,
   ...searchCases,
+  ...esearchCases,
+  ...searchresCases,
+  ...withinCases,
+  ...partialCases,
 ]
