@@ -1,7 +1,10 @@
 // Asks the running server over its control socket.
-import { request as httpRequest, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { permanent, temporary } from '../base/failure.ts'
 import { ConfigError, type Problem } from '../config/problems.ts'
+
+/** An import would also load the HTTP client of the web's kind, which costs more than the request. */
+const { request: httpRequest } = process.getBuiltinModule('node:http')
 
 /** No server answers on the socket: it is down. */
 export class ServerDown extends Error {}

@@ -1,10 +1,13 @@
 // The running server's control socket: HTTP/1.1 and JSON over a unix socket that only its owner may open.
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
 import { asFailure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { ConfigError } from '../config/problems.ts'
+
+/** An import would also load the HTTP client of the web's kind, which costs a twentieth of the server's start. */
+const { createServer } = process.getBuiltinModule('node:http')
 
 /** `body` is the request's JSON, undefined without one; `match` are the path's groups. */
 export interface ControlRequest {

@@ -1,5 +1,6 @@
 // Tells sessions what changed: one feed a mailbox and one an account, in order, to whoever listens at that moment.
-import { type Observable, Subject } from 'rxjs'
+import type { Observable } from 'rxjs'
+import { Subject } from 'rxjs/internal/Subject'
 
 export class ChangeFeed<T> {
   readonly #subject = new Subject<T>()
