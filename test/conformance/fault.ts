@@ -27,6 +27,8 @@ export interface Fault {
   readonly wrong: string
   readonly rfc: string
   readonly rules?: readonly Rule[]
+  /** Before which server it is shown: `reference` when not given (proof-imap.ts names the others). */
+  readonly side?: string
   /** Names that a reference server knows. */
   readonly switches?: readonly string[]
   /** The fault is there before the case's own steps begin: in the greeting, the login or the selection of a mailbox. */
@@ -34,6 +36,21 @@ export interface Fault {
   /** Cases that must see it. */
   readonly proves: readonly string[]
 }
+
+/** A fault of the IMAP suite in a line: a switch by its name, or rules; ids of cases without `imap/`, between spaces. */
+export const imapFault = (
+  wrong: string,
+  rfc: string,
+  does: string | Rule | readonly Rule[],
+  proves: string,
+  more: Pick<Fault, 'side' | 'early'> = {},
+): Fault => ({
+  wrong,
+  rfc: `RFC ${rfc}`,
+  ...(typeof does === 'string' ? { switches: [does] } : { rules: [does].flat() }),
+  ...more,
+  proves: proves.split(' ').map((id) => `imap/${id}`),
+})
 
 export type Faults = { readonly [name: string]: Fault }
 
@@ -46,6 +63,38 @@ export const say = (
   say: (unit, command) =>
     during.test(command) && pattern.test(unit) ? [unit.replace(pattern, replacement as string)] : null,
 })
+
+/** Octets of a value in a FETCH response, or what `label` stands before; null makes it NIL. */
+export const octets = (label: RegExp, change: (value: string) => string | null, during: RegExp = /^/): Rule => ({
+  say(unit, command) {
+    if (!during.test(command)) return null
+    const found = new RegExp(`(?<=[ (])(${label.source}) (?:~?\\{(\\d+)\\}\\r\\n|"([^"]*)")`, 'i').exec(unit)
+    if (!found) return null
+    const start = found.index + found[0].length
+    const length = found[2] === undefined ? 0 : Number(found[2])
+    const changed = change(found[3] ?? unit.slice(start, start + length))
+    const value = changed === null ? 'NIL' : `{${changed.length}}\r\n${changed}`
+    return [`${unit.slice(0, found.index)}${found[1]} ${value}${unit.slice(start + length)}`]
+  },
+})
+
+/** Another section is given than was asked for, under the name that was asked for. */
+export function instead(asked: RegExp, given: string | ((...match: string[]) => string)): Rule {
+  let names: { asked: string; given: string } | null = null
+  return {
+    hear(line) {
+      const found = asked.exec(line)
+      if (!found) return null
+      const changed = line.replace(asked, given as string)
+      const replaced = changed.slice(found.index, found.index + found[0].length + changed.length - line.length)
+      const bare = (section: string): string => section.replace(/<(\d+)\.\d+>/, '<$1>')
+      names = { asked: bare(found[0]), given: bare(replaced) }
+      return { kind: 'pass', line: changed }
+    },
+    say: (unit) =>
+      names !== null && /^\* \d+ FETCH/.test(unit) ? [unit.replace(names.given, () => names!.asked)] : null,
+  }
+}
 
 /** Whatever the server says to a matching command, in the hands of a function. */
 export const transform = (during: RegExp, change: (unit: string) => string | null): Rule => ({

@@ -1,5 +1,6 @@
 // The reference IMAP server's FETCH: items as RFC 9051 §6.4.5 and §9 have them, and what each gives.
-import { bodyStructure, decodeBody, envelope, type Part, parseMessage, partAt } from './imap-mime.ts'
+import { envelope } from './imap-envelope.ts'
+import { bodyStructure, decodeBody, fieldValue, type Part, parseMessage, partAt } from './imap-mime.ts'
 import type { Session } from './imap-session.ts'
 import type { Message } from './imap-store.ts'
 import { asString, Bad, MONTHS, No, type Syntax } from './imap-syntax.ts'
@@ -28,27 +29,37 @@ export function parseItems(syntax: Syntax, session: Session): Item[] {
 }
 
 function simpleItem(name: string, session: Session): Item | null {
+  const quirks = (quirk: string): boolean => session.faulty(quirk)
   switch (name) {
     case 'FLAGS':
       return plain(name, (message) => session.flagsOf(message))
     case 'INTERNALDATE':
-      return plain(name, ({ date }) => `"${formatDate(date)}"`)
+      return plain(name, ({ date }, part) => {
+        const fromHeader = session.faulty('internaldate-from-header')
+          ? new Date(fieldValue(part.fields, 'date') ?? 0)
+          : date
+        return `"${formatDate(fromHeader)}"`
+      })
     case 'RFC822.SIZE':
       return plain(name, ({ raw }) => String(raw.length))
     case 'UID':
       return plain(name, ({ uid }) => String(uid))
     case 'ENVELOPE':
-      return plain(name, (_, part) => envelope(part))
+      return { label: name, marks: session.faulty('envelope-marks'), value: (_, part) => envelope(part, quirks) }
     case 'BODYSTRUCTURE':
-      return plain(name, (_, part) => bodyStructure(part, true))
+      return plain(name, (_, part) => bodyStructure(part, true, quirks))
     case 'BODY':
-      return plain(name, (_, part) => bodyStructure(part, false))
+      return plain(name, (_, part) => bodyStructure(part, false, quirks))
     case 'SAVEDATE':
       return plain(name, ({ saved }) => `"${formatDate(saved)}"`)
     case 'RFC822':
       return { label: name, marks: true, value: ({ raw }) => asLiteral(raw) }
     case 'RFC822.HEADER':
-      return plain(name, (_, part) => asLiteral(part.header))
+      return {
+        label: name,
+        marks: session.faulty('rfc822-header-marks'),
+        value: (_, part) => asLiteral(part.header),
+      }
     case 'RFC822.TEXT':
       return { label: name, marks: true, value: (_, part) => asLiteral(part.body) }
     default:
@@ -61,7 +72,7 @@ function parseItem(syntax: Syntax, session: Session): Item {
   syntax.at += name.length
   if (syntax.peek() === '[') {
     if (name === 'BODY' || name === 'BODY.PEEK') return bodySection(syntax, name === 'BODY', session)
-    if (['BINARY', 'BINARY.PEEK', 'BINARY.SIZE'].includes(name)) return binarySection(syntax, name)
+    if (['BINARY', 'BINARY.PEEK', 'BINARY.SIZE'].includes(name)) return binarySection(syntax, name, session)
   }
   const item = simpleItem(name, session)
   if (!item) throw new Bad(`no item ${name}`)
@@ -72,7 +83,7 @@ function bodySection(syntax: Syntax, marks: boolean, session: Session): Item {
   const start = syntax.at
   syntax.expect('[')
   const numbers = parseNumbers(syntax)
-  const give = numbers.length > 0 && syntax.peek() === ']' ? wholePart(numbers) : parseText(syntax, numbers)
+  const give = numbers.length > 0 && syntax.peek() === ']' ? wholePart(numbers) : parseText(syntax, numbers, session)
   syntax.expect(']')
   const section = syntax.text
     .slice(start, syntax.at)
@@ -85,7 +96,13 @@ function bodySection(syntax: Syntax, marks: boolean, session: Session): Item {
     value: (message, part) => {
       const octets = give(message, part)
       if (octets === null) return 'NIL'
-      return asLiteral(partial === null ? octets : octets.slice(partial.from, partial.from + partial.count))
+      if (partial === null) return asLiteral(octets)
+      const isCut = partial.from + partial.count > octets.length
+      return asLiteral(
+        isCut && session.faulty('partial-all-or-nothing')
+          ? ''
+          : octets.slice(partial.from, partial.from + partial.count),
+      )
     },
   }
 }
@@ -108,7 +125,11 @@ const wholePart =
     partAt(part, numbers)?.body ?? null
 
 /** What stands behind the part numbers; with none, of the message itself. */
-function parseText(syntax: Syntax, numbers: readonly number[]): (message: Message, part: Part) => string | null {
+function parseText(
+  syntax: Syntax,
+  numbers: readonly number[],
+  session: Session,
+): (message: Message, part: Part) => string | null {
   if (numbers.length === 0 && syntax.peek() === ']') return ({ raw }) => raw
   if (numbers.length > 0) syntax.expect('.')
   const ofMessage = (root: Part): Part | null =>
@@ -116,18 +137,32 @@ function parseText(syntax: Syntax, numbers: readonly number[]): (message: Messag
   if (syntax.take('HEADER.FIELDS')) {
     const not = syntax.take('.NOT')
     syntax.sp()
-    const names = syntax.list(() => syntax.astring().toLowerCase(), false)
+    const names = syntax.list(() => syntax.astring(), false)
     return (_, root) => {
       const message = ofMessage(root)
-      if (!message) return null
-      const kept = message.fields.filter(({ name }) => names.includes(name.toLowerCase()) !== not)
-      return `${kept.map(({ raw }) => raw).join('')}\r\n`
+      return message === null ? null : chooseFields(session, message, names, not)
     }
   }
   if (syntax.take('HEADER')) return (_, root) => ofMessage(root)?.header ?? null
   if (syntax.take('TEXT')) return (_, root) => ofMessage(root)?.body ?? null
   if (numbers.length > 0 && syntax.take('MIME')) return (_, root) => partAt(root, numbers)?.header ?? null
   throw new Bad('no such section')
+}
+
+function chooseFields(session: Session, { fields }: Part, names: readonly string[], not: boolean): string {
+  const lower = (text: string): string => (session.faulty('fields-minding-case') ? text : text.toLowerCase())
+  const isNamed = (field: string): boolean =>
+    names.some((name) =>
+      session.faulty('fields-by-prefix') ? lower(field).startsWith(lower(name)) : lower(field) === lower(name),
+    )
+  const wanted = not && !session.faulty('fields-not-ignored')
+  const kept = fields.flatMap(({ name, raw }) => {
+    const isKept = isNamed(name) !== wanted
+    if (isKept) return [session.faulty('fields-cut-at-fold') ? `${raw.split('\r\n')[0]}\r\n` : raw]
+    return session.faulty('fields-not-keeps-folds') ? [raw.slice(raw.indexOf('\r\n') + 2)] : []
+  })
+  const all = session.faulty('fields-all') ? fields.map(({ raw }) => raw) : kept
+  return `${all.join('')}${session.faulty('fields-without-end') ? '' : '\r\n'}`
 }
 
 function parsePartial(syntax: Syntax): { from: number; count: number } | null {
@@ -140,7 +175,7 @@ function parsePartial(syntax: Syntax): { from: number; count: number } | null {
   return { from, count }
 }
 
-function binarySection(syntax: Syntax, name: string): Item {
+function binarySection(syntax: Syntax, name: string, session: Session): Item {
   const start = syntax.at
   syntax.expect('[')
   const numbers = parseNumbers(syntax)
@@ -151,11 +186,17 @@ function binarySection(syntax: Syntax, name: string): Item {
     const part = partAt(root, numbers)
     if (!part) return null
     const octets = part.parts.length > 0 ? part.body : decodeBody(part)
+    if (octets === null && session.faulty('unknown-cte-raw')) return part.body
     if (octets === null) throw new No('the encoding of this part is not known', 'UNKNOWN-CTE')
     return octets
   }
   if (name === 'BINARY.SIZE') {
-    return plain(`BINARY.SIZE${section}`, (message, root) => String(decoded(root, message)?.length ?? 0))
+    const size = (message: Message, root: Part): string => {
+      const octets = decoded(root, message)
+      const encoded = session.faulty('binary-size-encoded') ? partAt(root, numbers)?.body : octets
+      return String(encoded?.length ?? 0)
+    }
+    return { label: `BINARY.SIZE${section}`, marks: session.faulty('binary-size-marks'), value: size }
   }
   const partial = parsePartial(syntax)
   return {
@@ -183,16 +224,19 @@ export function formatDate(date: Date): string {
 export function fetch(session: Session, places: readonly number[], items: readonly Item[], byUid: boolean): void {
   const withUid = byUid && !items.some(({ label }) => label === 'UID') && !session.faulty('uid-fetch-without-uid')
   const all = withUid ? [simpleItem('UID', session)!, ...items] : items
-  const marks = items.some((item) => item.marks) && !session.readOnly && !session.faulty('fetch-sets-no-seen')
+  const mayWrite = !session.readOnly || session.faulty('seen-in-examine')
+  const marks = items.some((item) => item.marks) && mayWrite && !session.faulty('fetch-sets-no-seen')
   let changed = false
+  if (byUid && places.length === 0 && session.faulty('uid-fetch-missing-no')) throw new No('no such UID')
   for (const place of places) {
     const { message } = session.view[place]!
-    const part = parseMessage(message.raw)
+    const part = parseMessage(message.raw, (quirk) => session.faulty(quirk))
     const becomesSeen = marks && !message.flags.has('\\Seen')
-    if (becomesSeen) changed = session.mailbox!.setFlags(message, [...message.flags, '\\Seen'])
+    if (becomesSeen && !session.faulty('seen-not-kept'))
+      changed = session.mailbox!.setFlags(message, [...message.flags, '\\Seen'])
     const values = all.map((item) => `${item.label} ${item.value(message, part)}`)
     if (becomesSeen && !all.some(({ label }) => label === 'FLAGS') && !session.faulty('seen-untold'))
-      values.push(`FLAGS ${session.flagsOf(message)}`)
+      values.push(`FLAGS ${session.faulty('seen-not-kept') ? '(\\Seen)' : session.flagsOf(message)}`)
     if (values.some((value) => value.startsWith('FLAGS')) || session.faulty('seen-untold')) session.told(message)
     session.untagged(`${place + 1} FETCH (${values.join(' ')})`)
   }

@@ -34,10 +34,11 @@ function readDraft(syntax: Syntax): Draft {
   return { raw: data, date, flags }
 }
 
-function readFlags(syntax: Syntax): string[] {
-  const flags = syntax.list(() => syntax.flag())
+const readFlags = (syntax: Syntax): string[] => known(syntax.list(() => syntax.flag()))
+
+function known(flags: string[]): string[] {
   for (const flag of flags) {
-    if (flag.startsWith('\\') && !SYSTEM_FLAGS.some((known) => known.toLowerCase() === flag.toLowerCase()))
+    if (flag.startsWith('\\') && !SYSTEM_FLAGS.some((one) => one.toLowerCase() === flag.toLowerCase()))
       throw new Bad(`no flag ${flag}`)
   }
   return flags
@@ -91,14 +92,10 @@ const store =
   }
 
 function readBareFlags(syntax: Syntax): string[] {
-  const rest = syntax.text.slice(syntax.at)
-  const inner = `(${rest})`
-  const at = syntax.at
-  const wrapped = Object.assign(Object.create(Object.getPrototypeOf(syntax)), syntax, { text: inner, at: 0 }) as Syntax
-  const flags = readFlags(wrapped)
-  if (flags.length === 0) throw new Bad('expected flags')
-  syntax.at = at + rest.length
-  return flags
+  const flags: string[] = []
+  do flags.push(syntax.flag())
+  while (syntax.take(' '))
+  return known(flags)
 }
 
 function needWritable(session: Session): void {

@@ -1,4 +1,5 @@
-// The reference IMAP server's reading of messages: MIME parts by RFC 2045-2047 and 2231, ENVELOPE and BODYSTRUCTURE by RFC 9051 §7.5.2.
+// The reference IMAP server's reading of messages: MIME parts by RFC 2045-2047 and 2231, BODYSTRUCTURE by RFC 9051 §7.5.2.
+import { envelope } from './imap-envelope.ts'
 import { asNString, asString } from './imap-syntax.ts'
 
 export type Params = readonly (readonly [string, string])[]
@@ -25,22 +26,32 @@ export interface Field {
   readonly value: string
 }
 
-export function parseMessage(raw: string): Part {
-  return parsePart(raw, 'text', 'plain')
+/** Whether the server has the named fault. */
+export type Quirks = (name: string) => boolean
+
+export function parseMessage(raw: string, quirks: Quirks = () => false): Part {
+  return parsePart(raw, 'text', 'plain', quirks)
 }
 
-function parsePart(raw: string, defaultType: string, defaultSubtype: string): Part {
+function parsePart(raw: string, defaultType: string, defaultSubtype: string, quirks: Quirks): Part {
   const end = raw.startsWith('\r\n') ? 0 : raw.indexOf('\r\n\r\n')
   const split = raw.startsWith('\r\n') ? 2 : end < 0 ? raw.length : end + 4
   const header = raw.slice(0, split)
   const body = raw.slice(split)
   const fields = parseFields(header)
-  const content = parseContentType(fieldValue(fields, 'content-type'), defaultType, defaultSubtype)
+  const content = parseContentType(fieldValue(fields, 'content-type'), defaultType, defaultSubtype, quirks)
   const boundary = content.params.find(([name]) => name.toLowerCase() === 'boundary')?.[1]
   const isMultipart = content.type === 'multipart' && boundary !== undefined
   const isMessage = content.type === 'message' && (content.subtype === 'rfc822' || content.subtype === 'global')
-  const parts = isMultipart ? splitParts(body, boundary, content.subtype) : []
-  return { header, body, fields, ...content, parts, message: isMessage ? parseMessage(body) : null }
+  const parts = isMultipart ? splitParts(body, boundary, content.subtype, quirks) : []
+  return {
+    header,
+    body,
+    fields,
+    ...content,
+    parts,
+    message: isMessage && !quirks('bs-message-basic') ? parseMessage(body, quirks) : null,
+  }
 }
 
 export function parseFields(header: string): Field[] {
@@ -61,7 +72,7 @@ export const fieldValue = (fields: readonly Field[], name: string): string | nul
   fields.find((field) => field.name.toLowerCase() === name)?.value ?? null
 
 // RFC 2046 §5.1.1: the line end before a delimiter belongs to the delimiter.
-function splitParts(body: string, boundary: string, subtype: string): Part[] {
+function splitParts(body: string, boundary: string, subtype: string, quirks: Quirks): Part[] {
   const pieces: string[] = []
   const lines = body.split('\r\n')
   let current: string[] | null = null
@@ -76,22 +87,32 @@ function splitParts(body: string, boundary: string, subtype: string): Part[] {
     if (current === null) break
   }
   if (current) pieces.push(current.join('\r\n'))
-  const [type, inner] = subtype === 'digest' ? ['message', 'rfc822'] : ['text', 'plain']
-  return pieces.map((piece) => parsePart(piece, type!, inner!))
+  const [type, inner] = subtype === 'digest' && !quirks('bs-digest-text') ? ['message', 'rfc822'] : ['text', 'plain']
+  return pieces.map((piece) => parsePart(piece, type!, inner!, quirks))
 }
 
-function parseContentType(value: string | null, type: string, subtype: string) {
+function parseContentType(value: string | null, type: string, subtype: string, quirks: Quirks) {
   const found = value === null ? null : /^\s*([^\s/;]+)\s*\/\s*([^\s;]+)/.exec(stripComments(value))
   if (!found)
     return { type, subtype, params: type === 'text' && value === null ? [['charset', 'us-ascii'] as const] : [] }
-  const params = parseParams(stripComments(value!))
+  const params = parseParams(stripComments(value!), quirks)
   return { type: found[1]!.toLowerCase(), subtype: found[2]!.toLowerCase(), params }
 }
 
-export const parseParams = (value: string): Params =>
-  [...value.matchAll(/;\s*([^\s=;]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))/g)].map(
-    ([, name, quoted, plain]) => [name!, quoted?.replace(/\\(.)/g, '$1') ?? plain!] as const,
-  )
+/** Attributes and values; continued ones (RFC 2231 §3) are joined. */
+export function parseParams(value: string, quirks: Quirks = () => false): Params {
+  const joined = new Map<string, string>()
+  for (const [, attribute, quoted, plain] of value.matchAll(
+    /;\s*([^\s=;]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;]*))/g,
+  )) {
+    const bare = quoted?.replace(/\\(.)/g, '$1') ?? plain!
+    const text = quirks('bs-params-raw') && quoted !== undefined ? `"${quoted}"` : bare
+    const continued = quirks('bs-params-continued') ? null : /^(.+)\*\d+(\*?)$/.exec(attribute!)
+    const name = continued ? continued[1]! + continued[2]! : attribute!
+    joined.set(name, (continued ? (joined.get(name) ?? '') : '') + text)
+  }
+  return [...joined]
+}
 
 /** Comments go, quoted strings stay. */
 export function stripComments(text: string): string {
@@ -147,129 +168,84 @@ export function decodeBody(part: Part): string | null {
     .replace(/=([0-9A-Fa-f]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
-const asParams = (params: Params): string =>
-  params.length === 0 ? 'NIL' : `(${params.map(([name, value]) => `${asString(name)} ${asString(value)}`).join(' ')})`
+const asParams = (params: Params, quirks: Quirks): string => {
+  if (params.length === 0) return quirks('bs-params-empty') ? '()' : 'NIL'
+  const pairs = params.map(([name, value]) => (quirks('bs-params-swapped') ? [value, name] : [name, value]))
+  return `(${pairs.map(([name, value]) => `${asString(name!)} ${asString(value!)}`).join(' ')})`
+}
 
-export function bodyStructure(part: Part, extended: boolean): string {
+export function bodyStructure(part: Part, wanted: boolean, quirks: Quirks): string {
+  const extended = wanted || quirks('body-extended')
+  const { fields, body, message } = part
+  const more = quirks('bs-more-fields') ? ' NIL' : ''
   if (part.parts.length > 0) {
-    const inner = part.parts.map((one) => bodyStructure(one, extended)).join('')
-    const extension = extended ? ` ${asParams(part.params)} ${common(part)}` : ''
-    return `(${inner} ${asString(part.subtype)}${extension})`
+    const flat = quirks('bs-flat')
+      ? part.parts.flatMap((one) => (one.parts.length > 0 ? one.parts : [one]))
+      : part.parts
+    const inner = flat.map((one) => bodyStructure(one, wanted, quirks)).join('')
+    const params = quirks('bs-multipart-without-params') ? '' : ` ${asParams(part.params, quirks)}`
+    const after = `${params} ${common(part, quirks)}${more}`
+    const placed = quirks('bs-disposition-first') ? ` ${common(part, quirks)}${params}` : after
+    return `(${quirks('bs-parts-listed') ? `(${inner})` : inner} ${asString(part.subtype)}${extended ? placed : ''})`
   }
-  const { fields, body } = part
-  const encoding = stripComments(fieldValue(fields, 'content-transfer-encoding') ?? '7bit').trim() || '7bit'
+  const encoding = stripComments(fieldValue(fields, 'content-transfer-encoding') ?? '').trim()
+  const absent = quirks('bs-absent-empty') ? '' : null
+  const id = asNString(fieldValue(fields, 'content-id') ?? absent)
+  const description = asNString(fieldValue(fields, 'content-description') ?? absent)
+  const isDefault = fieldValue(fields, 'content-type') === null && part.type === 'text'
   const basic = [
     asString(part.type),
     asString(part.subtype),
-    asParams(part.params),
-    asNString(fieldValue(fields, 'content-id')),
-    asNString(fieldValue(fields, 'content-description')),
-    asString(encoding),
-    String(body.length),
+    asParams(isDefault && quirks('bs-default-without-charset') ? [] : part.params, quirks),
+    ...(quirks('bs-id-behind-description') ? [description, id] : [id, description]),
+    encoding === '' && quirks('bs-encoding-nil')
+      ? 'NIL'
+      : asString(quirks('bs-encoding-7bit') ? '7bit' : encoding || '7bit'),
+    String(octetsOf(part, quirks)),
   ]
-  const message = part.message
-  if (message) basic.push(envelope(message), bodyStructure(message, extended), lineCount(body))
-  else if (part.type === 'text') basic.push(lineCount(body))
-  if (extended) basic.push(asNString(fieldValue(fields, 'content-md5')), common(part))
+  if (message) {
+    const inside = quirks('bs-message-body-plain') ? { ...message, type: 'text', parts: [] } : message
+    basic.push(envelope(quirks('bs-message-envelope-outer') ? part : message, quirks))
+    basic.push(bodyStructure(inside, wanted, quirks))
+    basic.push(lineCount(quirks('bs-message-lines-of-body') ? message.body : body))
+  } else if (part.type === 'text' ? !quirks('bs-no-lines') : quirks('bs-lines-everywhere'))
+    basic.push(linesOf(part, quirks))
+  const md5 = quirks('bs-md5-nil') ? null : fieldValue(fields, 'content-md5')
+  if (extended) basic.push(asNString(md5), common(part, quirks) + more)
   return `(${basic.join(' ')})`
+}
+
+function octetsOf(part: Part, quirks: Quirks): number {
+  if (quirks('bs-octets-decoded')) return (decodeBody(part) ?? part.body).length
+  if (part.message && quirks('bs-message-octets-of-body')) return part.message.body.length
+  return part.body.length + (quirks('bs-octets-with-line-end') ? 2 : 0)
+}
+
+function linesOf(part: Part, quirks: Quirks): string {
+  if (part.body === '' && quirks('bs-empty-lines')) return '1'
+  return lineCount(quirks('bs-lines-decoded') ? (decodeBody(part) ?? part.body) : part.body)
 }
 
 const lineCount = (body: string): string => String(body.match(/\n/g)?.length ?? 0)
 
 /** Disposition, language and location. */
-function common({ fields }: Part): string {
-  const disposition = fieldValue(fields, 'content-disposition')
-  const kind = disposition === null ? null : stripComments(disposition).split(';')[0]!.trim()
+function common({ fields }: Part, quirks: Quirks): string {
   const languages = (fieldValue(fields, 'content-language') ?? '')
     .split(',')
     .map((one) => one.trim())
-    .filter((one) => one !== '')
+    .filter((one) => one !== '' && !quirks('bs-language-nil'))
   return [
-    kind === null ? 'NIL' : `(${asString(kind)} ${asParams(parseParams(stripComments(disposition!)))})`,
+    dispositionOf(fieldValue(fields, 'content-disposition'), quirks),
     languages.length === 0 ? 'NIL' : `(${languages.map((one) => asString(one)).join(' ')})`,
-    asNString(fieldValue(fields, 'content-location')),
+    asNString(quirks('bs-location-nil') ? null : fieldValue(fields, 'content-location')),
   ].join(' ')
 }
 
-export function envelope({ fields }: Part): string {
-  const from = addresses(fieldValue(fields, 'from'))
-  const orFrom = (name: string): string => {
-    const found = addresses(fieldValue(fields, name))
-    return found === 'NIL' ? from : found
-  }
-  return `(${[
-    asNString(fieldValue(fields, 'date')),
-    asNString(fieldValue(fields, 'subject')),
-    from,
-    // RFC 9051 §7.5.2: a server sets these from the From field when they are absent or empty.
-    orFrom('sender'),
-    orFrom('reply-to'),
-    addresses(fieldValue(fields, 'to')),
-    addresses(fieldValue(fields, 'cc')),
-    addresses(fieldValue(fields, 'bcc')),
-    asNString(fieldValue(fields, 'in-reply-to')),
-    asNString(fieldValue(fields, 'message-id')),
-  ].join(' ')})`
+function dispositionOf(value: string | null, quirks: Quirks): string {
+  if (value === null) return quirks('bs-disposition-empty') ? '("" NIL)' : 'NIL'
+  const kind = asString(stripComments(value).split(';')[0]!.trim())
+  const params = parseParams(stripComments(value), quirks)
+  if (quirks('bs-disposition-bare')) return kind
+  if (params.length === 0 && quirks('bs-disposition-short')) return `(${kind})`
+  return `(${kind} ${asParams(params, quirks)})`
 }
-
-/** RFC 5322 §3.4 addresses as ENVELOPE has them. */
-function addresses(value: string | null): string {
-  if (value === null) return 'NIL'
-  const found: string[] = []
-  for (const entry of splitOutside(value, ',;', ':')) {
-    const text = entry.text.trim()
-    if (entry.end === ':') {
-      found.push(address(null, null, phrase(text), null))
-      continue
-    }
-    if (stripComments(text).trim() !== '') found.push(mailboxAddress(text))
-    if (entry.end === ';') found.push(address(null, null, null, null))
-  }
-  return found.length === 0 ? 'NIL' : `(${found.join('')})`
-}
-
-function mailboxAddress(text: string): string {
-  const angle = /^(.*)<([^<>]*)>[^<>]*$/s.exec(text)
-  const comment = /\(((?:[^()\\]|\\.)*)\)/.exec(text)?.[1] ?? null
-  const spec = (angle ? angle[2]! : stripComments(text)).trim()
-  const route = /^(@[^:]*):(.*)$/s.exec(spec)
-  const bare = route ? route[2]! : spec
-  const at = bare.lastIndexOf('@')
-  const local = phrase(at < 0 ? bare : bare.slice(0, at))
-  const name = angle && stripComments(angle[1]!).trim() !== '' ? phrase(stripComments(angle[1]!).trim()) : comment
-  return address(name, route ? route[1]! : null, local, at < 0 ? '' : bare.slice(at + 1).trim())
-}
-
-const address = (...parts: readonly (string | null)[]): string => `(${parts.map((part) => asNString(part)).join(' ')})`
-
-/** Quoted words without their quotes. */
-const phrase = (text: string): string =>
-  text.replace(/"((?:[^"\\]|\\.)*)"/g, (_, inner: string) => inner.replace(/\\(.)/g, '$1'))
-
-/** Pieces between separators that stand in no quotes, comments, angles; a group's name ends in `:`. */
-function splitOutside(text: string, separators: string, opener: string): { text: string; end: string }[] {
-  const pieces: { text: string; end: string }[] = []
-  let piece = ''
-  let closing = ''
-  for (let at = 0; at < text.length; at++) {
-    const octet = text[at]!
-    if (octet === '\\') {
-      piece += octet + (text[++at] ?? '')
-      continue
-    }
-    if (closing !== '') {
-      if (octet === closing.at(-1)) closing = closing.slice(0, -1)
-      else if (octet === '(' && closing.endsWith(')')) closing += ')'
-    } else if (octet in CLOSING) closing += CLOSING[octet]
-    else if (separators.includes(octet) || octet === opener) {
-      pieces.push({ text: piece, end: octet })
-      piece = ''
-      continue
-    }
-    piece += octet
-  }
-  pieces.push({ text: piece, end: '' })
-  return pieces
-}
-
-const CLOSING: { readonly [opening: string]: string } = { '"': '"', '(': ')', '<': '>', '[': ']' }

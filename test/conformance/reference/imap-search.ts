@@ -1,5 +1,5 @@
 // The reference IMAP server's SEARCH: keys, charsets and result options of RFC 9051 §6.4.4.
-import { decodeBody, fieldValue, type Part, parseMessage } from './imap-mime.ts'
+import { decodeBody, type Field, fieldValue, type Part, parseMessage } from './imap-mime.ts'
 import { asSet, type Session } from './imap-session.ts'
 import type { Message } from './imap-store.ts'
 import { Bad, fromOctets, No, type Syntax } from './imap-syntax.ts'
@@ -8,15 +8,23 @@ type Key = (message: Message, place: number) => boolean
 
 export function search(session: Session, syntax: Syntax, byUid: boolean, tag: string): void {
   const options = parseReturn(syntax)
-  let charset = 'UTF-8'
+  let charset = ''
   if (syntax.take('CHARSET ')) {
     charset = syntax.astring().toUpperCase()
     syntax.sp()
-    if (!['US-ASCII', 'UTF-8'].includes(charset)) throw new No('no such charset', 'BADCHARSET (US-ASCII UTF-8)')
+    const isKnown = ['US-ASCII', 'UTF-8'].includes(charset)
+    // RFC 9051 §6.4.4.1: NO to a SEARCH that saves empties $
+    if (!isKnown && options?.has('SAVE') && !session.faulty('searchres-kept-by-no')) session.saved = []
+    if (!isKnown) throw new No('no such charset', 'BADCHARSET (US-ASCII UTF-8)')
   }
+  if (charset === '' && session.faulty('search-default-ascii') && /[\x80-\xff]/.test(syntax.text))
+    throw new Bad('8-bit')
   const keys = [parseKey(syntax, session)]
   while (syntax.take(' ')) keys.push(parseKey(syntax, session))
   syntax.end()
+  if (session.faulty('search-first-key')) keys.splice(1)
+  if (session.faulty('search-marks'))
+    for (const { message } of session.view) session.mailbox!.setFlags(message, [...message.flags, '\\Seen'])
   const places = session.view.flatMap(({ message }, at) => (keys.every((key) => key(message, at)) ? [at] : []))
   const found = places.map((at) => (byUid ? session.view[at]!.message.uid : at + 1))
   if (options?.has('SAVE')) save(session, places, options)
@@ -76,6 +84,7 @@ function sentDay(part: Part): number | null {
 function parseKey(syntax: Syntax, session: Session): Key {
   if (syntax.peek() === '(') {
     const keys = syntax.list(() => parseKey(syntax, session), false)
+    if (session.faulty('search-parentheses-or')) return (message, place) => keys.some((key) => key(message, place))
     return (message, place) => keys.every((key) => key(message, place))
   }
   if (/[\d*$]/.test(syntax.peek())) return inSet(session, syntax.sequenceSet(), false)
@@ -85,6 +94,10 @@ function parseKey(syntax: Syntax, session: Session): Key {
   syntax.sp()
   switch (name) {
     case 'NOT': {
+      if (syntax.peek() === '(' && session.faulty('search-not-first-in-parentheses')) {
+        const [first, ...others] = syntax.list(() => parseKey(syntax, session), false)
+        return (message, place) => !first!(message, place) && others.every((one) => one(message, place))
+      }
       const key = parseKey(syntax, session)
       return (message, place) => !key(message, place)
     }
@@ -105,11 +118,11 @@ function parseKey(syntax: Syntax, session: Session): Key {
     case 'SMALLER':
       return smaller(syntax.number())
     case 'YOUNGER':
-      return younger(syntax.number(), true)
+      return younger(interval(syntax), true)
     case 'OLDER':
-      return younger(syntax.number(), false)
+      return younger(interval(syntax), false)
     default:
-      return dateKey(name, syntax) ?? textKey(name, syntax)
+      return dateKey(name, syntax, session) ?? textKey(name, syntax, session)
   }
 }
 
@@ -126,8 +139,17 @@ const younger =
   ({ date }) =>
     Date.now() - date.getTime() <= seconds * 1000 === wanted
 
+/** RFC 5032 §3: not zero. */
+function interval(syntax: Syntax): number {
+  const seconds = syntax.number()
+  if (seconds === 0) throw new Bad('an interval is not 0')
+  return seconds
+}
+
 function inSet(session: Session, set: string, byUid: boolean): Key {
-  const places = new Set(session.resolve(set, byUid))
+  const asked = session.faulty('search-set-first-range') ? set.split(',')[0]! : set
+  const places = new Set(session.resolve(asked, byUid && !session.faulty('search-uid-is-number')))
+  if (byUid && places.size === 0 && session.faulty('search-uid-missing-no')) throw new No('no such UID')
   return (_, place) => places.has(place)
 }
 
@@ -148,7 +170,7 @@ const flagKeys = (session: Session): { readonly [name: string]: Key } => ({
   RECENT: (message) => session.isRecent(message),
 })
 
-function dateKey(name: string, syntax: Syntax): Key | null {
+function dateKey(name: string, syntax: Syntax, session: Session): Key | null {
   const found = /^(SENT)?(BEFORE|ON|SINCE)$/.exec(name)
   if (!found) return null
   const day = syntax.date()
@@ -157,44 +179,75 @@ function dateKey(name: string, syntax: Syntax): Key | null {
     return found[2] === 'BEFORE' ? one < day : one >= day
   }
   return (message) => {
-    const one = found[1] ? sentDay(parseMessage(message.raw)) : dayOf(message.date)
+    if (!found[1] && session.faulty('search-on-forenoon') && message.date.getUTCHours() >= 12) return false
+    const shifted = new Date(message.date.getTime() + (session.faulty('search-date-other-zone') ? 10 * 3_600_000 : 0))
+    const sent = (): number | null => {
+      const part = parseMessage(message.raw)
+      return session.faulty('search-sent-in-utc')
+        ? dayOf(new Date(fieldValue(part.fields, 'date') ?? 0))
+        : sentDay(part)
+    }
+    const one = found[1] ? sent() : dayOf(shifted)
     return one !== null && compare(one)
   }
 }
 
-function textKey(name: string, syntax: Syntax): Key {
+function textKey(name: string, syntax: Syntax, session: Session): Key {
   if (!['SUBJECT', 'FROM', 'TO', 'CC', 'BCC', 'BODY', 'TEXT', 'HEADER'].includes(name))
     throw new Bad(`no search key ${name}`)
-  let field = name.toLowerCase()
+  let field = name
   if (name === 'HEADER') {
-    field = syntax.astring().toLowerCase()
+    field = syntax.astring()
     syntax.sp()
   }
-  const text = fromOctets(syntax.astring())
-  if (text === null) throw new Bad('the text is not UTF-8')
-  const wanted = text.toLowerCase()
+  const wanted = fromOctets(syntax.astring())
+  if (wanted === null) throw new Bad('the text is not UTF-8')
+  const isNamed = (one: string): boolean =>
+    session.faulty('search-field-minds-case') && name === 'HEADER'
+      ? one === field
+      : one.toLowerCase() === field.toLowerCase()
+  const has = (text: string): boolean => contains(session, text, wanted)
   return (message) => {
     const part = parseMessage(message.raw)
-    if (name === 'BODY') return bodyText(part).toLowerCase().includes(wanted)
-    if (name === 'TEXT') return `${decodeWords(part.header)}\n${bodyText(part)}`.toLowerCase().includes(wanted)
-    return part.fields.some(
-      (one) => one.name.toLowerCase() === field && decodeWords(one.value).toLowerCase().includes(wanted),
-    )
+    if (name === 'BODY') return has(bodyText(part, session))
+    if (name === 'TEXT') return has(`${words(part.header, session)}\n${bodyText(part, session)}`)
+    if (name === 'HEADER' && wanted === '' && session.faulty('search-header-empty-none')) return false
+    if (name === 'HEADER' && /^x-/i.test(field) && session.faulty('search-header-known-only')) return false
+    return part.fields.some((one) => isNamed(one.name) && has(words(fieldText(one, session), session)))
   }
+}
+
+function fieldText({ raw, value }: Field, session: Session): string {
+  if (session.faulty('search-header-first-line')) return raw.slice(raw.indexOf(':') + 1, raw.indexOf('\r\n'))
+  return session.faulty('search-address-only') ? (/<[^>]*>/.exec(value)?.[0] ?? value) : value
+}
+
+function contains(session: Session, text: string, wanted: string): boolean {
+  if (session.faulty('search-minds-case')) return text.includes(wanted)
+  if (session.faulty('search-whole-words'))
+    return ` ${text} `
+      .toLowerCase()
+      .split(/[^a-z0-9\x80-\uffff]+/)
+      .includes(wanted.toLowerCase())
+  return text.toLowerCase().includes(wanted.toLowerCase())
 }
 
 /** All text of the parts, decoded. */
-function bodyText(part: Part): string {
-  if (part.parts.length > 0) return part.parts.map((one) => `${decodeWords(one.header)}\n${bodyText(one)}`).join('\n')
-  if (part.message) return `${decodeWords(part.message.header)}\n${bodyText(part.message)}`
-  const octets = decodeBody(part) ?? part.body
+function bodyText(part: Part, session: Session): string {
+  const inside = (one: Part): string => `${words(one.header, session)}\n${bodyText(one, session)}`
+  if (part.parts.length > 0) return part.parts.map(inside).join('\n')
+  if (part.message) return session.faulty('search-skips-messages') ? '' : inside(part.message)
+  const encoded = session.faulty('search-encoded-body')
+  const octets = encoded ? part.body : (decodeBody(part) ?? part.body)
   const charset = part.params.find(([name]) => name.toLowerCase() === 'charset')?.[1] ?? 'utf-8'
-  return toText(octets, charset)
+  return toText(octets, session.faulty('search-body-latin') ? 'latin1' : charset)
 }
 
 /** RFC 2047; the space between two encoded words goes. */
-const decodeWords = (text: string): string =>
-  (fromOctets(text) ?? text)
+const words = (text: string, session: Session): string => {
+  const unicode = fromOctets(text) ?? text
+  if (session.faulty('search-encoded-words')) return unicode
+  return unicode
     .replace(/(\?=)\s+(?==\?)/g, '$1')
     .replace(/=\?([^?\s]+)\?([BQ])\?([^?\s]*)\?=/gi, (_, charset: string, kind: string, data: string) => {
       const octets =
@@ -205,6 +258,7 @@ const decodeWords = (text: string): string =>
               .replace(/=([0-9A-F]{2})/gi, (_found, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
       return toText(octets, charset)
     })
+}
 
 function toText(octets: string, charset: string): string {
   try {

@@ -11,6 +11,7 @@ export interface ServerSide {
   /** Whether LOGIN is refused without TLS. */
   readonly privacyRequired: boolean
   readonly offersTls: boolean
+  readonly literals: 'LITERAL+' | 'LITERAL-'
 }
 
 interface Seen {
@@ -150,15 +151,24 @@ export class Session {
     return this.view.filter(({ message }) => this.isRecent(message)).length
   }
 
+  #refuseGaps(ranges: readonly (readonly [number, number])[]): void {
+    const uids = this.view.map(({ message }) => message.uid)
+    for (const [from, to] of ranges)
+      for (let uid = from; uid <= Math.min(to, uids.at(-1) ?? 0); uid++)
+        if (!uids.includes(uid)) throw new No('no such UID')
+  }
+
   /** What a set of sequence numbers or UIDs means: places in the view, ascending. */
   resolve(set: string, byUid: boolean): number[] {
     if (set === '$') return this.view.flatMap(({ message }, at) => (this.saved.includes(message.uid) ? [at] : []))
     const largest = byUid ? (this.view.at(-1)?.message.uid ?? 0) : this.view.length
     const ranges = set.split(',').map((part) => {
       const ends = part.split(':').map((end) => (end === '*' ? largest : Number(end)))
-      return [Math.min(...ends), Math.max(...ends)] as const
+      const isOrdered = byUid && this.faulty('uid-star-not-below')
+      return isOrdered ? ([ends[0]!, ends.at(-1)!] as const) : ([Math.min(...ends), Math.max(...ends)] as const)
     })
-    if (!byUid && ranges.some(([from, to]) => from < 1 || to > this.view.length))
+    if (byUid && this.faulty('uid-gaps-refused')) this.#refuseGaps(ranges)
+    if (!byUid && !this.faulty('beyond-ignored') && ranges.some(([from, to]) => from < 1 || to > this.view.length))
       throw new Bad('no such message number')
     return this.view.flatMap(({ message }, at) => {
       const number = byUid ? message.uid : at + 1

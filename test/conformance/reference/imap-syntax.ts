@@ -27,6 +27,8 @@ export class Syntax {
   /** Octets above 127 may stand in quoted strings. */
   readonly utf8: boolean
   at = 0
+  /** What becomes of a literal: itself. */
+  literalOf: (octets: string) => string = (octets) => octets
 
   constructor(text: string, utf8: boolean) {
     this.text = text
@@ -124,7 +126,7 @@ export class Syntax {
     if (!found) throw new Bad(`expected a string at octet ${this.at + 1}`)
     const start = this.at + found[0].length
     this.at = start + Number(found[2])
-    return { data: this.text.slice(start, this.at), binary: found[1] === '~' }
+    return { data: this.literalOf(this.text.slice(start, this.at)), binary: found[1] === '~' }
   }
 
   /** `(a b c)`; empty where allowed. */

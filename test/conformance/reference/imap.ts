@@ -17,6 +17,8 @@ export interface ImapOptions {
   readonly implicit?: boolean
   /** Passwords are refused without TLS. */
   readonly privacyRequired?: boolean
+  /** LITERAL- instead of LITERAL+ (RFC 7888 §5). */
+  readonly literalMinus?: boolean
   readonly rules?: readonly Rule[]
   readonly switches?: readonly string[]
 }
@@ -41,6 +43,7 @@ export async function startImapReference(options: ImapOptions): Promise<ImapRefe
     login: (user, password) => (options.users[user] === password ? (accounts.get(user) ?? null) : null),
     privacyRequired: options.privacyRequired ?? false,
     offersTls: options.tls !== undefined,
+    literals: options.literalMinus ? 'LITERAL-' : 'LITERAL+',
   }
   const server: Server = createServer((socket) => {
     sockets.add(socket)
@@ -171,7 +174,13 @@ class Connection {
   }
 
   async #command(): Promise<void> {
-    const head = (await this.#line()).replace(/\r?\n$/, '')
+    let head = (await this.#line()).replace(/\r?\n$/, '')
+    if (this.#session.faulty('pipelined-backwards') && this.#buffer.includes(10)) {
+      const next = await this.#line()
+      this.#buffer = Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), this.#buffer])
+      head = next.replace(/\r?\n$/, '')
+    }
+    if (this.#session.faulty('pipelined-lost')) this.#buffer = Buffer.alloc(0)
     const heard = this.#rewriter.hear(head)
     if (heard.kind === 'close') throw new Closed()
     if (heard.kind === 'answer') this.#socket.write(heard.text, 'latin1')
@@ -192,8 +201,20 @@ class Connection {
         if (found[2] !== '') throw new Closed()
         return null
       }
-      if (found[2] === '') this.#session.say('+ Go on')
+      const isOver = this.#options.literalMinus && found[2] !== '' && size > 4096
+      if (isOver && !this.#session.faulty('literal-minus-unlimited')) {
+        await this.#octets(size)
+        await this.#line()
+        this.#session.say(`${/^[^ ]*/.exec(head)![0]} BAD [TOOBIG] A non-synchronizing literal is too big`)
+        return null
+      }
+      const quiet =
+        (size === 0 && this.#session.faulty('empty-literal-unasked')) ||
+        (text !== head && this.#session.faulty('second-literal-unasked'))
+      if (found[2] === '' ? !quiet : this.#session.faulty('plus-literal-asked')) this.#session.say('+ Go on')
+      if (found[2] !== '' && this.#session.faulty('plus-literal-left')) return text
       text += `\r\n${await this.#octets(size)}`
+      if (this.#session.faulty('literal-ends-command')) return text
       text += (await this.#line()).replace(/\r?\n$/, '')
     }
   }
@@ -201,6 +222,7 @@ class Connection {
   async #execute(text: string): Promise<void> {
     const session = this.#session
     const syntax = new Syntax(text, session.rev2)
+    if (session.faulty('literal-unescaped')) syntax.literalOf = (octets) => octets.replace(/["\\]/g, '')
     let tag = '*'
     try {
       tag = syntax.tag()
@@ -212,7 +234,10 @@ class Connection {
       if (name === 'STARTTLS') await this.#secure()
     } catch (error) {
       if (error instanceof No) session.say(`${tag} NO ${error.code === '' ? '' : `[${error.code}] `}${error.message}`)
-      else if (error instanceof Bad) session.say(`${tag} BAD ${error.message}`)
+      else if (error instanceof Bad && session.faulty('bad-unselects')) {
+        session.leave()
+        session.say(`${tag} BAD ${error.message}`)
+      } else if (error instanceof Bad) session.say(`${tag} BAD ${error.message}`)
       else throw error
     }
   }
@@ -231,7 +256,9 @@ class Connection {
       case 'LOGOUT':
         syntax.end()
         session.untagged('BYE Logging out')
-        session.loggedOut = true
+        if (session.faulty('logout-expunges') && session.mailbox)
+          messageCommands.EXPUNGE!(session, new Syntax('', false), tag)
+        session.loggedOut = !session.faulty('logout-stays')
         return 'Done'
       case 'ID':
         syntax.sp()
@@ -314,8 +341,8 @@ class Connection {
 const NO_EXPUNGES = new Set(['FETCH', 'STORE', 'SEARCH', 'UID', 'LOGOUT', 'STARTTLS'])
 
 function capabilities(session: Session): string {
-  const { offersTls, privacyRequired } = session.server
-  const names = ['IMAP4rev2', 'IMAP4rev1', 'LITERAL+', 'ID', 'ENABLE', 'SASL-IR']
+  const { offersTls, privacyRequired, literals } = session.server
+  const names = ['IMAP4rev2', 'IMAP4rev1', literals, 'ID', 'ENABLE', 'SASL-IR']
   if (!session.account) {
     if (offersTls && !session.secure) names.push('STARTTLS')
     names.push(privacyRequired && !session.secure ? 'LOGINDISABLED' : 'AUTH=PLAIN')
