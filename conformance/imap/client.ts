@@ -331,8 +331,8 @@ const secret = (text: string): (string | Literal)[] =>
 
 const labelOf = (parts: Parts): string => {
   const text =
-    typeof parts === 'string' ? parts : parts.map((part) => (typeof part === 'string' ? part : '{…}')).join('')
-  return visible(/^(LOGIN|AUTHENTICATE PLAIN) /i.test(text) ? text.replace(/ .*/s, ' …') : text.slice(0, 200))
+    typeof parts === 'string' ? parts : parts.map((part) => (typeof part === 'string' ? part : '{...}')).join('')
+  return visible(/^(LOGIN|AUTHENTICATE PLAIN) /i.test(text) ? text.replace(/ .*/s, ' ...') : text.slice(0, 200))
 }
 
 /** The untagged responses of that name. */

@@ -1,6 +1,8 @@
 // The IMAP suite.
 import { capabilityCases, greetingCases, loginCodeCases, logoutCases, noopCases } from './greeting.ts'
 import { literalCases, literalPlusCases } from './literals.ts'
+import { authenticateCases, initialResponseCases, loginCases, starttlsCases } from './security.ts'
+import { enableCases, stateCases } from './states.ts'
 import { imapSuite } from './suite.ts'
 import { commandCases, pipeliningCases, tagCases } from './syntax.ts'
 
@@ -15,4 +17,10 @@ export const imap = imapSuite([
   ...literalCases,
   ...literalPlusCases,
   ...pipeliningCases,
+  ...starttlsCases,
+  ...authenticateCases,
+  ...initialResponseCases,
+  ...loginCases,
+  ...stateCases,
+  ...enableCases,
 ])
