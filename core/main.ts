@@ -30,6 +30,7 @@ import { openTls } from './net/tls.ts'
 import { startPickup } from './pipeline/pickup.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createGenerations, type ReloadableGenerations } from './plugin/generations.ts'
+import { reread } from './plugin/registry.ts'
 import { AS_USER, CLOCK, LOGGER, SMTP_CLIENT, SPOOL, SYSTEM_USERS } from './plugin/services.ts'
 import { openEmbeddedQueue } from './queue/embedded-queue.ts'
 import type { Queue } from './queue/queue.ts'
@@ -234,7 +235,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
       throw thrown
     }
   }
-  const reloadFile = async () => reload(loaded.reread())
+  const reloadFile = async () => reload(await reread(loaded))
   // node:http takes a while to load: mail is accepted meanwhile
   const [{ startControlServer }, { controlRoutes }] = await Promise.all([
     import('./admin/control-server.ts'),

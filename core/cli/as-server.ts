@@ -25,7 +25,19 @@ export async function becomeServer(site: Site): Promise<void> {
   await makeForServer(site)
   if (!existsSync(site.data)) return
   const { uid, gid } = statSync(site.data)
-  if (uid === 0) return
+  if (uid !== 0) become(uid, gid)
+}
+
+const NOBODY = { uid: 65534, gid: 65534 }
+
+/** As root: from here on this process may do no more than the server. */
+export async function leaveRoot(site: Site): Promise<void> {
+  if (!isRoot()) return
+  const { uid, gid } = (await systemUsers.find(site.user)) ?? NOBODY
+  become(uid, gid)
+}
+
+function become(uid: number, gid: number): void {
   process.setgroups!([gid])
   process.setgid!(gid)
   process.setuid!(uid)

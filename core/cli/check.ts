@@ -7,8 +7,11 @@ import { systemClock } from '../base/clock.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError, type Problem } from '../config/problems.ts'
 import { settingRows } from '../config/reference.ts'
+import type { Site } from '../config/site.ts'
+import type { HookOrder } from '../plugin/generations.ts'
+import { pluginProblems } from '../plugin/registry.ts'
 import { loadFound } from './context.ts'
-import { type DryRun, openDryRun } from './dry-run.ts'
+import { openDryRun } from './dry-run.ts'
 import { print, printJson } from './output.ts'
 
 export function build(): Command {
@@ -16,13 +19,12 @@ export function build(): Command {
 }
 
 async function check(options: { json?: true }): Promise<void> {
-  const loaded = loadFound()
-  const dryRun = await openDryRun(loaded)
-  const problems = [...directoryProblems(dryRun, loaded), ...certificateProblems(loaded)]
-  await dryRun.close()
+  const loaded = await (async () => loadFound())().catch((thrown: unknown) => wholeReport(thrown))
+  const { problems: found, order: asked } = await tryOut(loaded)
+  const problems = [...found, ...certificateProblems(loaded)]
   if (problems.length > 0) throw new ConfigError(problems)
   const notes = notesOn(loaded)
-  const order = dryRun.generation.order().filter(({ plugins }) => plugins.length > 0)
+  const order = asked.filter(({ plugins }) => plugins.length > 0)
   if (options.json) {
     printJson({ ok: true, file: loaded.path, profile: loaded.profile, notes, order })
     return
@@ -32,14 +34,41 @@ async function check(options: { json?: true }): Promise<void> {
   for (const note of notes) print(`note: ${note}`)
 }
 
+/**
+ * Throws what loading the configuration threw; a ConfigError with all that plugins, users and certificates add to it.
+ * `before` is awaited before any plugin's code runs.
+ */
+export async function wholeReport(thrown: unknown, before?: (site: Site) => Promise<void>): Promise<never> {
+  if (!(thrown instanceof ConfigError) || thrown.draft === null) throw thrown
+  const { loaded, whole } = thrown.draft
+  const certificates = certificateProblems(loaded)
+  await before?.(loaded.site)
+  // plugins that read facts of the site can only be tried out where those are certain
+  const more = whole ? (await tryOut(loaded)).problems : await pluginProblems(thrown.draft)
+  throw new ConfigError([...thrown.problems, ...more, ...certificates])
+}
+
+/** Everything that shows when all plugins are set up, and how they are asked. */
+async function tryOut(loaded: LoadedConfig): Promise<{ problems: Problem[]; order: readonly HookOrder[] }> {
+  try {
+    const dryRun = await openDryRun(loaded)
+    const problems = directoryProblems(dryRun.problems(), loaded)
+    await dryRun.close()
+    return { problems, order: dryRun.generation.order() }
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError)) throw thrown
+    return { problems: directoryProblems(thrown.problems, loaded), order: [] }
+  }
+}
+
 /** Users and maps; a site whose users file was never named may not have made it yet. */
-function directoryProblems(dryRun: DryRun, { site, locate }: LoadedConfig): Problem[] {
+function directoryProblems(problems: readonly Problem[], { site, locate }: LoadedConfig): Problem[] {
   const mayBeMissing = locate(['users', 'file']) === null ? site.users.file : null
-  return dryRun.problems().filter(({ at }) => at === null || at.file !== mayBeMissing || existsSync(at.file))
+  return problems.filter(({ at }) => at === null || at.file !== mayBeMissing || existsSync(at.file))
 }
 
 /** Certificates that cannot be read, or do not fit. */
-function certificateProblems(loaded: LoadedConfig): Problem[] {
+export function certificateProblems(loaded: LoadedConfig): Problem[] {
   const { tls } = loaded.site
   if (tls === null) return []
   const problems: Problem[] = []

@@ -7,7 +7,7 @@ import { temporary } from '../base/failure.ts'
 import { silentLogger } from '../base/log.ts'
 import { noAsUser } from '../broker/client.ts'
 import type { LoadedConfig } from '../config/load.ts'
-import type { Problem } from '../config/problems.ts'
+import { ConfigError, type Problem } from '../config/problems.ts'
 import { DIRECTORY, type Directory } from '../directory/directory.ts'
 import { openDirectory } from '../directory/open-directory.ts'
 import { systemUsers } from '../directory/system-users.ts'
@@ -63,9 +63,10 @@ export async function openDryRun(given: LoadedConfig): Promise<DryRun> {
       },
     }
   } catch (error) {
+    const problems = directory.problems()
     dns.close()
     clean()
-    throw error
+    throw error instanceof ConfigError ? new ConfigError([...error.problems, ...problems]) : error
   }
 }
 

@@ -6,6 +6,8 @@ import { connectBroker } from '../broker/client.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problems.ts'
 import { type Server, startServer } from '../main.ts'
+import { reread } from '../plugin/registry.ts'
+import { leaveRoot } from './as-server.ts'
 import { loadFound } from './context.ts'
 import { surviveStrays } from './strays.ts'
 
@@ -17,7 +19,11 @@ export const DRAIN_MS = 10_000
 
 export function build(): Command {
   return new Command('serve').action(async () => {
-    const loaded = loadFound()
+    // its report needs much that a server does without
+    const loaded = await (async () => loadFound())().catch(async (thrown: unknown) => {
+      const { wholeReport } = await import('./check.ts')
+      return wholeReport(thrown, leaveRoot)
+    })
     const broker = connectBroker()
     if (process.getuid?.() === 0 && broker === null) {
       process.exitCode = await runBroker({
@@ -29,21 +35,28 @@ export function build(): Command {
       })
       return
     }
-    const server = await startServer({ loaded, broker }).catch((thrown: unknown) => {
+    const server = await startServer({ loaded, broker }).catch(async (thrown: unknown) => {
       broker?.close()
-      throw thrown
+      // with root's help keys are read that this process cannot look at
+      throw thrown instanceof ConfigError && broker === null ? await withCertificates(thrown, loaded) : thrown
     })
     await runUntilStopped(server, loaded)
     broker?.close()
   })
 }
 
+async function withCertificates({ problems }: ConfigError, loaded: LoadedConfig): Promise<ConfigError> {
+  const { certificateProblems } = await import('./check.ts')
+  const told = problems.some(({ path }) => path[0] === 'tls')
+  return new ConfigError([...problems, ...(told ? [] : certificateProblems(loaded))])
+}
+
 /** Resolves after a clean stop. A second signal ends at once. */
 export async function runUntilStopped(server: Server, loaded: LoadedConfig): Promise<void> {
   surviveStrays(server.log)
   process.on('SIGHUP', () => {
-    Promise.resolve()
-      .then(() => server.reload(loaded.reread()))
+    reread(loaded)
+      .then((next) => server.reload(next))
       .catch((error: unknown) => {
         const text = error instanceof ConfigError ? error.format() : (error as Error).message
         server.log.error(`reload failed, the old configuration stays: ${text}`)

@@ -1,10 +1,11 @@
 // Loads a configuration: profile and site file merged, paths resolved, everything checked, all mistakes in one report.
 import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
+import { checkSettings } from './checks.ts'
 import { checkAgainst, missing } from './issues.ts'
 import { ConfigError, didYouMean, formatPath, type KeyPath, type Position, type Problem } from './problems.ts'
 import { PROFILE_KEYS, type ProfileHead, profileHead, profileNames, profilePath, type Question } from './profiles.ts'
-import { configSchema, SERVICES, type Settings, UNBUILT_SERVICES, UNBUILT_USER_SOURCES } from './schema.ts'
+import type { Settings } from './schema.ts'
 import type { ListenerSettings, Site } from './site.ts'
 import {
   childOf,
@@ -75,7 +76,7 @@ export interface LoadOptions {
 
 /** Throws ConfigError with every mistake found. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
-  let problems: Problem[] = []
+  const problems: Problem[] = []
   const folder = options.folder ?? process.cwd()
   const path = options.path === undefined ? null : resolve(folder, options.path)
   const file = path === null ? emptyMapping : readTree(path, problems)
@@ -84,16 +85,16 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   stopAt(problems)
 
   const { name, head, tree: profile } = loadProfile(site, path, folder, problems)
-  stopAt(problems)
+  const complete = problems.length === 0
   const merged = mergeTrees(mergeTrees(emptyMapping, profile), site)
-  const checked = check(merged, problems)
+  const checked = checkSettings(merged, complete)
   const asked = unanswered(head.questions, merged, name, positionAt(site, ['profile']))
   const isAsked = ({ path: key }: Problem): boolean => asked.some((one) => formatPath(one.path) === formatPath(key))
-  problems = [...problems.filter((problem) => !isAsked(problem)), ...asked]
-  stopAt(problems)
+  problems.push(...checked.problems.filter((problem) => !isAsked(problem)), ...asked)
 
-  const settings = checked as Settings
-  return {
+  const { settings } = checked
+  if (settings === null) throw new ConfigError(problems)
+  const loaded: LoadedConfig = {
     path,
     profile: name,
     about: head.about,
@@ -106,6 +107,9 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     problem: (key, message) => ({ at: positionAt(merged, key), path: key, message }),
     reread: () => loadConfig({ ...options, folder }),
   }
+  const whole = checked.whole && complete && asked.length === 0
+  if (problems.length > 0) throw new ConfigError(problems, { loaded, whole, complete })
+  return loaded
 }
 
 const stopAt = (problems: readonly Problem[]): void => {
@@ -211,92 +215,6 @@ function underKey(value: Tree, key: string): Tree {
 function listMember(tree: Tree, key: string): Tree {
   return replaceAt(tree, [key], (value) =>
     value.kind === 'scalar' && value.value !== null ? { kind: 'list', at: value.at, items: [value] } : value,
-  )
-}
-
-// ---------------------------------------------------------------- checks
-
-function check(merged: Tree, problems: Problem[]): Settings | null {
-  problems.push(...unbuilt(merged))
-  const known = checkAgainst(configSchema, plainValue(merged), merged)
-  const seen = new Set(problems.map((problem) => formatPath(problem.path)))
-  problems.push(...known.problems.filter((problem) => !seen.has(formatPath(problem.path))))
-  problems.push(...checkEntries(merged), ...checkListeners(merged))
-  return known.value
-}
-
-/** What the design names and this version does not have. */
-function unbuilt(merged: Tree): Problem[] {
-  const absent = (path: KeyPath, what: string): Problem[] =>
-    treeAt(merged, path) === null
-      ? []
-      : [{ at: positionAt(merged, path), path, message: `${what} is not built in this version` }]
-  const format = treeAt(merged, ['store', 'format'])
-  return [
-    ...UNBUILT_SERVICES.flatMap((name) => absent(['listen', name], `the service '${name}'`)),
-    ...UNBUILT_USER_SOURCES.flatMap((name) => absent(['users', name], `the user source '${name}'`)),
-    ...(format?.kind === 'scalar' && format.value === 'postgres' ? absent(['store', 'format'], "'postgres'") : []),
-  ]
-}
-
-/** What one plugin entry alone cannot know: `onError` is stated, neighbours exist. */
-function checkEntries(merged: Tree): Problem[] {
-  const plugins = childOf(merged, 'plugins')
-  if (plugins?.kind !== 'map') return []
-  const names = [...plugins.entries.keys()]
-  return [...plugins.entries].flatMap(([name, entry]) => {
-    if (entry.kind !== 'map') return []
-    const path = ['plugins', name]
-    const enabled = childOf(entry, 'enabled')
-    const off = enabled?.kind === 'scalar' && enabled.value === false
-    const onError = off
-      ? []
-      : missing(merged, [...path, 'onError'], 'missing: say what its failure means: defer, reject or pass')
-    return [...onError, ...neighbours(entry, path, names), ...servicesOf(entry, path)]
-  })
-}
-
-function neighbours(entry: Tree, path: KeyPath, names: readonly string[]): Problem[] {
-  return ['before', 'after'].flatMap((key) =>
-    textsOf(childOf(entry, key))
-      .filter(({ value }) => !names.includes(value))
-      .map(({ value, at }) => ({
-        at,
-        path: [...path, key],
-        message: `no plugin entry is called '${value}'${didYouMean(value, names)}`,
-      })),
-  )
-}
-
-function servicesOf(entry: Tree, path: KeyPath): Problem[] {
-  const names = [...SERVICES, 'local']
-  return textsOf(childOf(entry, 'listeners'))
-    .filter(({ value }) => !names.includes(value as 'local'))
-    .map(({ value, at }) => ({
-      at,
-      path: [...path, 'listeners'],
-      message: `no service is called '${value}'${didYouMean(value, names)}`,
-    }))
-}
-
-function textsOf(tree: Tree | null): { value: string; at: Position | null }[] {
-  const items = tree?.kind === 'list' ? tree.items : tree === null ? [] : [tree]
-  return items.flatMap((item) => (item.kind === 'scalar' ? [{ value: String(item.value), at: item.at }] : []))
-}
-
-/** The same address twice cannot be bound (port 0 is a free one each time). */
-function checkListeners(merged: Tree): Problem[] {
-  const listen = childOf(merged, 'listen')
-  const seen = new Map<string, string>()
-  if (listen?.kind !== 'map') return []
-  return [...listen.entries].flatMap(([name, service]) =>
-    textsOf(childOf(service, 'addresses')).flatMap(({ value, at }) => {
-      const other = seen.get(value)
-      seen.set(value, name)
-      return other === undefined || value.endsWith(':0')
-        ? []
-        : [{ at, path: ['listen', name], message: `${value} is already taken by '${other}'` }]
-    }),
   )
 }
 

@@ -1,4 +1,5 @@
 // Everything that is wrong with a configuration, in one report: where, what was expected, and the nearest right name.
+import type { LoadedConfig } from './load.ts'
 
 /** A place in a file; lines and columns count from 1. */
 export interface Position {
@@ -17,6 +18,14 @@ export interface Problem {
   readonly message: string
 }
 
+export interface Draft {
+  readonly loaded: LoadedConfig
+  /** The facts of the site are as they were written. */
+  readonly whole: boolean
+  /** The profile is known: what is missing is missing. */
+  readonly complete: boolean
+}
+
 /** sysexits: a configuration error. */
 export const EX_CONFIG = 78
 
@@ -25,10 +34,13 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly Problem[]
   readonly exitCode = EX_CONFIG
+  /** What is left without the mistakes, so that others can say what they find in it; null when nothing is. */
+  readonly draft: Draft | null
 
-  constructor(problems: readonly Problem[]) {
+  constructor(problems: readonly Problem[], draft: Draft | null = null) {
     super(problems.map(formatProblem).join('\n'))
     this.problems = problems
+    this.draft = draft
   }
 
   /** One problem a line, in file order, as `file:line:column: key: what is wrong`. */

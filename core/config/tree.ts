@@ -129,3 +129,14 @@ export function replaceAt(tree: Tree, path: KeyPath, change: (inner: Tree) => Tr
   if (tree.kind !== 'map' || inner === null) return tree
   return { ...tree, entries: new Map(tree.entries).set(String(path[0]), replaceAt(inner, path.slice(1), change)) }
 }
+
+/** The same tree without what stands at `path`. */
+export function removeAt(tree: Tree, path: KeyPath): Tree {
+  if (path.length === 0) return emptyMapping
+  return replaceAt(tree, path.slice(0, -1), (parent) => {
+    if (parent.kind !== 'map') return parent
+    const entries = new Map(parent.entries)
+    entries.delete(String(path.at(-1)))
+    return { ...parent, entries }
+  })
+}

@@ -25,16 +25,22 @@ export async function findDefinition({ use, folder }: Pick<PluginEntry, 'use' | 
   registerResolveHook()
   if (shippedPlugins().includes(use))
     return importDefinition(pathToFileURL(shippedFile(use)).href, shippedFile(use), use)
-  if (isAbsolute(use)) {
-    const file = pluginFile(use)
-    if (file === null) return { problem: `there is no plugin at ${use}` }
-    return importDefinition(withVersion(pathToFileURL(file).href, versionOf(file)), file, null)
-  }
+  if (isAbsolute(use)) return findFile(use)
   if (!installedFrom(use, folder)) {
     const near = didYouMean(use, shippedPlugins())
     return { problem: `no plugin '${use}' is shipped, nor is a package of this name installed in ${folder}${near}` }
   }
   return importDefinition(packageFrom(use, folder), use, null)
+}
+
+async function findFile(path: string): Promise<Found> {
+  try {
+    const file = pluginFile(path)
+    if (file === null) return { problem: `there is no plugin at ${path}` }
+    return await importDefinition(withVersion(pathToFileURL(file).href, versionOf(file)), file, null)
+  } catch (error) {
+    return { problem: `the plugin at ${path} cannot be read: ${(error as Error).message}` }
+  }
 }
 
 const shippedFile = (name: string): string => join(pluginsFolder, name, `index${extension}`)

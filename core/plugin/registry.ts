@@ -9,10 +9,11 @@ import type { Logger } from '../base/log.ts'
 import type { Token } from '../base/token.ts'
 import { checkAgainst } from '../config/issues.ts'
 import type { LoadedConfig, PluginEntry } from '../config/load.ts'
-import { ConfigError, type Problem } from '../config/problems.ts'
+import { ConfigError, type Draft, type Problem } from '../config/problems.ts'
+import { treeAt } from '../config/tree.ts'
 import { buildChains, CHAINED, courierName, type Link, type RunningPlugin } from './chains.ts'
 import type { Hook, Hooks, PluginDefinition, Stage } from './contract.ts'
-import { findDefinition } from './definitions.ts'
+import { findDefinition, shippedPlugins } from './definitions.ts'
 import { orderEntries } from './order.ts'
 import { LOGGER } from './services.ts'
 
@@ -46,9 +47,8 @@ interface CheckedPlugin {
 
 /** Throws ConfigError; what had been set up by then is closed again. */
 export async function startPlugins(loaded: LoadedConfig, deps: RegistryDeps): Promise<readonly RunningPlugin[]> {
-  const checked = await checkPlugins(loaded, deps)
+  const { checked, problems } = await checkPlugins(loaded, deps)
   const running: RunningPlugin[] = []
-  const problems: Problem[] = []
   for (const plugin of checked) {
     const started = await setUp(plugin, deps)
     if (typeof started === 'string') problems.push(loaded.problem(['plugins', plugin.entry.name], started))
@@ -73,11 +73,30 @@ export async function closePlugins(plugins: readonly RunningPlugin[], { clock, l
 
 // ---------------------------------------------------------------- checks
 
-/** All checks that need no plugin code to run; also what `estafeta check` asks. */
+/** What is wrong with the plugins of a configuration that has other mistakes too: all that shows without setting them up. */
+export async function pluginProblems({ loaded, complete }: Draft): Promise<readonly Problem[]> {
+  const { sources, plugins } = loaded
+  // an entry of a profile that is not known may say there which plugin it means
+  const known = complete ? plugins : plugins.filter(({ name, use }) => use !== name || shippedPlugins().includes(use))
+  const { problems } = await checkPlugins({ ...loaded, plugins: known }, { container: null })
+  return complete ? problems : problems.filter(({ path }) => treeAt(sources.merged, path) !== null)
+}
+
+/** The configuration as it is now. Throws ConfigError with all that shows without setting plugins up. */
+export async function reread(running: LoadedConfig): Promise<LoadedConfig> {
+  try {
+    return running.reread()
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError) || thrown.draft === null) throw thrown
+    throw new ConfigError([...thrown.problems, ...(await pluginProblems(thrown.draft))])
+  }
+}
+
+/** All checks that need no plugin code to run. What is well comes in the order of the hooks. */
 export async function checkPlugins(
   loaded: LoadedConfig,
   { container, find = findDefinition }: Pick<RegistryDeps, 'find'> & { readonly container: Container | null },
-): Promise<readonly CheckedPlugin[]> {
+): Promise<{ checked: CheckedPlugin[]; problems: Problem[] }> {
   const problems: Problem[] = []
   const { order, problems: disorder } = orderEntries(loaded.plugins)
   problems.push(...disorder.map(({ path, message }) => loaded.problem(path, message)))
@@ -86,14 +105,16 @@ export async function checkPlugins(
     const path = ['plugins', entry.name]
     const found = await find(entry)
     if ('problem' in found) problems.push(loaded.problem(path, found.problem))
-    else if (entry.enabled) {
+    else {
       const settings = checkSettings(entry, found.definition, loaded)
-      problems.push(...settings.problems, ...unknownTokens(entry, found.definition, container, loaded))
-      checked.push({ entry, definition: found.definition, settings: settings.value })
+      const wrong = [...settings.problems, ...unknownTokens(entry, found.definition, container, loaded)]
+      // one that is switched off need not be complete
+      problems.push(...wrong.filter((problem) => entry.enabled || treeAt(loaded.sources.merged, problem.path) !== null))
+      if (entry.enabled && wrong.length === 0)
+        checked.push({ entry, definition: found.definition, settings: settings.value })
     }
   }
-  if (problems.length > 0) throw new ConfigError(problems)
-  return checked
+  return { checked, problems }
 }
 
 const NO_SETTINGS = z.strictObject({})

@@ -1,0 +1,121 @@
+// Every mistake of a configuration in one report: whatever part finds it, however it hides behind another.
+import { execFile } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+
+const main = fileURLToPath(new URL('./main.ts', import.meta.url))
+let folder: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'estafeta-check-'))
+  // root's `serve` loads plugins only after it has become another user
+  chmodSync(folder, 0o755)
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+/** Exit code, and the report without the folder's name. */
+function estafeta(config: string, command: string): Promise<{ code: number; err: string[] }> {
+  const file = join(folder, 'site.yaml')
+  writeFileSync(file, config)
+  return new Promise((resolve) => {
+    const args = ['--disable-warning=ExperimentalWarning', main, '--config', file, command]
+    const child = execFile(process.execPath, args, { cwd: folder }, (_, _out, err) =>
+      resolve({ code: child.exitCode ?? -1, err: err.replaceAll(`${folder}/`, '').trimEnd().split('\n') }),
+    )
+  })
+}
+
+const ALL_WRONG = `profile: internet-site
+hostnam: mail.example.com
+hostname: mail.example.com
+domains: [example.com]
+postmaster: ana@example.com
+data: ./data
+limits: { recipients: 5 }
+relay: { host: "[mx.example.net]", username: me, tsl: verify }
+listen: { smtp: ["127.0.0.1:2525"], submission: ["127.0.0.1:2525"], submissions: [], imap: [], imaps: [], pop3: [], pop3s: [] }
+tls: { cert: ./none.pem, key: ./none.key }
+plugins:
+  access: { tabels: [] }
+  clamav: { enabled: false, sokket: /x }
+  lottery: { use: ./lottery.ts, onError: pass }
+  ghost: { onError: pass }
+  aliases: { before: forward }
+  forward: { before: aliases }
+  virtual-users: { after: virtual-user }
+  users-file: { timeout: soon }
+  broken: { use: ./broken.ts, onError: pass }
+`
+const BROKEN = `import { definePlugin } from 'estafeta/plugin'
+export default definePlugin({ name: 'broken', description: 'x', setup() { throw new Error('no way') } })
+`
+
+describe.each(['check', 'serve'])('%s', (command) => {
+  it('names every mistake at once', { timeout: 60_000 }, async () => {
+    writeFileSync(join(folder, 'broken.ts'), BROKEN)
+    const { code, err } = await estafeta(ALL_WRONG, command)
+    expect(code).toBe(78)
+    const expected = [
+      /^site.yaml:2:\d+: hostnam: unknown key \(did you mean 'hostname'\?\)/,
+      /^site.yaml:7:\d+: limits.recipients: expected at least 100/,
+      /^site.yaml:8:\d+: relay: username and password go together/,
+      /^site.yaml:8:\d+: relay.tsl: unknown key \(did you mean 'tls'\?\)/,
+      /^site.yaml:9:\d+: listen.submission: 127.0.0.1:2525 is already taken by 'smtp'/,
+      /^site.yaml:10:\d+: tls.cert: cannot be read/,
+      /^site.yaml:10:\d+: tls.key: cannot be read/,
+      /^site.yaml:12:\d+: plugins.access.tabels: unknown key \(did you mean 'tables'\?\)/,
+      /^site.yaml:13:\d+: plugins.clamav.sokket: unknown key \(did you mean 'socket'\?\)/,
+      /^site.yaml:14:\d+: plugins.lottery: there is no plugin at lottery.ts/,
+      /^site.yaml:15:\d+: plugins.ghost: no plugin 'ghost' is shipped/,
+      /^site.yaml:16:\d+: plugins.aliases.before: cannot come before 'forward'/,
+      /^site.yaml:18:\d+: plugins.virtual-users.after: no plugin entry is called 'virtual-user'/,
+      /^site.yaml:19:\d+: plugins.users-file.timeout: expected a duration/,
+    ]
+    for (const one of expected) expect(err).toContainEqual(expect.stringMatching(one))
+    expect(err).toHaveLength(expected.length)
+  })
+
+  it('runs the set-up of those that are well, when no fact of the site is in doubt', { timeout: 60_000 }, async () => {
+    writeFileSync(join(folder, 'broken.ts'), BROKEN)
+    const { code, err } = await estafeta(
+      'hostname: a.example\ndata: ./data\nlisten: {}\nplugins:\n  broken: { use: ./broken.ts, onError: pass }\n  access: { onEror: defer }\n',
+      command,
+    )
+    expect(code).toBe(78)
+    expect(err).toEqual([
+      expect.stringMatching(/^site.yaml:5:\d+: plugins.broken: its setup failed: no way/),
+      expect.stringMatching(/^site.yaml:6:\d+: plugins.access.onError: missing: say what its failure means/),
+      expect.stringMatching(/^site.yaml:6:\d+: plugins.access.onEror: unknown key/),
+    ])
+  })
+
+  it('an unknown profile hides nothing that the file alone shows', { timeout: 60_000 }, async () => {
+    const { code, err } = await estafeta(
+      'profile: internet-sit\nhostname: a b\nlimit: {}\nplugins:\n  access: { tabels: [] }\n  mine: {}\n',
+      command,
+    )
+    expect(code).toBe(78)
+    expect(err).toEqual([
+      expect.stringMatching(/^site.yaml:1:\d+: profile: unknown profile \(did you mean 'internet-site'\?\)/),
+      expect.stringMatching(/^site.yaml:2:\d+: hostname: expected/),
+      expect.stringMatching(/^site.yaml:3:\d+: limit: unknown key \(did you mean 'limits'\?\)/),
+      expect.stringMatching(/^site.yaml:5:\d+: plugins.access.tabels: unknown key/),
+    ])
+  })
+})
+
+it('certificates that cannot be read come with plugins that cannot be set up', { timeout: 60_000 }, async () => {
+  writeFileSync(join(folder, 'broken.ts'), BROKEN)
+  const { code, err } = await estafeta(
+    'hostname: a.example\ndata: ./data\nlisten: {}\ntls: { cert: none, key: none }\nplugins:\n  broken: { use: ./broken.ts, onError: pass }\n',
+    'check',
+  )
+  expect(code).toBe(78)
+  expect(err).toEqual([
+    expect.stringMatching(/^site.yaml:4:\d+: tls.cert: cannot be read/),
+    expect.stringMatching(/^site.yaml:4:\d+: tls.key: cannot be read/),
+    expect.stringMatching(/^site.yaml:6:\d+: plugins.broken: its setup failed: no way/),
+  ])
+})
