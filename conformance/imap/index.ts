@@ -1,7 +1,9 @@
 // The IMAP suite.
 import { capabilityCases, greetingCases, loginCodeCases, logoutCases, noopCases } from './greeting.ts'
 import { literalCases, literalPlusCases } from './literals.ts'
+import { createCases, deleteCases, renameCases } from './mailboxes.ts'
 import { authenticateCases, initialResponseCases, loginCases, starttlsCases } from './security.ts'
+import { examineCases, selectCases } from './select.ts'
 import { enableCases, stateCases } from './states.ts'
 import { imapSuite } from './suite.ts'
 import { commandCases, pipeliningCases, tagCases } from './syntax.ts'
@@ -23,4 +25,9 @@ export const imap = imapSuite([
   ...loginCases,
   ...stateCases,
   ...enableCases,
+  ...selectCases,
+  ...examineCases,
+  ...createCases,
+  ...deleteCases,
+  ...renameCases,
 ])
