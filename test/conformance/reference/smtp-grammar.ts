@@ -45,6 +45,10 @@ export function parsePath(kind: 'reverse' | 'forward', octets: string): PathArgu
   }
 }
 
+/** What a local part means: RFC 5321 §4.1.2. */
+export const unquote = (local: string): string =>
+  local.startsWith('"') ? local.slice(1, -1).replace(/\\(.)/g, '$1') : local
+
 export const isHello = (octets: string): boolean => HELLO.test(decodeUtf8(octets) ?? '')
 
 export const isAscii = (text: string): boolean => !/[^\x00-\x7f]/.test(text)

@@ -1,8 +1,12 @@
 // A small reference server for SMTP, submission and LMTP that keeps to the RFCs but for the one fault it is told to have.
 import { type KeyPair, type LineSocket, type ReferenceServer, serve } from './line-socket.ts'
-import { type SmtpFault, wrongKeywords, wrongReplies } from './smtp-faults.ts'
-import { decodeBase64, decodeUtf8, isAscii, isHello, isXtext, type PathArgument, parsePath } from './smtp-grammar.ts'
-import { REPLIES, type Situation } from './smtp-replies.ts'
+import { type Command, takeParameters, takePath } from './smtp-arguments.ts'
+import { exchange, isMechanism } from './smtp-auth.ts'
+import type { SmtpFault } from './smtp-faults.ts'
+import { isAscii, isHello, type PathArgument, unquote } from './smtp-grammar.ts'
+import { readMessage, refusalOf } from './smtp-message.ts'
+import type { Situation } from './smtp-replies.ts'
+import { SmtpVoice } from './smtp-voice.ts'
 
 export const DOMAIN = 'example.org'
 export const USER = `ana@${DOMAIN}`
@@ -10,14 +14,16 @@ export const PASSWORD = 'plum stone'
 const MAILBOXES = ['ana', 'berta', 'postmaster']
 const SIZE_LIMIT = 1_000_000
 const LINE_LIMIT = 2048
-const AUTH_LINE_LIMIT = 12_288
+const RECIPIENT_LIMIT = 1000
 
 export interface SmtpOptions {
   readonly protocol: 'smtp' | 'submission' | 'lmtp'
   readonly pair: KeyPair
   readonly implicitTls?: boolean
   readonly fault?: SmtpFault
-  /** Gets each message once for each recipient, one character an octet. */
+  /** A second fault, for cases that look at how a server does what others hold against it. */
+  readonly liberty?: SmtpFault
+  /** Gets each message once for each recipient, one character an octet, without the last CR LF. */
   readonly deliver?: (recipient: string, message: string) => void
 }
 
@@ -26,30 +32,48 @@ interface Transaction {
   readonly body: string
   readonly utf8: boolean
   readonly recipients: string[]
-  /** As many as were refused: nothing for a correct server. */
+  /** How many recipients were refused. */
   refused: number
   /** What BDAT brought so far; null before the first. */
   chunks: string | null
 }
 
-export const startSmtpReference = (options: SmtpOptions): Promise<ReferenceServer> =>
-  serve((line) => new SmtpSession(line, options).run(), options.implicitTls ? options.pair : null)
+const begin = (from: PathArgument, parameters: Map<string, string>, recipients: readonly string[]): Transaction => ({
+  from,
+  body: (parameters.get('BODY') ?? '7BIT').toUpperCase(),
+  utf8: parameters.has('SMTPUTF8'),
+  recipients: [...recipients],
+  refused: 0,
+  chunks: null,
+})
+
+export function startSmtpReference(options: SmtpOptions): Promise<ReferenceServer> {
+  let last: Promise<void> = Promise.resolve()
+  const run = (line: LineSocket): Promise<void> => {
+    const session = new SmtpSession(line, options)
+    if (options.fault !== 'one-at-a-time') return session.run()
+    last = last.then(() => session.run())
+    return last
+  }
+  return serve(run, options.implicitTls ? options.pair : null)
+}
 
 class SmtpSession {
   readonly #line: LineSocket
   readonly #options: SmtpOptions
+  readonly #voice: SmtpVoice
   #hello: 'helo' | 'ehlo' | null = null
   #transaction: Transaction | null = null
   #user: string | null = null
   #over = false
-  /** For faults with a memory. */
+  /** What some faults remember: that something was done or refused, and recipients. */
   #spoiled = false
-  #held: string | null = null
-  #leftover: string[] = []
+  #leftover: readonly string[] = []
 
   constructor(line: LineSocket, options: SmtpOptions) {
     this.#line = line
     this.#options = options
+    this.#voice = new SmtpVoice(line, options.fault)
   }
 
   async run(): Promise<void> {
@@ -62,83 +86,36 @@ class SmtpSession {
     if (this.#has('quit-stays-open')) await this.#line.takeUntil(/$^/)
   }
 
-  #has(fault: SmtpFault): boolean {
-    return this.#options.fault === fault
+  #has = (fault: SmtpFault): boolean => this.#options.fault === fault || this.#options.liberty === fault
+
+  #reply(situation: Situation, value = ''): void {
+    this.#voice.say(situation, value)
   }
 
-  // --- lines in, replies out ---
+  // --- lines ---
 
   async #command(): Promise<string | null> {
-    const end = this.#has('command-ends-lf')
-      ? /\r?\n/
-      : this.#has('command-ends-cr')
-        ? /\r\n?/
-        : this.#has('command-per-packet')
-          ? /\r\n|$/
-          : /\r\n/
-    const taken = await this.#line.takeUntil(end)
+    const taken = await this.#line.takeUntil(LINE_ENDS[this.#options.fault ?? ''] ?? /\r\n/)
     if (taken === null) return null
     if (this.#has('pipelining-flush')) this.#line.drop()
     if (this.#has('pipelining-tail-dropped') && !this.#line.waiting.includes('\r\n')) this.#line.drop()
     return taken.text
   }
 
-  #reply(situation: Situation, value = ''): false {
-    const spoken = this.#spoken(situation).replace('{}', value)
-    if (spoken === '') return false
-    if (this.#has('pipelining-refusal-drops-rest') && spoken.startsWith('5')) this.#line.drop()
-    const [first = '', ...further] = spoken.split('\n').filter((line, at) => at === 0 || !line.startsWith('\r'))
-    if (spoken.includes('\r\n')) return this.#send(`${spoken}\r\n`)
-    const code = first.slice(0, 3)
-    const texts = [first.slice(4), ...further].map((text) => this.#spoil(text))
-    if (first.length === 3 && texts.length === 1) return this.#send(`${code}\r\n`)
-    const lines = texts.map((text, at) => `${code}${at < texts.length - 1 ? '-' : ' '}${text}`)
-    const between = this.#has('continuation-bare-lf') ? '\n' : '\r\n'
-    return this.#send(this.#has('replies-bare-lf') ? `${lines.join('\n')}\n` : `${lines.join(between)}\r\n`)
-  }
-
-  /** The words for a situation, with the fault's in their place. */
-  #spoken(situation: Situation): string {
-    const { fault } = this.#options
-    const right: string = REPLIES[situation]
-    const kind = right.startsWith('503') ? '503' : situation
-    if (fault === `enhanced-missing-${kind}`) return right.replace(/(?<=^\d{3} )[245]\.\d+\.\d+ /, '')
-    if (fault === `enhanced-class-${kind}`)
-      return right.replace(/(?<=^\d{3} )[245](?=\.)/, (digit) => (digit === '2' ? '5' : '2'))
-    return wrongReplies(fault)[situation] ?? right
-  }
-
-  #spoil(text: string): string {
-    if (this.#has('replies-8bit')) return `${text} \xe9`
-    if (this.#has('replies-control')) return `${text} \x07`
-    if (this.#has('replies-long')) return text.padEnd(600, '.')
-    return text
-  }
-
-  #send(text: string): false {
-    if (this.#has('pipelining-reversed') && this.#line.waiting.includes('\r\n') && this.#held === null) {
-      this.#held = text
-      return false
-    }
-    this.#line.send(text + (this.#held ?? ''))
-    this.#held = null
-    return false
-  }
-
-  // --- commands ---
-
-  async #obey(line: string): Promise<void> {
+  async #obey(line: string): Promise<unknown> {
     if (line.length + 2 > (this.#has('line-limit-511') ? 511 : LINE_LIMIT)) return this.#tooLong(line)
-    const tidy = this.#has('trailing-space-refused') ? line : line.replace(/[ \t]+$/, '')
+    const strict = this.#has('trailing-space-refused')
+    if (strict && /[ \t]$/.test(line)) return this.#reply('parameter-value')
+    const tidy = line.replace(/[ \t]+$/, '')
     const space = tidy.indexOf(' ')
     const [word, argument] = space < 0 ? [tidy, ''] : [tidy.slice(0, space), tidy.slice(space + 1)]
     const verb = word.toUpperCase()
     const [upper, lower] = [word === verb, word === word.toLowerCase()]
-    if (/[\r\n]/.test(line)) this.#reply('unknown')
-    else if (this.#has('verbs-lower-refused') && lower && !upper) this.#reply('unknown')
-    else if (this.#has('verbs-mixed-refused') && !lower && !upper) this.#reply('unknown')
-    else if (this.#has('trailing-space-refused') && /[ \t]$/.test(line)) this.#reply('parameter-value')
-    else await this.#dispatch(verb, argument)
+    const unknown =
+      /[\r\n]/.test(line) ||
+      (this.#has('verbs-lower-refused') && lower && !upper) ||
+      (this.#has('verbs-mixed-refused') && !lower && !upper)
+    return unknown ? this.#reply('unknown') : this.#carryOut(verb, argument)
   }
 
   #tooLong(line: string): void {
@@ -146,7 +123,7 @@ class SmtpSession {
     for (let piece = 0; piece < pieces; piece++) this.#reply('line-too-long')
   }
 
-  async #dispatch(verb: string, argument: string): Promise<unknown> {
+  #carryOut(verb: string, argument: string): unknown {
     switch (verb) {
       case 'HELO':
       case 'EHLO':
@@ -165,8 +142,7 @@ class SmtpSession {
       case 'NOOP':
         return this.#noop(argument)
       case 'HELP':
-        if (this.#has('help-clears')) this.#transaction = null
-        return this.#reply('help')
+        return this.#help()
       case 'VRFY':
         return this.#vrfy(argument)
       case 'EXPN':
@@ -183,45 +159,50 @@ class SmtpSession {
   }
 
   #unknown(verb: string): void {
-    if (this.#has('unknown-closes')) this.#over = true
+    if (this.#has('unknown-closes') || this.#has('unknown-421-closes')) this.#over = true
     if (this.#has('unknown-clears')) this.#transaction = null
-    if (this.#has('unknown-421-closes')) this.#over = true
     this.#reply(/^(?:TURN|ETRN|SEND|SOML|SAML)$/.test(verb) ? 'not-implemented' : 'unknown')
   }
 
+  // --- hello ---
+
   #hail(verb: 'HELO' | 'EHLO' | 'LHLO', name: string): unknown {
-    const lmtp = this.#options.protocol === 'lmtp'
-    const taken = (verb === 'HELO' && this.#has('lmtp-takes-helo')) || (verb === 'EHLO' && this.#has('lmtp-takes-ehlo'))
-    // RFC 2033 §4.1
-    if (lmtp ? verb !== 'LHLO' && !taken : verb === 'LHLO') return this.#reply('wrong-hello')
-    if (lmtp && this.#has('lhlo-refused')) return this.#reply('unknown')
-    const picky =
-      (this.#has('ehlo-literal-refused') && name.startsWith('[')) ||
-      (this.#has('ehlo-ipv6-refused') && name.startsWith('[IPv6:'))
-    if (!isHello(name) || picky) {
-      if (this.#has('ehlo-failure-clears')) this.#transaction = null
-      if (this.#has('ehlo-failure-forgets')) this.#reset()
-      return this.#reply('hello-syntax')
-    }
-    if (!this.#has('ehlo-keeps-transaction')) this.#transaction = null // RFC 5321 §4.1.4
+    const refusal = this.#helloRefusal(verb, name)
+    if (refusal === 'hello-syntax' && this.#has('ehlo-failure-clears')) this.#transaction = null
+    if (refusal === 'hello-syntax' && this.#has('ehlo-failure-forgets')) this.#forget()
+    if (refusal) return this.#reply(refusal)
+    const kept = this.#has(verb === 'HELO' ? 'helo-keeps-transaction' : 'ehlo-keeps-transaction')
+    if (!kept) this.#transaction = null // RFC 5321 §4.1.4
     this.#hello = verb === 'HELO' ? 'helo' : 'ehlo'
     if (verb === 'HELO' && !this.#has('helo-lists-extensions')) return this.#reply('helo')
-    const first = this.#spoken('ehlo')
-    return /^25/.test(first) ? this.#replyLines([first, ...this.#keywords()]) : this.#reply('ehlo')
+    if (!this.#voice.hail(this.#extensions())) this.#hello = null
   }
 
-  #replyLines([first = '', ...keywords]: readonly string[]): void {
-    const code = first.slice(0, 3)
-    const lines = [first.slice(4), ...keywords].map((text) => this.#spoil(text))
-    const ends = this.#has('replies-bare-lf') || this.#has('continuation-bare-lf') ? '\n' : '\r\n'
-    const text = lines.map((line, at) => `${code}${at < lines.length - 1 ? '-' : ' '}${line}`).join(ends)
-    this.#send(text + (this.#has('replies-bare-lf') ? '\n' : '\r\n'))
+  #helloRefusal(verb: 'HELO' | 'EHLO' | 'LHLO', name: string): Situation | null {
+    const lmtp = this.#options.protocol === 'lmtp'
+    const taken = this.#has(verb === 'HELO' ? 'lmtp-takes-helo' : 'lmtp-takes-ehlo')
+    // RFC 2033 §4.1
+    if (lmtp ? verb !== 'LHLO' && !taken : verb === 'LHLO') return 'wrong-hello'
+    if (lmtp && this.#has('lhlo-refused')) return 'unknown'
+    if (this.#hello !== null && this.#has('ehlo-once')) return 'mail-nested'
+    const literal = this.#has('ehlo-literal-refused') && name.startsWith('[')
+    const ipv6 = this.#has('ehlo-ipv6-refused') && name.startsWith('[IPv6:')
+    const digit = this.#has('ehlo-digit-refused') && /(?:^|\.)\d/.test(name)
+    const long = this.#has('ehlo-long-refused') && name.length > 252
+    if (literal || ipv6 || digit || long) return 'hello-syntax'
+    return isHello(name) || this.#toleratesHello(name) ? null : 'hello-syntax'
   }
 
-  #keywords(): string[] {
-    const { fault } = this.#options
+  #toleratesHello(name: string): boolean {
+    if (name === '') return this.#has('hello-no-name-taken')
+    const underscore = this.#has('ehlo-underscore-taken') && /^[\w.-]+$/.test(name)
+    const control = this.#has('ehlo-control-taken') && /[\x00-\x1f\x7f]/.test(name)
+    return underscore || control
+  }
+
+  #extensions(): string[] {
     const secure = this.#line.encrypted
-    const lines = [
+    return [
       'PIPELINING',
       `SIZE ${SIZE_LIMIT}`,
       '8BITMIME',
@@ -236,167 +217,73 @@ class SmtpSession {
       ...(secure ? ['AUTH PLAIN LOGIN'] : []),
       'HELP',
     ]
-    const replaced = wrongKeywords(fault)
-    return lines
-      .map((line) => ({ line, other: replaced[line.split(' ')[0]!] }))
-      .flatMap(({ line, other }) => (other === undefined ? [line] : other === null ? [] : [other]))
   }
+
+  #forget(): void {
+    this.#hello = null
+    this.#transaction = null
+    this.#user = null
+  }
+
+  // --- envelope ---
 
   #mail(argument: string): unknown {
-    const { protocol } = this.#options
-    const early = this.#hello === null && !this.#has('mail-before-hello')
-    if (early || (this.#hello === 'helo' && this.#has('helo-no-transaction'))) return this.#reply('mail-early')
-    if (this.#spoiled && (this.#has('data-once') || this.#has('data-refusal-sticks'))) return this.#reply('mail-early')
-    if (this.#transaction && !this.#has('mail-nested-taken')) {
-      if (this.#has('mail-nested-clears')) this.#transaction = null
-      return this.#reply('mail-nested')
-    }
-    const loggedIn = this.#user !== null && !this.#has('submission-login-ignored')
-    if (protocol === 'submission' && !loggedIn && !this.#has('submission-open')) return this.#reply('mail-login')
-    const from = this.#path('reverse', argument)
-    if (!from) {
-      if (this.#has('mail-bad-path-closes')) this.#over = true
-      return this.#reply('mail-syntax')
-    }
+    const refusal = this.#mailRefusal()
+    if (refusal === 'mail-nested' && this.#has('mail-nested-clears')) this.#transaction = null
+    if (refusal) return this.#reply(refusal)
+    const from = takePath('mail', argument, this.#has)
+    if (!from && this.#has('mail-bad-path-closes')) this.#over = true
+    if (!from && this.#has('mail-refused-once')) this.#spoiled = true
+    if (!from && this.#has('mail-opens-when-refused')) this.#transaction = begin(NOBODY, new Map(), [])
+    if (!from) return this.#reply('mail-syntax')
     if (this.#has('ehlo-name-verified-mail')) return this.#reply('rcpt-relay')
-    const parameters = this.#parameters('MAIL', from)
-    if (!parameters) return false
-    if (!isAscii(from.path) && !parameters.has('SMTPUTF8')) return this.#reply('utf8-needed')
-    this.#transaction = {
-      from,
-      body: (parameters.get('BODY') ?? '7BIT').toUpperCase(),
-      utf8: parameters.has('SMTPUTF8'),
-      recipients: [...this.#leftover],
-      refused: 0,
-      chunks: null,
-    }
-    return this.#reply('mail')
+    const parameters = this.#parameters('mail', from)
+    if (!(parameters instanceof Map)) return this.#reply(parameters)
+    const plain = isAscii(from.path) || this.#has('mail-non-ascii-taken')
+    if (!plain && !parameters.has('SMTPUTF8')) return this.#reply('utf8-needed')
+    const others = this.#has('mail-nested-adds') ? this.#transaction?.recipients : this.#leftover
+    this.#transaction = begin(from, parameters, others ?? [])
+    this.#reply('mail')
   }
 
-  /** The path that MAIL or RCPT names, unless it is none, or the fault dislikes it. */
-  #path(kind: 'reverse' | 'forward', argument: string): PathArgument | null {
-    const keyword = kind === 'reverse' ? 'FROM:' : 'TO:'
-    const command = kind === 'reverse' ? 'mail' : 'rcpt'
-    const path = parsePath(kind, argument) ?? this.#wrongPath(command, argument)
-    if (!path || path.keyword.toUpperCase() !== keyword) return null
-    const { local, domain } = path
-    const long = local.length > 63
-    const refused =
-      (this.#has(`${command}-keyword-case`) && path.keyword !== keyword) ||
-      (this.#has(`${command}-local-part-63`) && long) ||
-      (this.#has('mail-null-refused') && path.path === '<>') ||
-      (this.#has('mail-quoted-refused') && local.startsWith('"')) ||
-      (this.#has('mail-quoted-at-refused') && local.includes('@')) ||
-      (this.#has('mail-atext-refused') && !local.startsWith('"') && /[^\w.+-]/.test(local)) ||
-      (this.#has('mail-literal-refused') && domain.startsWith('[')) ||
-      (this.#has('utf8-mailbox-refused') && !isAscii(path.path)) ||
-      (this.#has('rcpt-source-route-refused') && path.route) ||
-      (this.#has('postmaster-bare-refused') && domain === '' && local !== '')
-    return refused ? null : path
+  #mailRefusal(): Situation | null {
+    if (this.#hello === null && !this.#has('mail-before-hello')) return 'mail-early'
+    if (this.#hello === 'helo' && this.#has('helo-no-transaction')) return 'mail-early'
+    if (this.#spoiled && REMEMBERING.some(this.#has)) return 'mail-early'
+    if (this.#transaction && !this.#has('mail-nested-taken')) return 'mail-nested'
+    const loggedIn = this.#user !== null && !this.#has('submission-login-ignored')
+    const open = this.#options.protocol !== 'submission' || this.#has('submission-open')
+    return loggedIn || open ? null : 'mail-login'
   }
 
-  /** What faults take for a path. */
-  #wrongPath(command: 'mail' | 'rcpt', argument: string): PathArgument | null {
-    const none = { keyword: command === 'mail' ? 'FROM:' : 'TO:', path: '<>', route: false, parameters: [] }
-    if (this.#has(`${command}-bad-path-taken`)) return { ...none, local: 'ana', domain: DOMAIN }
-    if (this.#has('utf8-not-checked') && decodeUtf8(argument) === null) return { ...none, local: 'ana', domain: DOMAIN }
-    if (this.#has('rcpt-null-taken') && /^to:<>/i.test(argument)) return { ...none, local: 'ana', domain: DOMAIN }
-    return null
-  }
-
-  /** The parameters by upper-case name; null when one was refused, and answered. */
-  #parameters(command: 'MAIL' | 'RCPT', { parameters }: PathArgument): Map<string, string> | null {
-    const taken = new Map<string, string>()
-    for (const [written, value] of parameters) {
-      const name = this.#has('parameter-names-case') ? written : written.toUpperCase()
-      const rule = this.#parameterRules(command)[name]
-      if (!rule && !this.#has(`${command === 'MAIL' ? 'mail' : 'rcpt'}-parameter-ignored`)) {
-        this.#reply('parameter-unknown')
-        return null
-      }
-      const situation = rule?.(value) ?? null
-      const twice = taken.has(name) && !this.#has('parameters-twice')
-      if (twice || situation !== null) {
-        this.#reply(twice ? 'parameter-value' : situation!)
-        return null
-      }
-      taken.set(name, value ?? '')
-    }
-    return taken
-  }
-
-  #parameterRules(command: 'MAIL' | 'RCPT'): { readonly [name: string]: (value: string | null) => Situation | null } {
-    const has = (fault: SmtpFault): boolean => this.#has(fault)
-    const judge = (good: boolean): Situation | null => (good ? null : 'parameter-value')
-    const word = (value: string | null): string =>
-      has('parameter-values-case') ? (value ?? '') : (value ?? '').toUpperCase()
-    if (this.#hello !== 'ehlo' && !has('mail-before-hello')) return {}
-    if (command === 'RCPT')
-      return {
-        ...(has('notify-refused')
-          ? {}
-          : { NOTIFY: (value) => judge(has('notify-word-taken') || this.#isNotify(word(value))) }),
-        ...(has('orcpt-refused')
-          ? {}
-          : { ORCPT: (value) => judge((has('orcpt-no-type-taken') && value !== null) || isOrcpt(value ?? '')) }),
-      }
-    return {
-      SIZE: (value) => {
-        if (!/^\d{1,20}$/.test(value ?? '')) return has('size-word-taken') ? null : 'parameter-value'
-        const large = BigInt(value!) > SIZE_LIMIT && !has('size-too-large-taken')
-        return large || has('size-refused') ? 'size-declared' : null
-      },
-      BODY: (value) => judge(has('body-word-taken') || this.#isBody(word(value))),
-      ...(has('utf8-parameter-refused') ? {} : { SMTPUTF8: (value: string | null) => judge(value === null) }),
-      ...(has('ret-refused')
-        ? {}
-        : { RET: (value: string | null) => judge(has('ret-word-taken') || this.#isRet(word(value))) }),
-      ENVID: (value) => judge(this.#isEnvid(value ?? '')),
-      ...(has('auth-parameter-refused') || !this.#line.encrypted
-        ? {}
-        : { AUTH: (value: string | null) => judge(value !== null && isXtext(value)) }),
-    }
-  }
-
-  #isBody(word: string): boolean {
-    if (this.#has('body-8bitmime-refused') && word === '8BITMIME') return false
-    if (this.#has('body-7bit-refused') && word === '7BIT') return false
-    return ['7BIT', '8BITMIME', 'BINARYMIME'].includes(word)
-  }
-
-  #isRet(word: string): boolean {
-    return word === 'FULL' || (word === 'HDRS' && !this.#has('ret-hdrs-refused'))
-  }
-
-  #isEnvid(value: string): boolean {
-    if (this.#has('envid-word-taken')) return true
-    if (this.#has('envid-xtext-refused') && value.includes('+')) return false
-    return value !== '' && isXtext(value) && value.length <= (this.#has('envid-50') ? 50 : 100)
-  }
-
-  #isNotify(list: string): boolean {
-    const values = list.split(',')
-    if (this.#has('notify-list-refused') && values.length > 1) return false
-    if (values.includes('NEVER') && values.length > 1) return this.#has('notify-never-with-others')
-    return values.every((value) => ['NEVER', 'SUCCESS', 'FAILURE', 'DELAY'].includes(value))
+  #parameters(command: Command, path: PathArgument): Map<string, string> | Situation {
+    const extended = this.#hello === 'ehlo' || this.#has('mail-before-hello')
+    const secure = this.#line.encrypted
+    return takeParameters(command, path, { has: this.#has, extended, secure, sizeLimit: SIZE_LIMIT })
   }
 
   #rcpt(argument: string): unknown {
-    if (!this.#transaction && !this.#has('rcpt-without-mail-taken')) return this.#reply('rcpt-early')
-    const to = this.#path('forward', argument)
-    if (!to) return this.#refuseRcpt('rcpt-syntax')
-    if (!this.#parameters('RCPT', to)) return false
-    if (!isAscii(to.path) && !this.#transaction?.utf8) return this.#refuseRcpt('utf8-needed')
-    if (this.#has('ehlo-name-verified-rcpt')) return this.#refuseRcpt('rcpt-relay')
-    const refusal = this.#refusal(to)
-    if (refusal) return this.#refuseRcpt(refusal)
-    if (this.#has('rcpt-limit-99') && this.#transaction!.recipients.length === 99) return this.#refuseRcpt('rcpt-relay')
-    this.#transaction?.recipients.push(to.local.toLowerCase())
-    return this.#reply('rcpt')
+    const transaction = this.#transaction
+    if (!transaction && !this.#has('rcpt-without-mail-taken')) return this.#reply('rcpt-early')
+    const to = takePath('rcpt', argument, this.#has)
+    const parameters = to && this.#parameters('rcpt', to)
+    if (parameters && !(parameters instanceof Map)) return this.#reply(parameters)
+    const refusal = to ? this.#rcptRefusal(to) : 'rcpt-syntax'
+    if (to && !refusal) transaction?.recipients.push(to.local.toLowerCase())
+    if (refusal && transaction) transaction.refused += 1
+    if (refusal === 'rcpt-many' && this.#has('rcpt-many-closes')) this.#over = true
+    if (this.#over) return
+    if (refusal && this.#has('rcpt-refusal-ends')) this.#transaction = null
+    this.#reply(refusal ?? 'rcpt')
   }
 
-  #refusal({ local, domain }: PathArgument): Situation | null {
-    const name = local.replace(/^"(.*)"$/, '$1').toLowerCase()
+  #rcptRefusal({ path, route, local, domain }: PathArgument): Situation | null {
+    if (!isAscii(path) && !this.#transaction?.utf8) return 'utf8-needed'
+    if (this.#has('ehlo-name-verified-rcpt')) return 'rcpt-relay'
+    const limit = this.#has('rcpt-limit-99') ? 99 : RECIPIENT_LIMIT
+    if (this.#transaction?.recipients.length === limit) return 'rcpt-many'
+    if (route && this.#has('rcpt-source-route-relay')) return 'rcpt-relay'
+    const name = this.#nameOf(local)
     if (domain === '') return this.#has('postmaster-case') && local !== 'postmaster' ? 'rcpt-unknown' : null
     const own = this.#has('rcpt-domain-case') ? domain === DOMAIN : domain.toLowerCase() === DOMAIN
     const relay = this.#options.protocol === 'submission' && this.#user !== null
@@ -405,15 +292,15 @@ class SmtpSession {
     return MAILBOXES.includes(name) || this.#has('rcpt-unknown-taken') ? null : 'rcpt-unknown'
   }
 
-  #refuseRcpt(situation: Situation): unknown {
-    if (this.#transaction) this.#transaction.refused += 1
-    if (this.#has('rcpt-refusal-ends')) this.#transaction = null
-    return this.#reply(situation)
+  #nameOf(local: string): string {
+    if (this.#has('rcpt-quotes-kept')) return local
+    if (this.#has('rcpt-backslash-kept')) return local.replaceAll('"', '')
+    return unquote(local).toLowerCase()
   }
 
   // --- messages ---
 
-  async #data(argument: string): Promise<unknown> {
+  async #data(argument: string): Promise<void> {
     if (argument !== '' && !this.#has('data-argument-taken')) return this.#reply('no-argument')
     const refusal = this.#dataRefusal()
     if (refusal) {
@@ -423,13 +310,10 @@ class SmtpSession {
       return this.#reply(refusal)
     }
     this.#reply('data')
-    const message = await this.#readMessage()
-    if (message === null) {
-      this.#over = true
-      return
-    }
+    const message = await readMessage(this.#line, this.#options.fault)
     if (this.#has('pipelining-message-drops-rest')) this.#line.drop()
-    return this.#finish(message, 'lmtp-one-reply')
+    if (message === null) this.#over = true
+    else this.#finish(message, 'lmtp-one-reply')
   }
 
   #dataRefusal(): Situation | null {
@@ -437,34 +321,20 @@ class SmtpSession {
     if (!transaction) return this.#has('data-early-taken') ? null : 'data-early'
     if (transaction.chunks !== null && !this.#has('chunk-then-data')) return 'data-after-bdat'
     if (transaction.body === 'BINARYMIME' && !this.#has('binary-data-taken')) return 'data-binary'
+    if (transaction.refused > 0 && this.#has('data-all-or-nothing')) return 'data-nobody'
     return transaction.recipients.length === 0 && !this.#has('data-nobody-taken') ? 'data-nobody' : null
-  }
-
-  /** The message with the added periods taken away; null when the client has gone. */
-  async #readMessage(): Promise<string | null> {
-    const { fault = '' } = this.#options
-    // The CR LF of the DATA command is the first half of an end that follows at once: RFC 5321 §4.1.1.4.
-    let text = '\r\n'
-    const ends = WRONG_ENDS[fault] ?? /\r\n\.\r\n/
-    for (;;) {
-      if (text === '\r\n' && (await this.#line.takeStart('.\r\n'))) return ''
-      const taken = await this.#line.takeUntil(ends)
-      if (taken === null) return null
-      text += taken.text
-      if (!taken.cuts.some((back) => fault === `data-cut-${back}`)) break
-      text += taken.end
-    }
-    return text.slice(2).replace(/(?<=^|\r\n)\./g, (dot) => (this.#has('data-line-counts-dot') ? dot : ''))
   }
 
   #finish(message: string, oneReply: SmtpFault): void {
     const transaction = this.#transaction
-    const refusal = this.#messageRefusal(message, transaction)
+    const refusal = refusalOf(message, transaction?.from.path ?? '', SIZE_LIMIT, this.#has)
     if (this.#has('data-once')) this.#spoiled = true
+    if (this.#has('data-keeps-recipients')) this.#leftover = transaction?.recipients ?? []
     if (!this.#has('data-keeps-transaction')) this.#transaction = null
     if (!refusal)
       for (const name of transaction?.recipients ?? []) this.#options.deliver?.(`${name}@${DOMAIN}`, message)
-    const replies = this.#options.protocol === 'lmtp' && !this.#has(oneReply) ? this.#repliesFor(transaction) : 1
+    const each = this.#options.protocol === 'lmtp' && !this.#has(oneReply)
+    const replies = each ? this.#repliesFor(transaction) : 1
     for (let reply = 0; reply < replies; reply++) this.#reply(refusal ?? 'message')
   }
 
@@ -475,57 +345,36 @@ class SmtpSession {
     return counted + (this.#has('lmtp-refused-answered') ? (transaction?.refused ?? 0) : 0)
   }
 
-  #messageRefusal(message: string, transaction: Transaction | null): Situation | null {
-    const lines = message.split('\r\n')
-    const header = lines.slice(0, Math.max(0, lines.indexOf('')))
-    const has = (name: RegExp): boolean => header.some((line) => name.test(line))
-    const longest = lines.reduce((most, line) => Math.max(most, line.length), 0)
-    const limit = this.#has('data-32k') ? 32_768 : SIZE_LIMIT
-    if (message.length > limit) return 'message-size'
-    if (this.#has('data-line-998') && longest > 996) return 'message-line'
-    if (this.#has('data-line-counts-dot') && longest > 998) return 'message-line'
-    const refused =
-      (this.#has('data-header-wanted') && !has(/^[!-9;-~]+:/)) ||
-      (this.#has('data-resent-checked') && has(/^Resent-To:/i) && !has(/^Resent-(?:From|Date):/i)) ||
-      (this.#has('data-received-checked') && header.some((line) => /^Received:(?!.*; \w{3}, \d)/i.test(line))) ||
-      (this.#has('data-null-refused') && transaction?.from.path === '<>') ||
-      (this.#has('message-8bit-refused') && !isAscii(message)) ||
-      (this.#has('utf8-header-refused') && !isAscii(header.join(''))) ||
-      (this.#has('binary-message-refused') && /\0|[^\r]\n|\r[^\n]/.test(message)) ||
-      this.#has('submission-message-refused') ||
-      (this.#has('submission-date-wanted') && !(has(/^Date:/i) && has(/^Message-ID:/i)))
-    return refused ? 'message-line' : null
-  }
-
-  async #bdat(argument: string): Promise<unknown> {
-    const lenient = this.#has('chunk-size-lenient') ? '.*?' : '\\d{1,18}'
-    const groups = new RegExp(`^(?<size>${lenient})(?<last> LAST)?$`, 'i').exec(argument)?.groups
+  async #bdat(argument: string): Promise<void> {
+    const digits = this.#has('chunk-size-lenient') ? '.*?' : '\\d{1,18}'
+    const groups = new RegExp(`^(?<size>${digits})(?<last> LAST)?$`, 'i').exec(argument)?.groups
     const last = groups?.last !== undefined
     const size = Number.parseInt(groups?.size ?? '', 10) || 0
-    if (!groups || (last && this.#has('chunk-last-refused')) || (size === 0 && this.#has('chunk-empty-refused')))
-      return this.#reply('chunk-syntax')
+    const disliked = (last && this.#has('chunk-last-refused')) || (size === 0 && this.#has('chunk-empty-refused'))
+    if (!groups || disliked) return this.#reply('chunk-syntax')
     const refusal = this.#chunkRefusal()
     if (refusal && this.#has('chunk-refused-obeyed')) return this.#reply(refusal)
     const octets = await this.#line.takeOctets(size)
-    if (octets === null) {
-      this.#over = true
-      return
-    }
-    if (refusal) return this.#reply(refusal)
-    const transaction = this.#transaction
-    if (transaction) transaction.chunks = (transaction.chunks ?? '') + octets
-    if (this.#has('chunk-lines-wanted') && octets !== '' && !octets.endsWith('\r\n')) return this.#reply('chunk-syntax')
-    const ended = this.#has('chunk-dot-ends') && /(^|\r\n)\.\r\n/.test(octets)
-    if (!last && !ended) return this.#reply('chunk')
-    if (ended && last) this.#reply('message')
-    this.#finish(transaction?.chunks ?? '', 'lmtp-chunk-one-reply')
-    if (this.#has('chunk-after-last-taken')) this.#transaction = transaction
+    if (octets === null) this.#over = true
+    else if (refusal) this.#reply(refusal)
+    else this.#chunk(octets, last)
   }
 
   #chunkRefusal(): Situation | null {
     if (this.#has('chunk-early-taken')) return null
     if (!this.#transaction) return 'chunk-early'
     return this.#transaction.recipients.length === 0 ? 'chunk-nobody' : null
+  }
+
+  #chunk(octets: string, last: boolean): unknown {
+    const transaction = this.#transaction
+    if (transaction) transaction.chunks = (transaction.chunks ?? '') + octets
+    if (this.#has('chunk-lines-wanted') && octets !== '' && !octets.endsWith('\r\n')) return this.#reply('chunk-syntax')
+    const ended = this.#has('chunk-dot-ends') && /(?:^|\r\n)\.\r\n/.test(octets)
+    if (!last && !ended) return this.#reply('chunk')
+    if (ended && last) this.#reply('message')
+    this.#finish(transaction?.chunks ?? '', 'lmtp-chunk-one-reply')
+    if (this.#has('chunk-after-last-taken')) this.#transaction = transaction
   }
 
   // --- the other commands ---
@@ -536,17 +385,22 @@ class SmtpSession {
     const chunks = this.#transaction?.chunks ?? null
     if (this.#has('rset-forgets-greeting')) this.#hello = null
     if (this.#has('rset-closes')) this.#over = true
-    const kept = this.#has('rset-keeps-transaction') || (this.#has('chunk-rset-ignored') && chunks !== null)
     if (this.#has('rset-keeps-recipients')) this.#leftover = this.#transaction?.recipients ?? []
+    const kept = this.#has('rset-keeps-transaction') || (this.#has('chunk-rset-ignored') && chunks !== null)
     if (!kept) this.#transaction = null
-    return this.#reply('rset')
+    this.#reply('rset')
   }
 
   #noop(argument: string): unknown {
     if (this.#hello === null && this.#has('noop-wants-hello')) return this.#reply('mail-early')
     if (argument !== '' && this.#has('noop-argument-refused')) return this.#reply('no-argument')
     if (this.#has('noop-clears')) this.#transaction = null
-    return this.#reply('noop')
+    this.#reply('noop')
+  }
+
+  #help(): void {
+    if (this.#has('help-clears')) this.#transaction = null
+    this.#reply('help')
   }
 
   #vrfy(argument: string): unknown {
@@ -554,7 +408,7 @@ class SmtpSession {
     if (this.#has('vrfy-clears')) this.#transaction = null
     const [, name = ''] = /^<?([^@>]*)(?:@example\.org)?>?(?: SMTPUTF8)?$/i.exec(argument) ?? []
     const known = MAILBOXES.includes(name.toLowerCase())
-    return this.#reply(known ? 'vrfy' : 'vrfy-unknown', `${name.toLowerCase()}@${DOMAIN}`)
+    this.#reply(known ? 'vrfy' : 'vrfy-unknown', `${name.toLowerCase()}@${DOMAIN}`)
   }
 
   #quit(argument: string): unknown {
@@ -562,10 +416,10 @@ class SmtpSession {
     if (this.#hello === null && this.#has('quit-wants-hello')) return this.#reply('mail-early')
     if (this.#transaction && this.#has('quit-in-transaction-refused')) return this.#reply('mail-nested')
     this.#over = true
-    return this.#reply('quit')
+    this.#reply('quit')
   }
 
-  async #startTls(argument: string): Promise<unknown> {
+  async #startTls(argument: string): Promise<void> {
     if (argument !== '' && !this.#has('starttls-argument-taken')) return this.#reply('no-argument')
     if (this.#line.encrypted) return this.#reply(this.#has('starttls-twice') ? 'starttls' : 'starttls-again')
     if (this.#hello === null) return this.#reply('starttls-early')
@@ -573,99 +427,46 @@ class SmtpSession {
     if (this.#has('starttls-in-clear')) return
     if (!this.#has('starttls-keeps-commands')) this.#line.drop() // RFC 3207 §4.2
     await this.#line.startTls(this.#options.pair)
-    if (!this.#has('starttls-keeps-transaction')) this.#reset()
+    if (!this.#has('starttls-keeps-transaction')) this.#forget()
   }
 
-  #reset(): void {
-    this.#hello = null
-    this.#transaction = null
-    this.#user = null
-  }
-
-  // --- login ---
-
-  async #auth(argument: string): Promise<unknown> {
-    const [written = '', initial = null] = argument.split(' ')
-    const refusal = this.#authRefusal(written)
+  async #auth(argument: string): Promise<void> {
+    const [name = '', initial = null] = argument.split(' ')
+    const refusal = this.#authRefusal(name)
     if (refusal) return this.#reply(refusal)
-    const mechanism = this.#has('auth-unknown-taken') ? 'PLAIN' : written.toUpperCase()
-    const first = this.#has('auth-initial-ignored') ? null : initial === '=' ? '' : initial
-    const credentials = mechanism === 'LOGIN' ? await this.#login(first) : await this.#plain(first)
+    const talk = { voice: this.#voice, has: this.#has, line: () => this.#command() }
+    const credentials = await exchange(name, initial, talk)
     if (!credentials) return
-    const right =
-      credentials.user === USER && (credentials.password === PASSWORD || this.#has('auth-password-unchecked'))
+    const { user, password } = credentials
+    const right = user === USER && (password === PASSWORD || this.#has('auth-password-unchecked'))
     if (right && !this.#spoiled) {
-      this.#user = credentials.user
+      this.#user = user
       return this.#reply('auth-ok')
     }
     if (this.#has('auth-failure-sticks')) this.#spoiled = true
     if (this.#has('auth-failure-closes')) this.#over = true
-    return this.#reply('auth-wrong')
+    this.#reply('auth-wrong')
   }
 
-  #authRefusal(written: string): Situation | null {
-    const known = this.#has('auth-mechanism-case')
-      ? ['PLAIN', 'LOGIN'].includes(written)
-      : /^(plain|login)$/i.test(written)
+  #authRefusal(name: string): Situation | null {
     if (this.#hello === null) return 'auth-early'
     if (this.#user !== null && !this.#has('auth-twice')) return 'auth-again'
     if (this.#transaction && !this.#has('auth-in-transaction')) return 'auth-transaction'
-    if (written === '') return 'auth-syntax'
-    if (!known && !this.#has('auth-unknown-taken')) return 'auth-mechanism'
-    if (this.#has('auth-plain-refused') && /plain/i.test(written)) return 'auth-mechanism'
+    if (name === '') return 'auth-syntax'
+    if (!isMechanism(name, this.#has) && !this.#has('auth-unknown-taken')) return 'auth-mechanism'
+    if (/^plain$/i.test(name) && this.#has('auth-plain-refused')) return 'auth-mechanism'
     return this.#line.encrypted ? null : 'auth-clear'
-  }
-
-  async #plain(initial: string | null): Promise<{ user: string; password: string } | null> {
-    if (initial === null && this.#has('auth-initial-wanted')) {
-      this.#reply('auth-syntax')
-      return null
-    }
-    const response = await this.#response(initial, '')
-    if (response === null) return null
-    const [identity = '', user = '', password = ''] = response.split('\0')
-    return { user: identity === '' || identity === user ? user : '', password }
-  }
-
-  async #login(initial: string | null): Promise<{ user: string; password: string } | null> {
-    const user = await this.#response(initial, 'Username:')
-    const password = user === null ? null : await this.#response(null, 'Password:')
-    return user === null || password === null ? null : { user, password }
-  }
-
-  /** The response to a challenge, decoded; null when there was none, and the client was told. */
-  async #response(initial: string | null, challenge: string): Promise<string | null> {
-    const line = initial ?? (await this.#challenge(challenge))
-    if (line === null) return null
-    const decoded = this.#has('auth-base64-lenient') ? Buffer.from(line, 'base64').toString() : decodeBase64(line)
-    if (decoded !== null && line !== '*') return decoded
-    this.#reply(line === '*' ? 'auth-cancelled' : 'auth-base64')
-    return null
-  }
-
-  async #challenge(challenge: string): Promise<string | null> {
-    this.#reply('auth-challenge', Buffer.from(challenge).toString('base64'))
-    const line = await this.#command()
-    if (line === null) this.#over = true
-    if (line === '*' && this.#has('auth-cancel-ignored')) return this.#challenge(challenge)
-    const limit = this.#has('auth-line-1000') ? 1000 : AUTH_LINE_LIMIT
-    if (line === null || line.length + 2 <= limit) return line
-    for (let at = 0; at < line.length; at += limit) this.#reply('auth-long')
-    return null
   }
 }
 
-const isOrcpt = (value: string): boolean =>
-  /^[A-Za-z0-9-]+;[^;]*$/.test(value) && isXtext(value.slice(value.indexOf(';') + 1))
+const NOBODY: PathArgument = { keyword: 'FROM:', path: '<>', route: false, local: '', domain: '', parameters: [] }
 
-/** What ends a message for each fault that gets it wrong. */
-const WRONG_ENDS: { readonly [fault: string]: RegExp } = {
-  'ends-lf-dot-lf': /\r\n\.\r\n|\n\.\n/,
-  'ends-crlf-dot-lf': /\r\n\.\r\n|\r\n\.\n/,
-  'ends-lf-dot-crlf': /\r\n\.\r\n|\n\.\r\n/,
-  'ends-cr-dot-cr': /\r\n\.\r\n|\r\.\r/,
-  'ends-cr-dot-crlf': /\r\n\.\r\n|\r\.\r\n/,
-  'ends-crlf-dot-cr': /\r\n\.\r\n|\r\n\.\r/,
-  'data-two-dots-end': /\r\n\.\.?\r\n/,
-  'data-commands-obeyed': /\r\n\.\r\n|\r\n(?=(?:MAIL|RCPT|DATA|RSET|NOOP|QUIT|EHLO|HELO)\b)/i,
+/** Faults for which MAIL is refused once something has happened. */
+const REMEMBERING: readonly SmtpFault[] = ['data-once', 'data-refusal-sticks', 'mail-refused-once']
+
+/** What ends a command for each fault that gets it wrong. */
+const LINE_ENDS: { readonly [fault: string]: RegExp } = {
+  'command-ends-lf': /\r?\n/,
+  'command-ends-cr': /\r\n?/,
+  'command-per-packet': /\r\n|$/,
 }
