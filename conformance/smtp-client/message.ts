@@ -1,6 +1,6 @@
 // What becomes of the message text: DATA and its end, transparency, line ends, header and body, Received.
 import { check, Skipped, visible } from '../judgement.ts'
-import { bodyOf, fieldOf, fieldsOf, must, patiently, should } from './facts.ts'
+import { bodyOf, fieldOf, fieldsOf, must, one, patiently, should } from './facts.ts'
 import { type Exchange, RICH, type SmtpClientCase } from './suite.ts'
 
 const DOTS = ['.', '..', '.x', 'x.', '', '. ', '...']
@@ -139,9 +139,10 @@ export const messageCases: readonly SmtpClientCase[] = [
       )
     },
   ),
-  should(
+  one(
     'data/line-too-long',
     'RFC 5321 §4.5.3.1.6',
+    'may',
     'A text line of more than 1000 octets is not sent as it is.',
     async (x) => {
       const reply = await x.offer({ body: ['before', 'l'.repeat(3000), 'behind'] })
@@ -337,6 +338,7 @@ export const messageCases: readonly SmtpClientCase[] = [
     const mail = await x.until('the message converted, or returned', () => x.mails[0] ?? x.reports[0])
     if (x.isReport(mail)) throw new Skipped('the MTA returns such mail')
     const encoding = (fieldOf(mail.text, 'content-transfer-encoding') ?? '7bit').toLowerCase()
+    if (/^[78]bit$/.test(encoding) && /[^\x00-\x7f]/.test(mail.text)) throw new Skipped('the MTA sends it as it is')
     const decoded = decode(bodyOf(mail.text), encoding)
     const wanted = EIGHT_BIT.body.join('\r\n')
     check(decoded.trimEnd() === wanted, visible(wanted), `${encoding}: ${visible(decoded)}`)

@@ -1,6 +1,6 @@
 // How a session is opened and closed: greeting, EHLO and HELO, QUIT.
 import { check, Skipped, visible } from '../judgement.ts'
-import { isAddressLiteral, isLdhDomain, mailCommand, must, patiently, rcptCommand, should } from './facts.ts'
+import { isAddressLiteral, isLdhDomain, mailCommand, must, once, patiently, rcptCommand, should } from './facts.ts'
 import type { Exchange, SmtpClientCase } from './suite.ts'
 
 const RETRY = { retry: true } as const
@@ -249,12 +249,9 @@ export const openingCases: readonly SmtpClientCase[] = [
     'RFC 5321 §3.8',
     'A connection that the server gave up between two messages does not lose the second.',
     async (x) => {
+      x.mx.script = { on: { '.': once({ lines: ['250 2.0.0 taken', '421 4.4.2 idle'], close: true }) } }
       await x.hand({ to: ['one'] })
-      const first = await x.until('the first message', () => x.mails[0])
-      if (first.session.ended === null) {
-        await first.session.wire.write('421 4.4.2 idle\r\n')
-        first.session.wire.halfClose()
-      }
+      await x.until('the first message', () => x.mails[0])
       await x.hand({ to: ['two'] })
       await x.until('the second message', () => x.mails[1], Math.max(x.target.answerMs, x.target.retryMs ?? 0))
     },
