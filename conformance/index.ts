@@ -10,6 +10,7 @@ import type { RunReport, Suite } from './types.ts'
 
 export { parseExpectations } from './expectations.ts'
 export { Blocked, check, Skipped, Violation } from './judgement.ts'
+export { formatHtml, formatRunHtml, type HtmlOptions, type ServerReports } from './report/html.ts'
 export { formatJson } from './report/json.ts'
 export { formatJunit } from './report/junit.ts'
 export { formatTap } from './report/tap.ts'

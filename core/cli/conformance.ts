@@ -10,6 +10,7 @@ import {
   formatJson,
   formatJunit,
   formatProgress,
+  formatRunHtml,
   formatTap,
   formatText,
   hindrance,
@@ -61,6 +62,7 @@ interface Options {
   json?: string
   junit?: string
   tap?: string
+  html?: string
   progress: boolean
   showSkipped?: true
 }
@@ -110,6 +112,7 @@ export function build(): Command {
     .option('--json <file>', 'write the results as JSON; - is the standard output')
     .option('--junit <file>', 'write them as JUnit XML')
     .option('--tap <file>', 'write them as TAP')
+    .option('--html <file>', 'write them as one HTML page')
     .option('--no-progress', 'no line for each case')
     .option('--show-skipped', 'list the skipped cases too')
     .action(conformance)
@@ -203,6 +206,7 @@ function writeReports(report: RunReport, options: Options): void {
     [options.json, formatJson],
     [options.junit, formatJunit],
     [options.tap, formatTap],
+    [options.html, formatRunHtml],
   ] as const
   const wanted = files.filter(([path]) => path !== undefined)
   for (const [path, format] of wanted) {
