@@ -1,12 +1,15 @@
 // The IMAP cases of an opened mailbox and its messages, with the extensions about them.
 import { binaryCases } from './binary.ts'
 import { bodystructureCases } from './bodystructure.ts'
+import { copyCases, expungeCases, moveCases } from './copy.ts'
 import { envelopeCases } from './envelope.ts'
 import { fetchItemCases, seenCases } from './fetch-items.ts'
 import { fetchSectionCases } from './fetch-sections.ts'
 import { searchCases } from './search.ts'
 import { esearchCases, partialCases, searchresCases, withinCases } from './search-results.ts'
+import { storeCases } from './store.ts'
 import type { ImapCase } from './suite.ts'
+import { recentCases, uidCases, updateCases } from './updates.ts'
 
 export const openedCases: readonly ImapCase[] = [
   ...fetchSectionCases,
@@ -20,4 +23,11 @@ export const openedCases: readonly ImapCase[] = [
   ...searchresCases,
   ...withinCases,
   ...partialCases,
+  ...storeCases,
+  ...copyCases,
+  ...moveCases,
+  ...expungeCases,
+  ...updateCases,
+  ...recentCases,
+  ...uidCases,
 ]
