@@ -113,11 +113,12 @@ function findLocal(): Local {
 async function send(flags: Flags, local: Local): Promise<void> {
   const message = withHeader(endLines(cutAtDot(await readInput(), flags.ignoreDots)))
   const block = message.subarray(0, findBodyStart(message))
-  const recipients = (flags.fromHeader ? [...headerRecipients(block), ...flags.recipients] : flags.recipients).map(
-    (r) => complete(r, local.origin),
-  )
-  if (recipients.length === 0)
+  const named = flags.fromHeader ? [...headerRecipients(block), ...flags.recipients] : flags.recipients
+  if (named.length === 0)
     throw new CliError(flags.fromHeader ? 'no recipients in the header' : 'no recipients named', EX.usage)
+  const { recipients, wrong } = completeAll(named, local.origin)
+  // one of them keeps no other from getting the mail
+  if (recipients.length === 0) throw new CliError(wrong.join('\n'), EX.usage)
   const sender =
     flags.sender === '' || flags.sender === '<>' ? '' : complete(flags.sender ?? userInfo().username, local.origin)
   const content = flags.fullName === null ? message : nameSender(message, block, flags.fullName, sender)
@@ -132,9 +133,23 @@ async function send(flags: Flags, local: Local): Promise<void> {
         EX.tempFail,
       )
     }
-    return
+  } else if (answer.kind === 'refused')
+    throw new CliError(answer.text, answer.code >= 500 ? EX.unavailable : EX.tempFail)
+  else if (answer.refused.length > 0) throw new CliError([...wrong, ...answer.refused].join('\n'), EX.unavailable)
+  if (wrong.length > 0) throw new CliError(wrong.join('\n'), EX.data)
+}
+
+function completeAll(named: readonly string[], origin: string): { recipients: string[]; wrong: string[] } {
+  const recipients: string[] = []
+  const wrong: string[] = []
+  for (const text of named) {
+    try {
+      recipients.push(complete(text, origin))
+    } catch (thrown) {
+      wrong.push((thrown as Error).message)
+    }
   }
-  if (answer.kind === 'refused') throw new CliError(answer.text, answer.code >= 500 ? EX.unavailable : EX.tempFail)
+  return { recipients, wrong }
 }
 
 async function readInput(): Promise<Buffer> {

@@ -19,16 +19,17 @@ export async function enqueue(
   received: ReceivedMessage,
   filtered: Filtered,
 ): Promise<readonly Reply[]> {
-  if (filtered.accepted.length > 0) {
+  const { accepted, bounced } = filtered
+  if (accepted.length > 0 || bounced.length > 0) {
     const item = newItem(deps, submission, received, filtered)
-    await deps.queue.enqueue(item)
+    if (accepted.length > 0) await deps.queue.enqueue(item)
     events.queued(item)
-    if (filtered.bounced.length > 0) await reportBounced(deps, events, submission, filtered, item)
+    if (bounced.length > 0) await reportBounced(deps, events, submission, filtered, item)
   }
   return filtered.replies.map((reply) => reply ?? replies.queued(submission.queueId))
 }
 
-/** Tells a known sender about recipients that a filter refused while others were accepted. */
+/** Tells a known sender about recipients that were refused and no client can be told of any more. */
 async function reportBounced(
   deps: PipelineDeps,
   events: PipelineEvents,
@@ -44,6 +45,8 @@ async function reportBounced(
     reply,
     relay: null,
   }))
+  for (const { recipient, reply } of reports)
+    events.outcome(about, recipient, { status: 'bounced', reply, relay: 'none', courier: 'error', ms: 0 })
   for (const report of await createReports(
     about,
     filtered.content,
@@ -53,6 +56,7 @@ async function reportBounced(
   )) {
     await deps.queue.enqueue(report)
     events.queued(report)
+    events.reported(about, report, 'failed')
   }
 }
 

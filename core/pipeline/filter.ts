@@ -1,6 +1,7 @@
 // Second step of intake: the message hooks, and what their verdicts mean for each recipient and for the client.
 import type { Reply } from '../base/failure.ts'
 import type { MessageContent } from '../message/content.ts'
+import type { Recipient } from '../message/envelope.ts'
 import { replies } from '../message/reply.ts'
 import type { Defer, Discard, MessageFacts, Reject } from '../plugin/contract.ts'
 import type { MessageDecision } from '../plugin/generation.ts'
@@ -54,9 +55,10 @@ const passed = (facts: MessageFacts): MessageDecision => ({
 })
 
 function apply(submission: Submission, decision: MessageDecision): Filtered {
-  const count = submission.envelope.recipients.length
+  const { recipients } = submission.envelope
   const verdicts: (Refusal | null)[] = []
-  for (let i = 0; i < count; i++) verdicts.push(decision.all ?? decision.perRecipient[i] ?? null)
+  for (let i = 0; i < recipients.length; i++)
+    verdicts.push(decision.all ?? decision.perRecipient[i] ?? refusedBefore(submission, recipients[i]!))
   const accepted = verdicts.flatMap((v, i) => (v === null ? [i] : []))
   const base = { content: decision.content, quarantine: decision.quarantine }
   if (submission.replyPerRecipient) {
@@ -65,8 +67,14 @@ function apply(submission: Submission, decision: MessageDecision): Filtered {
   // one reply for all: a recipient that must wait makes all wait, since nothing is taken yet
   const deferred = verdicts.find((v) => v?.kind === 'defer')
   if (deferred) return { ...base, accepted: [], bounced: [], replies: [refusalReply(deferred)] }
-  if (accepted.length === 0) return { ...base, accepted, bounced: [], replies: [refusalReply(strictest(verdicts))] }
+  if (accepted.length === 0 && (decision.all !== null || !submission.refused))
+    return { ...base, accepted, bounced: [], replies: [refusalReply(strictest(verdicts))] }
   return { ...base, accepted, bounced: reportable(submission, verdicts), replies: [null] }
+}
+
+function refusedBefore({ refused }: Submission, recipient: Recipient): Reject | null {
+  const reply = refused?.get(recipient)
+  return reply ? { kind: 'reject', reply } : null
 }
 
 const refusalReply = (verdict: Refusal): Reply => (verdict.kind === 'discard' ? replies.discarded() : verdict.reply)

@@ -12,7 +12,8 @@ export interface LocalEnvelope {
 }
 
 export type LocalAnswer =
-  | { readonly kind: 'sent'; readonly text: string }
+  /** `refused`: why those recipients did not get it of which nobody could be told by mail. */
+  | { readonly kind: 'sent'; readonly text: string; readonly refused: readonly string[] }
   | { readonly kind: 'refused'; readonly code: number; readonly text: string }
   /** Nobody listens. */
   | { readonly kind: 'down' }
@@ -52,23 +53,30 @@ async function converse(socket: Socket, envelope: LocalEnvelope, message: Buffer
   let reply = await ask(null)
   if (reply.code !== 220) return refused(reply)
   reply = await ask('EHLO localhost\r\n')
+  // what is refused for good comes back to the sender by mail, as from any queue
+  const report = / XREPORT( |$)/.test(reply.text) ? ' XREPORT' : ''
   const utf8 = /[^\u0000-\u007f]/.test(envelope.sender + envelope.recipients.join('')) ? ' SMTPUTF8' : ''
   const ret = envelope.ret ? ` RET=${/^h/i.test(envelope.ret) ? 'HDRS' : 'FULL'}` : ''
   const envid = envelope.envid ? ` ENVID=${xtext(envelope.envid)}` : ''
-  reply = await ask(`MAIL FROM:<${envelope.sender}> BODY=8BITMIME${utf8}${ret}${envid}\r\n`)
+  reply = await ask(`MAIL FROM:<${envelope.sender}> BODY=8BITMIME${utf8}${ret}${envid}${report}\r\n`)
   if (reply.code !== 250) return refused(reply)
+  const lost: LocalReply[] = []
   for (const recipient of envelope.recipients) {
     const notify = envelope.notify ? ` NOTIFY=${envelope.notify.toUpperCase()}` : ''
     reply = await ask(`RCPT TO:<${recipient}>${notify}\r\n`)
-    if (reply.code !== 250) return refused({ ...reply, text: `<${recipient}>: ${reply.text}` })
+    if (reply.code === 250) continue
+    lost.push({ ...reply, text: `<${recipient}>: ${reply.text}` })
+    // for now nobody gets it: it can be sent again as a whole
+    if (reply.code < 500) return refused(lost.at(-1)!)
   }
+  if (lost.length === envelope.recipients.length) return refused(lost[0]!)
   reply = await ask('DATA\r\n')
   if (reply.code !== 354) return refused(reply)
   const stuffed = Buffer.from(message.toString('latin1').replace(/^\./gm, '..'), 'latin1')
   reply = await ask(Buffer.concat([stuffed, Buffer.from('.\r\n')]))
   if (reply.code !== 250) return refused(reply)
   socket.write('QUIT\r\n')
-  return { kind: 'sent', text: reply.text }
+  return { kind: 'sent', text: reply.text, refused: lost.map(({ text }) => text) }
 }
 
 async function* readReplies(socket: Socket): AsyncGenerator<LocalReply> {

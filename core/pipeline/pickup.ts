@@ -93,8 +93,10 @@ async function takeOne(path: string, options: PickupOptions): Promise<void> {
     const owner = await options.ownerOf(uid)
     const sender = owner === null ? envelope.sender : `${owner}@${options.origin}`
     const answer = await submitLocally(options.socket, { ...envelope, sender }, file.subarray(end + 1))
-    if (answer.kind === 'sent') unlinkSync(path)
-    else
+    if (answer.kind === 'sent') {
+      for (const text of answer.refused) options.log.warn(`pickup: ${path}: ${text}`, { component: 'pickup' })
+      unlinkSync(path)
+    } else
       options.log.warn(`pickup: ${path} stays: ${answer.kind === 'refused' ? answer.text : 'no server'}`, {
         component: 'pickup',
       })

@@ -19,6 +19,9 @@ export interface Offer {
 export const offersStarttls = (offer: Pick<Offer, 'role' | 'facts' | 'tlsAvailable'>): boolean =>
   offer.role.starttls && offer.tlsAvailable && offer.facts.tls === null
 
+/** Ours, for programs of this machine: what is refused at RCPT is reported to the sender, as if it had been queued. */
+export const XREPORT = 'XREPORT'
+
 /** The lines of the reply, the host name first (RFC 5321 §4.1.1.1). */
 export function capabilities(offer: Offer): string[] {
   const lines = [
@@ -34,6 +37,7 @@ export function capabilities(offer: Offer): string[] {
     'HELP',
   ]
   if (offersStarttls(offer)) lines.push('STARTTLS') // RFC 3207
+  if (offer.role.local) lines.push(XREPORT)
   const mechanisms = offer.role.auth && offer.facts.identity === null ? mechanismsFor(isSecure(offer.facts)) : []
   if (mechanisms.length > 0) lines.push(`AUTH ${mechanisms.map((mechanism) => mechanism.name).join(' ')}`) // RFC 4954
   return lines

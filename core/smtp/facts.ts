@@ -1,4 +1,5 @@
 // The facts of a session and its transaction as hooks see them; only the session itself changes them.
+import type { Reply } from '../base/failure.ts'
 import type { Token } from '../base/token.ts'
 import type { Address } from '../message/address.ts'
 import type { MailParameters, Recipient } from '../message/envelope.ts'
@@ -26,6 +27,8 @@ export interface OwnSessionFacts extends SessionFacts {
 
 export interface OwnTransaction extends TransactionFacts {
   readonly recipients: Recipient[]
+  /** XREPORT: recipients that are refused for good are taken, and reported to the sender. null: they are refused. */
+  refused: Map<Recipient, Reply> | null
 }
 
 export const createTransaction = (
@@ -33,4 +36,4 @@ export const createTransaction = (
   session: SessionFacts,
   reversePath: Address | null,
   parameters: MailParameters,
-): OwnTransaction => ({ id, session, reversePath, parameters, recipients: [], notes: new LazyNotes() })
+): OwnTransaction => ({ id, session, reversePath, parameters, recipients: [], notes: new LazyNotes(), refused: null })

@@ -133,6 +133,7 @@ export class Reception {
       body,
       generation,
       replyPerRecipient: role.protocol === 'LMTP',
+      ...(transaction.refused?.size ? { refused: transaction.refused } : {}),
     })
   }
 

@@ -244,13 +244,40 @@ describe('sendmail', () => {
     await peer.until(() => peer.mails.length > before)
   })
 
-  test('local names go to the users of the site; unknown ones are refused with 69, nonsense with 64', async () => {
+  test('a recipient that is refused is reported to the sender; the others get the mail', async () => {
+    const before = peer.mails.length
+    const args = ['-f', PACO, 'x@out.test', 'nobody-here', 'y@out.test']
+    expect(await face('sendmail', args, 'Subject: mixed\n\nx\n')).toEqual({ code: 0, stdout: '', stderr: '' })
+    await peer.until(() => peer.mails.length > before)
+    expect([...peer.mails.at(-1)!.to].sort()).toEqual(['x@out.test', 'y@out.test'])
+    const bounced = await server!.printed(/to=<nobody-here@estafeta\.test>.*status=bounced/)
+    expect(bounced).toMatch(
+      /: \w{16}: to=<nobody-here@estafeta\.test>, relay=none, .*dsn=5\.1\.1, status=bounced \(550 /,
+    )
+    const [, report] = /sender non-delivery notification: (\w{16})/.exec(
+      await server!.printed(/sender non-delivery notification/),
+    )!
+    await server!.printed(new RegExp(`${report}: to=<paco@estafeta\\.test>.*status=sent`))
+    // nobody to tell: the caller hears of it
+    const silent = await face('sendmail', ['-f', '<>', 'nobody-here'], 'x\n')
+    expect(silent).toMatchObject({ code: 69, stdout: '' })
+    expect(silent.stderr).toMatch(/<nobody-here@estafeta\.test>: 5\.1\.1 /)
+  })
+
+  test('an address that is none keeps no other from getting the mail, and ends with 65', async () => {
+    const before = peer.mails.length
+    const run = await face('sendmail', ['-f', PACO, 'a@b@c', 'x@out.test'], 'Subject: odd\n\nx\n')
+    expect(run).toMatchObject({ code: 65, stdout: '' })
+    expect(run.stderr).toMatch(/'a@b@c'/)
+    await peer.until(() => peer.mails.length > before)
+  })
+
+  test('local names go to the users of the site; unknown ones bounce, nonsense ends with 64', async () => {
     expect(await face('sendmail', ['team'], 'Subject: team\n\nx\n')).toMatchObject({ code: 0 })
     await server!.printed(/to=<ana@estafeta\.test>.*status=sent/)
     await server!.printed(/to=<paco@estafeta\.test>.*status=sent/)
-    const unknown = await face('sendmail', ['nobody-here'], 'x\n')
-    expect(unknown).toMatchObject({ code: 69, stdout: '' })
-    expect(unknown.stderr).toMatch(/: 5\.1\.1 /)
+    expect(await face('sendmail', ['-f', PACO, 'not-here'], 'x\n')).toEqual({ code: 0, stdout: '', stderr: '' })
+    await server!.printed(/to=<not-here@estafeta\.test>, relay=none, .*status=bounced/)
     expect(await face('sendmail', ['a@b@c'], 'x\n')).toMatchObject({ code: 64 })
     expect(await face('sendmail', [], 'x\n')).toMatchObject({ code: 64 })
     expect(await face('sendmail', ['-Z', 'ana'], 'x\n')).toMatchObject({ code: 64 })

@@ -4,7 +4,7 @@ import { err, ok, type Result } from '../../base/result.ts'
 import type { Address } from '../../message/address.ts'
 import type { MailParameters } from '../../message/envelope.ts'
 import { replies } from '../../message/reply.ts'
-import { isSecure, offersStarttls } from '../capabilities.ts'
+import { isSecure, offersStarttls, XREPORT } from '../capabilities.ts'
 import { createTransaction } from '../facts.ts'
 import { maySendAs } from '../ownership.ts'
 import type { SmtpSession } from '../session.ts'
@@ -26,7 +26,7 @@ export const mail = defineCommand({
     }
     const parsed = parseMail(session, args)
     if (!parsed.ok) return refuse(parsed.error)
-    const { reversePath, parameters } = parsed.value
+    const { reversePath, parameters, reports } = parsed.value
     const size = parameters.size ?? 0
     if (limits.messageSize > 0 && size > limits.messageSize) return refuse(replies.messageTooBig(limits.messageSize)) // RFC 1870 §6.1
     if (!service.hasRoom(size)) return refuse(replies.noRoom())
@@ -36,6 +36,7 @@ export const mail = defineCommand({
     }
     return whenAnswered(generation.hooks.mail(transaction), (verdict) => {
       if (verdict.kind !== 'pass') return refuseByHook('MAIL', verdict, transaction)
+      if (reports && reversePath !== null) transaction.refused = new Map()
       session.transaction = transaction
       return proceed('mail.accepted', replies.senderOk())
     })
@@ -45,16 +46,18 @@ export const mail = defineCommand({
 function parseMail(
   { role, generation }: SmtpSession,
   args: string,
-): Result<{ reversePath: Address | null; parameters: MailParameters }, Reply> {
+): Result<{ reversePath: Address | null; parameters: MailParameters; reports: boolean }, Reply> {
   const written = afterKeyword(args, 'FROM:')
   if (written === null) return err(replies.syntaxError('Syntax: MAIL FROM:<address>'))
   const path = parsePath(written, { origin: role.completes ? generation.site.origin : null })
   if (!path.ok) return err(replies.badSenderAddress(`Sender: ${path.error}`))
   const words = parseParameters(path.value.rest)
   if (!words.ok) return err(replies.syntaxError(words.error))
-  const parameters = parseMailParameters(words.value, { auth: role.auth })
+  const reports = role.local && words.value.has(XREPORT)
+  const known = reports ? new Map([...words.value].filter(([key]) => key !== XREPORT)) : words.value
+  const parameters = parseMailParameters(known, { auth: role.auth })
   if (!parameters.ok) return parameters
   const reversePath = path.value.address
   if (!parameters.value.smtputf8 && needsUtf8Parameter(reversePath)) return err(replies.utf8Needed())
-  return ok({ reversePath, parameters: parameters.value })
+  return ok({ reversePath, parameters: parameters.value, reports })
 }

@@ -23,6 +23,11 @@ export const rcpt = defineCommand({
     if (transaction.recipients.length >= site.limits.recipients) return refuse(replies.tooManyRecipients())
     return whenAnswered(hooks.rcpt(transaction, parsed.value), (decision) => {
       const shown = (): string => formatAddress(parsed.value.address)
+      if (decision.kind === 'reject' && transaction.refused !== null) {
+        transaction.refused.set(parsed.value, decision.reply)
+        transaction.recipients.push(parsed.value)
+        return proceed('rcpt.accepted', replies.recipientOk())
+      }
       if (decision.kind !== 'accept') return refuseByHook('RCPT', decision, transaction, shown())
       if (decision.as === 'relay' && !session.role.relay) {
         return refuseOnPolicy('RCPT', replies.relayDenied(), transaction, shown())
