@@ -1,5 +1,7 @@
 // The IMAP suite.
 import { capabilityCases, greetingCases, loginCodeCases, logoutCases, noopCases } from './greeting.ts'
+import { listCases, lsubCases, subscribeCases } from './list.ts'
+import { listExtendedCases, listStatusCases, specialUseCases } from './list-extended.ts'
 import { literalCases, literalPlusCases } from './literals.ts'
 import { createCases, deleteCases, renameCases } from './mailboxes.ts'
 import { authenticateCases, initialResponseCases, loginCases, starttlsCases } from './security.ts'
@@ -30,4 +32,10 @@ export const imap = imapSuite([
   ...createCases,
   ...deleteCases,
   ...renameCases,
+  ...listCases,
+  ...subscribeCases,
+  ...lsubCases,
+  ...listExtendedCases,
+  ...listStatusCases,
+  ...specialUseCases,
 ])
