@@ -2,7 +2,13 @@
 import type { SearchKey } from '../../store/mailbox-store.ts'
 import { intersect } from '../../store/uid-set.ts'
 import { type Command, type Completion, defineCommand, ok, SELECTED, type Session } from '../command.ts'
-import { parseSearch, type ReturnOption, type SearchRequest, type WireSearchKey } from '../wire/search-keys.ts'
+import {
+  BadCharset,
+  parseSearch,
+  type ReturnOption,
+  type SearchRequest,
+  type WireSearchKey,
+} from '../wire/search-keys.ts'
 import { formatSet, LARGEST, normalizeSet, type SequenceSet } from '../wire/sequence-set.ts'
 
 async function run(session: Session, tag: string, request: SearchRequest, byUid: boolean): Promise<Completion> {
@@ -11,8 +17,9 @@ async function run(session: Session, tag: string, request: SearchRequest, byUid:
   const found = await view.mailbox.search(resolve(session, request.key), session.signal)
   // what came after the client's view of the mailbox has no sequence number yet
   const uids = intersect(found, view.known)
-  const modSeq = request.modSeq ? highestModSeq(session, uids) : null
-  if (request.returns?.includes('SAVE')) view.saved = saved(uids, request.returns)
+  const chosen = request.returns ? returned(uids, request.returns) : uids
+  const modSeq = request.modSeq ? highestModSeq(session, chosen) : null // RFC 4731 §3.2
+  if (request.returns?.includes('SAVE')) view.saved = chosen
   const numbers = byUid ? uids : sequences(view.known, uids)
   // RFC 9051 §6.4.4: IMAP4rev2 knows ESEARCH alone
   const returns = request.returns ?? (session.rev2 ? (['ALL'] as const) : null)
@@ -25,8 +32,8 @@ async function run(session: Session, tag: string, request: SearchRequest, byUid:
   return ok('Done', { expunge: byUid })
 }
 
-/** RFC 5182 §2.1: MIN and MAX alone save just these. */
-function saved(uids: Uint32Array, returns: readonly ReturnOption[]): Uint32Array {
+/** RFC 5182 §2.1: MIN and MAX alone return and save just these. */
+function returned(uids: Uint32Array, returns: readonly ReturnOption[]): Uint32Array {
   if (returns.includes('ALL') || returns.includes('COUNT') || uids.length === 0) return uids
   const ends = [...(returns.includes('MIN') ? [uids[0]!] : []), ...(returns.includes('MAX') ? [uids.at(-1)!] : [])]
   return ends.length === 0 ? uids : Uint32Array.from(new Set(ends))
@@ -107,13 +114,30 @@ function within(session: Session, kind: 'younger' | 'older', seconds: number): U
   })
 }
 
-const command = (name: string, byUid: boolean): Command =>
-  defineCommand({
+type Prepared = ReturnType<Command['prepare']>
+
+function command(name: string, byUid: boolean): Command {
+  const defined = defineCommand({
     name,
     states: SELECTED,
     parse: (args, { tag }) => ({ tag, request: parseSearch(args) }),
     run: (session, { tag, request }) => run(session, tag, request, byUid),
   })
+  return { ...defined, prepare: (input) => clearing(() => defined.prepare(input)) }
+}
+
+/** RFC 9051 §6.4.4.1: SEARCH with SAVE that ends in NO leaves nothing saved. */
+function clearing(prepare: () => Prepared): Prepared {
+  try {
+    return prepare()
+  } catch (thrown) {
+    if (!(thrown instanceof BadCharset && thrown.saving)) throw thrown
+    return (session) => {
+      session.view.saved = new Uint32Array(0)
+      throw thrown
+    }
+  }
+}
 
 export const search = command('SEARCH', false)
 export const uidSearch = command('UID SEARCH', true)

@@ -33,6 +33,13 @@ export interface SearchRequest {
 /** The charset is not known: NO [BADCHARSET] (RFC 9051 §6.4.4). */
 export class BadCharset extends Error {
   override readonly name = 'BadCharset'
+  /** SAVE was among the return options. */
+  readonly saving: boolean
+
+  constructor(charset: string, saving: boolean) {
+    super(charset)
+    this.saving = saving
+  }
 }
 
 const MAX_DEPTH = 50
@@ -54,7 +61,7 @@ export function parseSearch(d: Decoder): SearchRequest {
   if (word === 'CHARSET') {
     d.space()
     charset = d.astring('charset')
-    if (!isKnownCharset(charset)) throw new BadCharset(charset)
+    if (!isKnownCharset(charset)) throw new BadCharset(charset, returns?.includes('SAVE') ?? false)
     d.space()
     word = null
   }
