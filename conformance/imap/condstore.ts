@@ -96,6 +96,7 @@ export const condstoreCases = [
     '7162 §3.1',
     'Of two STOREs in a session, the second gives the higher mod-sequence.',
     async (c) => {
+      await reselect(c)
       await c.ok('STORE 4 +FLAGS (\\Flagged)')
       await c.ok('STORE 5 +FLAGS (\\Flagged)')
       const [first, second] = [await modSeq(c, 4), await modSeq(c, 5)]

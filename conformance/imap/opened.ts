@@ -1,6 +1,7 @@
 // The IMAP cases of an opened mailbox and its messages, with the extensions about them.
 import { binaryCases } from './binary.ts'
 import { bodystructureCases } from './bodystructure.ts'
+import { condstoreCases, qresyncCases } from './condstore.ts'
 import { copyCases, expungeCases, moveCases } from './copy.ts'
 import { envelopeCases } from './envelope.ts'
 import { fetchItemCases, seenCases } from './fetch-items.ts'
@@ -30,4 +31,6 @@ export const openedCases: readonly ImapCase[] = [
   ...updateCases,
   ...recentCases,
   ...uidCases,
+  ...condstoreCases,
+  ...qresyncCases,
 ]
