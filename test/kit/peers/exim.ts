@@ -52,8 +52,9 @@ export async function startExim(options: EximOptions = {}): Promise<Exim> {
 function eximConf(
   folder: string,
   ports: { readonly port: number; readonly submission: number },
-  { local, relay, sends, tls, auth }: EximOptions,
+  options: EximOptions,
 ): string {
+  const { local, relay, tls, auth } = options
   return `exim_path = ${peerPath('exim4-daemon-light', 'usr/sbin/exim4')}
 spool_directory = ${folder}/spool
 log_file_path = ${folder}/log/%slog
@@ -79,7 +80,7 @@ rcpt:
 ${local ? '  accept authenticated = *\n         control = submission\n  require message = relay not permitted\n          domains = +local_domains\n  require verify = recipient\n' : ''}\
   accept
 begin routers
-${routers({ local, relay, sends })}begin transports
+${routers(options)}begin transports
 smtp:
   driver = smtp
 ${relay ? '  hosts_avoid_tls = *\n' : ''}\
