@@ -15,11 +15,13 @@ export { formatJson } from './report/json.ts'
 export { formatJunit } from './report/junit.ts'
 export { formatTap } from './report/tap.ts'
 export { formatProgress, formatText, formatTotals } from './report/text.ts'
+export { formatTranscript } from './report/transcript.ts'
 export { type Expectations, runCases } from './runner.ts'
 export { hindrance, matches, type Selection, select } from './selection.ts'
 export { suites } from './suites.ts'
 export { createTarget, type TargetOptions } from './target.ts'
 export type * from './types.ts'
+export { CONSENTS, VERDICTS } from './types.ts'
 export { Wire } from './wire.ts'
 
 export interface SuiteRun
