@@ -46,6 +46,7 @@ export const references = (pair: Certificate): { readonly [side: string]: Open }
     starttls: open('starttls'),
     implicit: open('implicit'),
     private: open('none', { privacyRequired: true }),
+    keeping: open('none', { keepsParents: true }),
     minus: open('none', { literalMinus: true }),
   }
 }

@@ -236,13 +236,16 @@ const literalFaults: Faults = {
 }
 
 const badIsOk = say(/^(\S+) BAD/, '$1 OK')
-const LOWER =
-  /[ (](?:messages|uidnext|uidvalidity|unseen|recent|flags|uid|all|return|subscribed|children|inbox|examine|select|status|count|min|max)\b/
-const MIXED =
-  /[ (](?:Messages|Uidnext|UidNext|UIDnext|Unseen|UnSeen|Flags|Inbox|InBox|All|Return|Subscribed|Children)\b/
+const WORDS = new Set(
+  'MESSAGES UIDNEXT UIDVALIDITY UNSEEN RECENT FLAGS UID ALL RETURN SUBSCRIBED CHILDREN COUNT MIN MAX STATUS INBOX'.split(
+    ' ',
+  ),
+)
 const argumentCase: Rule = {
   hear: (line, { tag }) =>
-    LOWER.test(line) || MIXED.test(line) ? { kind: 'answer', text: `${tag} BAD unknown word\r\n` } : null,
+    line.split(/[^A-Za-z]+/).some((word) => WORDS.has(word.toUpperCase()) && !WORDS.has(word))
+      ? { kind: 'answer', text: `${tag} BAD unknown word\r\n` }
+      : null,
 }
 const mindsCase: Rule = {
   hear: (line, { tag }) =>

@@ -249,7 +249,7 @@ const binaryFaults: Faults = {
     'BINARY gives the encoded octets',
     '9051 §6.4.5',
     asBody,
-    'binary/base64 binary/quoted-printable binary/part-1 binary/soft-line-breaks binary/partial binary/partial-beyond',
+    'binary/base64 binary/quoted-printable binary/part-1 binary/soft-line-breaks binary/partial',
   ),
   'binary-with-line-end': fault(
     'BINARY adds a line end',

@@ -1,12 +1,18 @@
 // All faults by which the cases of the IMAP suite are shown to be able to fail.
 import type { Faults } from '../fault.ts'
 import { fetchFaults } from './imap-fetch.ts'
+import { mailboxFaults } from './imap-mailbox.ts'
+import { messageFaults } from './imap-messages.ts'
 import { searchFaults } from './imap-search.ts'
 import { sessionFaults } from './imap-session.ts'
+import { imapStateFaults } from './imap-state.ts'
 import { structureFaults } from './imap-structure.ts'
 
 export const imapFaults: Faults = {
   ...sessionFaults,
+  ...imapStateFaults,
+  ...mailboxFaults,
+  ...messageFaults,
   ...fetchFaults,
   ...structureFaults,
   ...searchFaults,

@@ -21,16 +21,25 @@ const select =
     syntax.sp()
     const octets = syntax.astring()
     syntax.end()
-    if (session.mailbox) {
-      session.leave()
-      session.untagged('OK [CLOSED] Another mailbox is selected')
+    const wasSelected = session.mailbox !== null
+    if (session.faulty('failed-select-keeps')) session.find(session.name(octets))
+    if (session.faulty('select-expunges') && session.mailbox && !session.readOnly)
+      for (const message of session.mailbox.messages.filter(({ flags }) => flags.has('\\Deleted')))
+        session.mailbox.remove(message)
+    session.leave()
+    const closed = (when: boolean): void => {
+      if (wasSelected && when) session.untagged('OK [CLOSED] Another mailbox is selected')
     }
+    const late = session.faulty('closed-late') || session.faulty('closed-on-success')
+    closed(!late)
     const name = session.name(octets)
     const mailbox = session.find(name)
-    session.select(name, mailbox, readOnly)
+    closed(session.faulty('closed-on-success'))
+    session.select(name, mailbox, readOnly && !session.faulty('examine-writes'))
     const flags = [...SYSTEM_FLAGS, ...mailbox.keywords].join(' ')
     session.untagged(`FLAGS (${flags})`)
     session.untagged(`${session.view.length} EXISTS`)
+    closed(session.faulty('closed-late'))
     if (!session.rev2) session.untagged(`${session.recentCount} RECENT`)
     const unseen = session.view.findIndex(({ message }) => !message.flags.has('\\Seen'))
     if (!session.rev2 && unseen >= 0) session.untagged(`OK [UNSEEN ${unseen + 1}] First unseen`)
@@ -50,10 +59,19 @@ const create: Run = (session, syntax) => {
   const bad = uses.find((use) => !SPECIAL_USES.some((known) => known.toLowerCase() === use.toLowerCase()))
   if (bad !== undefined) throw new No(`no use ${bad}`, 'USEATTR')
   const { mailboxes } = session.account!
+  if (wanted !== 'INBOX' && mailboxes.has(wanted) && session.faulty('create-existing-ok')) return 'It is there'
+  if (wanted === 'INBOX' && session.faulty('create-inbox-ok')) return 'It is there'
+  if (wanted.includes(DELIMITER) && session.faulty('create-no-inferiors')) throw new No('no inferiors', 'CANNOT')
   if (wanted === 'INBOX' || (mailboxes.has(wanted) && !mailboxes.get(wanted)!.noSelect))
     throw new No('there is such a mailbox', 'ALREADYEXISTS')
   if (wanted.split(DELIMITER).includes('')) throw new No('a level of the name is empty', 'CANNOT')
-  const mailbox = session.account!.create(wanted)
+  const buried = session.faulty('delete-keeps-messages') ? session.account!.deleted.get(wanted) : undefined
+  const mailbox = session.account!.create(wanted, !session.faulty('create-no-superiors'))
+  if (buried) mailbox.messages.push(...buried)
+  if (session.faulty('create-with-welcome'))
+    mailbox.add({ raw: 'Subject: Welcome\r\n\r\n', date: new Date(), flags: [] })
+  if (session.faulty('uidvalidity-constant')) mailbox.validity = 1
+  if (session.faulty('create-unselects')) session.leave()
   mailbox.specialUse = uses.map((use) => SPECIAL_USES.find((known) => known.toLowerCase() === use.toLowerCase())!)
   return 'Made'
 }
@@ -62,18 +80,23 @@ const remove: Run = (session, syntax) => {
   const name = readName(session, syntax)
   syntax.end()
   const account = session.account!
-  if (name === 'INBOX') throw new No('INBOX stays', 'CANNOT')
+  if (name === 'INBOX' && !session.faulty('delete-inbox-ok')) throw new No('INBOX stays', 'CANNOT')
   const mailbox = account.mailboxes.get(name)
   if (!mailbox) throw new No('no such mailbox', 'NONEXISTENT')
   const hasInferiors = account.hasInferiors(name)
   // RFC 9051 §6.3.5
-  if (mailbox.noSelect && hasInferiors) throw new No('it has inferiors', 'HASCHILDREN')
+  if (hasInferiors && (mailbox.noSelect || session.server.keepsParents)) throw new No('it has inferiors', 'HASCHILDREN')
   account.mailboxes.delete(name)
+  if (session.faulty('delete-takes-parent')) account.mailboxes.delete(name.slice(0, name.lastIndexOf(DELIMITER)))
+  account.deleted.set(name, [...mailbox.messages])
   for (const message of [...mailbox.messages]) mailbox.remove(message)
   mailbox.changed()
-  if (hasInferiors) {
+  if (session.faulty('delete-takes-children')) {
+    for (const other of [...account.mailboxes.keys()])
+      if (other.startsWith(name + DELIMITER)) account.mailboxes.delete(other)
+  } else if (hasInferiors) {
     const left = new Mailbox()
-    left.noSelect = true
+    left.noSelect = !session.faulty('delete-parent-selectable')
     account.mailboxes.set(name, left)
   }
   return 'Gone'
@@ -95,13 +118,17 @@ const rename: Run = (session, syntax) => {
     const inbox = mailboxes.get('INBOX')!
     for (const message of [...inbox.messages]) {
       target.add(message)
-      inbox.remove(message)
+      if (!session.faulty('rename-inbox-copies')) inbox.remove(message)
     }
     inbox.changed()
     return 'Moved'
   }
-  account.create(to)
-  mailboxes.set(to, mailboxes.get(from)!)
+  account.create(to, !session.faulty('create-no-superiors'))
+  const moved = mailboxes.get(from)!
+  mailboxes.set(to, moved)
+  if (session.faulty('rename-loses-flags')) for (const message of moved.messages) moved.setFlags(message, [])
+  if (session.faulty('rename-takes-parent')) mailboxes.delete(from.slice(0, from.lastIndexOf(DELIMITER)))
+  if (session.faulty('rename-unselects')) session.leave()
   mailboxes.delete(from)
   for (const [name, mailbox] of [...mailboxes]) {
     if (!name.startsWith(from + DELIMITER) || session.faulty('rename-leaves-inferiors')) continue

@@ -73,23 +73,46 @@ const store =
     const flags = syntax.peek() === '(' ? readFlags(syntax) : readBareFlags(syntax)
     syntax.end()
     const places = session.resolve(set, byUid)
+    needFound(session, places, byUid)
     needWritable(session)
-    const lower = new Set(flags.map((flag) => flag.toLowerCase()))
     for (const place of places) {
       const { message } = session.view[place]!
+      if (message.expunged && session.faulty('store-expunged-closes')) session.loggedOut = true
       if (message.expunged) continue
-      const kept = [...message.flags].filter((flag) => sign !== '' && !(sign === '-' && lower.has(flag.toLowerCase())))
-      const changed = session.mailbox!.setFlags(message, sign === '-' ? kept : [...kept, ...flags])
+      const before = [...message.flags]
+      const changed = session.mailbox!.setFlags(message, newFlags(session, message, sign, flags))
       if (silent && session.view[place]!.version >= message.version - (changed ? 1 : 0)) session.told(message)
       if (silent) continue
       session.told(message)
       const uid = (byUid && !session.faulty('uid-store-without-uid')) || session.rev2 ? ` UID ${message.uid}` : ''
       session.untagged(`${place + 1} FETCH (FLAGS ${session.flagsOf(message)}${uid})`)
+      if (session.faulty('store-not-kept')) session.mailbox!.setFlags(message, before)
+      if (session.faulty('store-takes-recent')) message.recent = {}
     }
     session.mailbox!.changed()
     session.sync(false)
     return 'Done'
   }
+
+function newFlags(session: Session, message: Message, sign: string, given: readonly string[]): string[] {
+  const lower = new Set(given.map((flag) => flag.toLowerCase()))
+  const wanted = session.faulty('keywords-dropped') ? given.filter((flag) => flag.startsWith('\\')) : given
+  const had = [...message.flags]
+  if (sign !== '' && session.faulty('store-toggles'))
+    return [
+      ...had.filter((flag) => !lower.has(flag.toLowerCase())),
+      ...wanted.filter((flag) => !message.flags.has(flag)),
+    ]
+  if (sign === '') return [...wanted]
+  if (sign === '+') return [...had, ...wanted]
+  return had.filter(
+    (flag) => !lower.has(flag.toLowerCase()) || (session.faulty('keywords-stay') && !flag.startsWith('\\')),
+  )
+}
+
+function needFound(session: Session, places: readonly number[], byUid: boolean): void {
+  if (byUid && places.length === 0 && session.faulty('uid-missing-no')) throw new No('no such UID')
+}
 
 function readBareFlags(syntax: Syntax): string[] {
   const flags: string[] = []
@@ -108,33 +131,70 @@ const copy =
     const set = readSet(syntax)
     const name = session.name(syntax.astring())
     syntax.end()
-    const places = session.resolve(set, byUid)
-    if (move) needWritable(session)
+    const places = resolvePartly(session, set, byUid, name)
+    needFound(session, places, byUid)
+    if (move || session.faulty('copy-needs-write')) needWritable(session)
+    if (session.faulty('copy-creates') && !session.account!.mailboxes.has(name)) session.account!.create(name)
+    if (move && session.faulty('failed-move-removes')) removeAll(session, places, name)
     const target = session.find(name, 'TRYCREATE')
+    if (target === session.mailbox && session.faulty('copy-to-itself-refused')) throw new No('it is the same', 'CANNOT')
+    if (session.faulty('copy-replaces')) for (const message of [...target.messages]) target.remove(message)
     const messages = places.map((place) => session.view[place]!.message).filter(({ expunged }) => !expunged)
-    const code = messages.length === 0 ? '' : copyAll(messages, target)
+    const code = messages.length === 0 ? '' : copyAll(session, messages, target)
+    if (move && session.faulty('move-drops')) target.messages.splice(0)
+    if (move && session.faulty('move-marks-deleted')) for (const copy of target.messages) copy.flags.add('\\Deleted')
     if (!move) {
       if (target !== session.mailbox) target.changed()
       return `${code === '' ? '' : `[${code}] `}Copied`
     }
-    if (code !== '') session.untagged(`OK [${code}] Copied`)
+    const isLate = session.faulty('move-copyuid-late')
+    if (code !== '' && !isLate) session.untagged(`OK [${code}] Copied`)
     for (const message of messages) session.mailbox!.remove(message)
     target.changed()
     session.mailbox!.changed()
     session.sync(true)
-    return 'Moved'
+    return isLate ? `[${code}] Moved` : 'Moved'
   }
 
-function copyAll(messages: readonly Message[], target: Mailbox): string {
-  const copies = messages.map((message) => target.add(message))
+/** With a fault, a set that goes beyond the end is copied as far as it goes, before it is refused. */
+function resolvePartly(session: Session, set: string, byUid: boolean, name: string): number[] {
+  try {
+    return session.resolve(set, byUid)
+  } catch (error) {
+    const target = session.account!.mailboxes.get(name)
+    if (session.faulty('copy-partly') && target && session.view[0]) copyAll(session, [session.view[0].message], target)
+    throw error
+  }
+}
+
+function removeAll(session: Session, places: readonly number[], name: string): void {
+  if (session.account!.mailboxes.has(name)) return
+  for (const place of places) session.mailbox!.remove(session.view[place]!.message)
+}
+
+function copyAll(session: Session, messages: readonly Message[], target: Mailbox): string {
+  const copies = messages.map((message) =>
+    target.add({
+      ...message,
+      flags: session.faulty('copy-loses-flags') ? [] : message.flags,
+      date: session.faulty('copy-dates-now') ? new Date() : message.date,
+    }),
+  )
   return `COPYUID ${target.validity} ${asSet(messages.map(({ uid }) => uid))} ${asSet(copies.map(({ uid }) => uid))}`
 }
 
 function expungeDeleted(session: Session, uids: readonly number[] | null): void {
   const doomed = session.view
     .map(({ message }) => message)
-    .filter(({ flags, uid, expunged }) => !expunged && flags.has('\\Deleted') && (uids?.includes(uid) ?? true))
-  for (const message of doomed) session.mailbox!.remove(message)
+    .filter(({ flags, uid, expunged }) => {
+      const isDoomed = flags.has('\\Deleted') || session.faulty(uids === null ? 'expunge-all' : 'uid-expunge-undeleted')
+      return !expunged && isDoomed && (uids?.includes(uid) ?? true)
+    })
+  for (const message of doomed) {
+    session.mailbox!.remove(message)
+    if (session.faulty('expunge-local')) session.mailbox!.messages.push({ ...message, expunged: false })
+  }
+  if (session.faulty('uid-reused')) session.mailbox!.uidNext = (session.mailbox!.messages.at(-1)?.uid ?? 0) + 1
 }
 
 const expunge: Run = (session, syntax) => {

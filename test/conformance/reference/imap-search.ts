@@ -14,7 +14,12 @@ export function search(session: Session, syntax: Syntax, byUid: boolean, tag: st
     syntax.sp()
     const isKnown = ['US-ASCII', 'UTF-8'].includes(charset)
     // RFC 9051 §6.4.4.1: NO to a SEARCH that saves empties $
-    if (!isKnown && options?.has('SAVE') && !session.faulty('searchres-kept-by-no')) session.saved = []
+    if (
+      !isKnown &&
+      (options?.has('SAVE') || session.faulty('searchres-cleared-by-any-no')) &&
+      !session.faulty('searchres-kept-by-no')
+    )
+      session.saved = []
     if (!isKnown) throw new No('no such charset', 'BADCHARSET (US-ASCII UTF-8)')
   }
   if (charset === '' && session.faulty('search-default-ascii') && /[\x80-\xff]/.test(syntax.text))
@@ -27,7 +32,7 @@ export function search(session: Session, syntax: Syntax, byUid: boolean, tag: st
     for (const { message } of session.view) session.mailbox!.setFlags(message, [...message.flags, '\\Seen'])
   const places = session.view.flatMap(({ message }, at) => (keys.every((key) => key(message, at)) ? [at] : []))
   const found = places.map((at) => (byUid ? session.view[at]!.message.uid : at + 1))
-  if (options?.has('SAVE')) save(session, places, options)
+  if (options?.has('SAVE') || session.faulty('searchres-always-saves')) save(session, places, options ?? new Set())
   if (options === null && !session.rev2) session.untagged(`SEARCH${found.map((number) => ` ${number}`).join('')}`)
   else if (!(options?.size === 1 && options.has('SAVE')))
     extended(session, found, options ?? new Set(['ALL']), byUid, tag)
@@ -48,7 +53,10 @@ function save(session: Session, places: readonly number[], options: ReadonlySet<
   const uids = places.map((at) => session.view[at]!.message.uid)
   const ends = [...(options.has('MIN') ? uids.slice(0, 1) : []), ...(options.has('MAX') ? uids.slice(-1) : [])]
   const partly = (options.has('MIN') || options.has('MAX')) && !options.has('ALL') && !options.has('COUNT')
-  session.saved = partly ? ends : uids
+  if (uids.length === 0 && session.faulty('save-none-keeps')) return
+  if (session.faulty('save-numbers')) session.saved = places.map((at) => at + 1)
+  else if (session.faulty('save-first-always')) session.saved = uids.slice(0, 1)
+  else session.saved = partly && !session.faulty('save-all-always') ? ends : uids
 }
 
 function extended(
@@ -180,7 +188,7 @@ function dateKey(name: string, syntax: Syntax, session: Session): Key | null {
   }
   return (message) => {
     if (!found[1] && session.faulty('search-on-forenoon') && message.date.getUTCHours() >= 12) return false
-    const shifted = new Date(message.date.getTime() + (session.faulty('search-date-other-zone') ? 10 * 3_600_000 : 0))
+    const shifted = new Date(message.date.getTime() + (session.faulty('search-date-other-zone') ? -10 * 3_600_000 : 0))
     const sent = (): number | null => {
       const part = parseMessage(message.raw)
       return session.faulty('search-sent-in-utc')

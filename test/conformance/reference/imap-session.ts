@@ -8,9 +8,13 @@ export interface ServerSide {
   /** Whether the faults are in force now. */
   armed(): boolean
   login(user: string, password: string): Account | null
+  /** For faults: whoever it may be. */
+  somebody(): Account
   /** Whether LOGIN is refused without TLS. */
   readonly privacyRequired: boolean
   readonly offersTls: boolean
+  /** A mailbox with inferiors is not deleted. */
+  readonly keepsParents: boolean
   readonly literals: 'LITERAL+' | 'LITERAL-'
 }
 
@@ -35,6 +39,9 @@ export class Session {
   saved: number[] = []
   #onChange: () => void = () => {}
   #watch: (() => void) | null = null
+  /** For faults: what was selected before, and flags as they were. */
+  #old: Seen[] = []
+  readonly #stale = new Map<Message, string>()
 
   constructor(server: ServerSide, secure: boolean, write: (unit: string) => void) {
     this.server = server
@@ -64,7 +71,7 @@ export class Session {
     const text = this.rev2 ? fromOctets(octets) : decodeMutf7(octets)
     if (text === null && /[\x80-\xff]/.test(octets)) throw new Bad('8-bit octets in a mailbox name')
     if (text === null && code !== '') throw new No('the name is no modified UTF-7', code)
-    return canonicalName(text ?? octets)
+    return this.faulty('inbox-minds-case') ? (text ?? octets) : canonicalName(text ?? octets)
   }
 
   encode(name: string): string {
@@ -82,9 +89,12 @@ export class Session {
     this.mailbox = mailbox
     this.mailboxName = name
     this.readOnly = readOnly
-    this.view = mailbox.messages.map((message) => ({ message, version: message.version }))
+    if (!this.faulty('select-keeps-view') || this.#old.length === 0)
+      this.view = mailbox.messages.map((message) => ({ message, version: message.version }))
+    else this.view = this.#old
     if (!readOnly) this.#claimRecent()
-    this.saved = []
+    if (this.faulty('searchres-all-at-first')) this.saved = mailbox.messages.map(({ uid }) => uid)
+    for (const message of mailbox.messages) this.#stale.set(message, [...message.flags].join(' '))
     const watch = (): void => this.#onChange()
     mailbox.watchers.add(watch)
     this.#watch = watch
@@ -94,21 +104,26 @@ export class Session {
     if (this.#watch) this.mailbox?.watchers.delete(this.#watch)
     this.#watch = null
     this.mailbox = null
+    this.#old = this.view
     this.view = []
-    this.saved = []
+    if (!this.faulty('searchres-survives-select')) this.saved = []
   }
 
   onChange(listener: () => void): void {
     this.#onChange = listener
   }
 
-  isRecent = (message: Message): boolean => message.recent === this || (this.readOnly && message.recent === null)
+  isRecent(message: Message): boolean {
+    if (this.faulty('never-recent') || this.faulty('always-recent')) return this.faulty('always-recent')
+    return message.recent === this || (this.readOnly && message.recent === null)
+  }
 
   #claimRecent(): void {
     for (const { message } of this.view) message.recent ??= this
   }
 
   flagsOf(message: Message): string {
+    if (this.faulty('flags-stale')) return `(${this.#stale.get(message) ?? ''})`
     const recent = !this.rev2 && this.isRecent(message) ? ['\\Recent'] : []
     return `(${[...message.flags, ...recent].join(' ')})`
   }
@@ -122,10 +137,12 @@ export class Session {
   /** Tells what changed; expunges only where RFC 9051 §7.5.1 lets them be told. */
   sync(expunges: boolean): void {
     if (!this.mailbox) return
-    if (expunges) {
+    if (this.faulty('expunge-silent')) this.view = this.view.filter(({ message }) => !message.expunged)
+    if (this.faulty('expunge-ascending')) this.#expungeAscending()
+    if (expunges || this.faulty('expunge-anywhere')) {
       for (let at = this.view.length - 1; at >= 0; at--) {
         if (!this.view[at]!.message.expunged) continue
-        this.view.splice(at, 1)
+        if (!this.faulty('expunge-keeps-view')) this.view.splice(at, 1)
         this.untagged(`${at + 1} EXPUNGE`)
       }
     }
@@ -133,7 +150,9 @@ export class Session {
     const known = new Set(this.view.map(({ message }) => message))
     const fresh = this.mailbox.messages.filter((message) => message.uid > last && !known.has(message))
     if (fresh.length > 0) {
-      this.view.push(...fresh.map((message) => ({ message, version: message.version })))
+      const seen = fresh.map((message) => ({ message, version: message.version }))
+      if (this.faulty('new-is-first')) this.view.unshift(...seen)
+      else this.view.push(...seen)
       if (!this.readOnly) this.#claimRecent()
       this.untagged(`${this.view.length} EXISTS`)
       if (!this.rev2) this.untagged(`${this.recentCount} RECENT`)
@@ -145,6 +164,13 @@ export class Session {
         `${at + 1} FETCH (FLAGS ${this.flagsOf(seen.message)}${this.rev2 ? ` UID ${seen.message.uid}` : ''})`,
       )
     })
+  }
+
+  #expungeAscending(): void {
+    this.view.forEach(({ message }, at) => {
+      if (message.expunged) this.untagged(`${at + 1} EXPUNGE`)
+    })
+    this.view = this.view.filter(({ message }) => !message.expunged)
   }
 
   get recentCount(): number {
@@ -159,7 +185,11 @@ export class Session {
   }
 
   /** What a set of sequence numbers or UIDs means: places in the view, ascending. */
-  resolve(set: string, byUid: boolean): number[] {
+  resolve(set: string, asUid: boolean): number[] {
+    const byUid = asUid && !this.faulty('uid-is-number')
+    if (set === '$' && this.faulty('searchres-empty')) return []
+    if (set === '$' && this.faulty('searchres-by-number'))
+      return this.saved.map((number) => number - 1).filter((at) => at < this.view.length)
     if (set === '$') return this.view.flatMap(({ message }, at) => (this.saved.includes(message.uid) ? [at] : []))
     const largest = byUid ? (this.view.at(-1)?.message.uid ?? 0) : this.view.length
     const ranges = set.split(',').map((part) => {

@@ -25,7 +25,7 @@ export const SYSTEM_FLAGS = ['\\Answered', '\\Flagged', '\\Deleted', '\\Seen', '
 let lastValidity = Math.floor(Date.now() / 1000)
 
 export class Mailbox {
-  readonly validity = ++lastValidity
+  validity = ++lastValidity
   readonly messages: Message[] = []
   readonly keywords = new Set<string>()
   uidNext = 1
@@ -86,15 +86,17 @@ export const DELIMITER = '/'
 export class Account {
   readonly mailboxes = new Map<string, Mailbox>([['INBOX', new Mailbox()]])
   readonly subscribed = new Set<string>()
+  /** For a fault: what was in deleted mailboxes. */
+  readonly deleted = new Map<string, Message[]>()
 
   hasInferiors(name: string): boolean {
     return [...this.mailboxes.keys()].some((other) => other.startsWith(name + DELIMITER))
   }
 
   /** With the superiors that are missing. */
-  create(name: string): Mailbox {
+  create(name: string, withSuperiors = true): Mailbox {
     const parts = name.split(DELIMITER)
-    for (let length = 1; length < parts.length; length++) {
+    for (let length = 1; withSuperiors && length < parts.length; length++) {
       const superior = canonicalName(parts.slice(0, length).join(DELIMITER))
       if (!this.mailboxes.has(superior)) this.mailboxes.set(superior, new Mailbox())
     }

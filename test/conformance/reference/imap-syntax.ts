@@ -89,7 +89,7 @@ export class Syntax {
 
   string(): string {
     if (this.peek() === '"') return this.#quoted()
-    return this.literal().data
+    return this.literalOf(this.literal().data)
   }
 
   astring(): string {
@@ -126,7 +126,7 @@ export class Syntax {
     if (!found) throw new Bad(`expected a string at octet ${this.at + 1}`)
     const start = this.at + found[0].length
     this.at = start + Number(found[2])
-    return { data: this.literalOf(this.text.slice(start, this.at)), binary: found[1] === '~' }
+    return { data: this.text.slice(start, this.at), binary: found[1] === '~' }
   }
 
   /** `(a b c)`; empty where allowed. */

@@ -17,6 +17,8 @@ export interface ImapOptions {
   readonly implicit?: boolean
   /** Passwords are refused without TLS. */
   readonly privacyRequired?: boolean
+  /** A mailbox with inferiors is not deleted (RFC 9051 §6.3.5). */
+  readonly keepsParents?: boolean
   /** LITERAL- instead of LITERAL+ (RFC 7888 §5). */
   readonly literalMinus?: boolean
   readonly rules?: readonly Rule[]
@@ -41,8 +43,10 @@ export async function startImapReference(options: ImapOptions): Promise<ImapRefe
     faults: new Set(options.switches ?? []),
     armed: () => armed,
     login: (user, password) => (options.users[user] === password ? (accounts.get(user) ?? null) : null),
+    somebody: () => [...accounts.values()][0]!,
     privacyRequired: options.privacyRequired ?? false,
     offersTls: options.tls !== undefined,
+    keepsParents: options.keepsParents ?? false,
     literals: options.literalMinus ? 'LITERAL-' : 'LITERAL+',
   }
   const server: Server = createServer((socket) => {
@@ -134,7 +138,7 @@ class Connection {
     const plain = this.#socket
     plain.removeAllListeners('data')
     // what was sent in clear before the handshake must not be obeyed after it (RFC 9051 §6.2.1)
-    this.#buffer = Buffer.alloc(0)
+    if (!this.#session.faulty('starttls-injection')) this.#buffer = Buffer.alloc(0)
     const secured = new TLSSocket(plain, { isServer: true, secureContext: createSecureContext({ cert, key }) })
     this.#socket = secured
     this.#attach(secured)
@@ -229,10 +233,12 @@ class Connection {
       syntax.sp()
       const name = syntax.atom().toUpperCase()
       const done = await this.#run(name, syntax, tag)
-      if (!NO_EXPUNGES.has(name)) session.sync(true)
+      if (!NO_EXPUNGES.has(name) && !(name === 'APPEND' && session.faulty('append-untold'))) session.sync(true)
       session.say(`${tag} OK ${done}`)
       if (name === 'STARTTLS') await this.#secure()
+      if (name === 'STARTTLS' && session.faulty('starttls-greets')) session.untagged('OK Reference ready')
     } catch (error) {
+      if (error instanceof Bad && session.faulty('searchres-cleared-by-bad')) session.saved = []
       if (error instanceof No) session.say(`${tag} NO ${error.code === '' ? '' : `[${error.code}] `}${error.message}`)
       else if (error instanceof Bad && session.faulty('bad-unselects')) {
         session.leave()
@@ -268,6 +274,7 @@ class Connection {
       case 'STARTTLS':
         syntax.end()
         if (!session.server.offersTls || this.#secured || state !== 'not authenticated') throw new Bad('no TLS here')
+        if (session.faulty('starttls-enters')) session.account = session.server.somebody()
         return 'Shake hands'
       case 'LOGIN':
         return this.#login(syntax)
@@ -286,7 +293,9 @@ class Connection {
 
   #needsNobody(): void {
     if (this.#session.account) throw new Bad('logged in already')
-    if (this.#session.server.privacyRequired && !this.#secured) throw new No('TLS first', 'PRIVACYREQUIRED')
+    const isOverlooked = this.#session.faulty('disabled-overlooked')
+    if (this.#session.server.privacyRequired && !this.#secured && !isOverlooked)
+      throw new No('TLS first', 'PRIVACYREQUIRED')
   }
 
   #login(syntax: Syntax): string {
@@ -300,9 +309,15 @@ class Connection {
   }
 
   #enter(user: string, password: string): string {
-    const account = this.#session.server.login(user, password)
+    const session = this.#session
+    const isAny = session.faulty('any-password')
+    const account = isAny ? session.server.somebody() : session.server.login(user, password)
+    if (!account && session.faulty('failure-enters')) session.account = session.server.somebody()
+    if (!account && session.faulty('failure-closes')) session.loggedOut = true
+    const isKnown = Object.hasOwn(this.#options.users, user)
+    if (!account && session.faulty('failure-tells')) throw new No(isKnown ? 'wrong password' : 'no such user')
     if (!account) throw new No('wrong name or password', 'AUTHENTICATIONFAILED')
-    this.#session.account = account
+    session.account = account
     return `[CAPABILITY ${capabilities(this.#session)}] Welcome`
   }
 
@@ -318,8 +333,13 @@ class Connection {
     if (!/^(=|(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/.test(response))
       throw new Bad('no base64')
     const [authzid, user, password, ...more] = Buffer.from(response, 'base64').toString('latin1').split('\0')
-    if (user === undefined || password === undefined || more.length > 0) throw new Bad('no PLAIN message')
-    if (authzid !== '' && authzid !== user) throw new No('not allowed', 'AUTHORIZATIONFAILED')
+    if (user === undefined || password === undefined || more.length > 0) {
+      if (!this.#session.faulty('plain-lenient')) throw new Bad('no PLAIN message')
+      this.#session.account = this.#session.server.somebody()
+      return 'Welcome'
+    }
+    if (authzid !== '' && authzid !== user && !this.#session.faulty('authzid-overlooked'))
+      throw new No('not allowed', 'AUTHORIZATIONFAILED')
     return this.#enter(user, password)
   }
 
@@ -362,7 +382,8 @@ function enable(session: Session, syntax: Syntax): string {
   do {
     syntax.sp()
     const name = syntax.atom()
-    if (name.toUpperCase() === 'IMAP4REV2' && !session.rev2) {
+    const isRev2 = session.faulty('enable-minds-case') ? name === 'IMAP4rev2' : name.toUpperCase() === 'IMAP4REV2'
+    if (isRev2 && !session.rev2) {
       session.rev2 = true
       enabled.push('IMAP4rev2')
     }
