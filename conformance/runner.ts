@@ -127,8 +127,10 @@ async function runCase(
     remark: null,
   })
   const hindered = hindrance(one, target)
-  if (hindered !== null) return result('skip', hindered)
-  if (problem !== null) return result('blocked', `set-up: ${problem}`)
+  if (hindered !== null || problem !== null) {
+    scope.close()
+    return hindered !== null ? result('skip', hindered) : result('blocked', `set-up: ${problem}`)
+  }
   const outOfTime = new Promise<never>((_, reject) =>
     scope.signal.addEventListener('abort', () => reject(new Violation(`no end within ${ms / 1000} s`)), { once: true }),
   )
