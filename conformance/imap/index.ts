@@ -1,4 +1,5 @@
 // The IMAP suite.
+import { appendCases, appendUidCases, multiAppendCases } from './append.ts'
 import { capabilityCases, greetingCases, loginCodeCases, logoutCases, noopCases } from './greeting.ts'
 import { listCases, lsubCases, subscribeCases } from './list.ts'
 import { listExtendedCases, listStatusCases, specialUseCases } from './list-extended.ts'
@@ -7,6 +8,7 @@ import { createCases, deleteCases, renameCases } from './mailboxes.ts'
 import { authenticateCases, initialResponseCases, loginCases, starttlsCases } from './security.ts'
 import { examineCases, selectCases } from './select.ts'
 import { enableCases, stateCases } from './states.ts'
+import { statusCases } from './status.ts'
 import { imapSuite } from './suite.ts'
 import { commandCases, pipeliningCases, tagCases } from './syntax.ts'
 
@@ -38,4 +40,8 @@ export const imap = imapSuite([
   ...listExtendedCases,
   ...listStatusCases,
   ...specialUseCases,
+  ...statusCases,
+  ...appendCases,
+  ...appendUidCases,
+  ...multiAppendCases,
 ])
