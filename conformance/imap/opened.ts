@@ -8,6 +8,7 @@ import { fetchItemCases, seenCases } from './fetch-items.ts'
 import { fetchSectionCases } from './fetch-sections.ts'
 import { searchCases } from './search.ts'
 import { esearchCases, partialCases, searchresCases, withinCases } from './search-results.ts'
+import { contextCases, esortCases, sortCases, sortDisplayCases, threadCases } from './sort.ts'
 import { storeCases } from './store.ts'
 import type { ImapCase } from './suite.ts'
 import { recentCases, uidCases, updateCases } from './updates.ts'
@@ -33,4 +34,9 @@ export const openedCases: readonly ImapCase[] = [
   ...uidCases,
   ...condstoreCases,
   ...qresyncCases,
+  ...sortCases,
+  ...sortDisplayCases,
+  ...threadCases,
+  ...esortCases,
+  ...contextCases,
 ]

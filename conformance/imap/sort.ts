@@ -1,0 +1,611 @@
+// IMAP: SORT and THREAD (RFC 5256, RFC 5957), extended SORT and updated searches (RFC 5267).
+import { check, visible } from '../judgement.ts'
+import { expand, same, topic, uids } from './cases.ts'
+import { fetched, type Imap, items, numberOf, quoted, type Result, single, untagged, type Value } from './client.ts'
+import { CORPUS } from './corpus.ts'
+import { extended } from './search-results.ts'
+import { freshMailbox } from './suite.ts'
+
+const OWN = { state: 'selected' } as const
+const MADE = { state: 'authenticated' } as const
+const SORT = '5256 §3 SORT'
+
+const sort = topic('sort', 'examined', 'SORT')
+
+function sorted(result: Result): number[] {
+  const { values } = single(result, 'SORT')
+  return values.filter(({ kind }) => kind !== 'list').map((value) => numberOf(value, 'a member of SORT'))
+}
+
+const sorts = (
+  slug: string,
+  requirement: string,
+  program: string,
+  wanted: readonly number[],
+  criteria = 'ALL',
+  more: { level?: 'should'; capabilities?: readonly string[]; rfc?: string } = {},
+) =>
+  sort(
+    slug,
+    more.rfc ?? SORT,
+    requirement,
+    async (c) => same(sorted(await c.ok(`SORT (${program}) UTF-8 ${criteria}`)), wanted, 'messages'),
+    more,
+  )
+
+interface Made {
+  readonly header: readonly string[]
+  /** Internal date. */
+  readonly date?: string
+}
+
+async function make(c: Imap, messages: readonly Made[]): Promise<void> {
+  c.mailbox = await freshMailbox(c)
+  for (const { header, date = null } of messages)
+    await c.append(c.mailbox, ['From: ana@conformance.example', ...header, '', 'text', ''].join('\r\n'), [], date)
+  await c.must(`EXAMINE ${quoted(c.mailbox)}`)
+}
+
+/** SORT of messages made for it. */
+const sortsMade = (
+  slug: string,
+  rfc: string,
+  requirement: string,
+  program: string,
+  all: readonly Made[],
+  wanted: number[],
+) =>
+  sort(
+    slug,
+    rfc,
+    requirement,
+    async (c) => {
+      await make(c, all)
+      same(sorted(await c.ok(`SORT (${program}) UTF-8 ALL`)), wanted, 'messages')
+    },
+    MADE,
+  )
+
+const subject = (text: string): Made => ({ header: [`Subject: ${text}`] })
+const dated = (date: string): Made => ({ header: [`Date: ${date}`] })
+
+/** Numbers of the corpus by the size of their messages. */
+const BY_SIZE = CORPUS.map(({ text }, i) => [text.length, i + 1] as const)
+  .sort(([a, n], [b, m]) => a - b || n - m)
+  .map(([, n]) => n)
+const BY_ARRIVAL = [1, 7, 2, 3, 4, 5, 6, 8, 9]
+
+export const sortCases = [
+  sorts('arrival', 'ARRIVAL sorts by internal date and time.', 'ARRIVAL', BY_ARRIVAL),
+  sorts(
+    'reverse',
+    'REVERSE turns the order of the criterion behind it around.',
+    'REVERSE ARRIVAL',
+    BY_ARRIVAL.toReversed(),
+  ),
+  sorts('date', 'DATE sorts by the Date field.', 'DATE', BY_ARRIVAL),
+  sorts('size', 'SIZE sorts by the size in octets.', 'SIZE', BY_SIZE),
+  sorts('from', 'FROM sorts by the local part of the first From address.', 'FROM', [1, 2, 4, 5, 8, 9, 6, 3, 7]),
+  sorts(
+    'to',
+    'TO sorts by the local part of the first To address, absent ones first.',
+    'TO',
+    [9, 3, 7, 5, 1, 2, 4, 8],
+    'UNDRAFT',
+  ),
+  sorts(
+    'cc',
+    'CC sorts by the local part of the first Cc address, absent ones first.',
+    'CC',
+    [2, 3, 4, 5, 6, 7, 8, 9, 1],
+  ),
+  sorts('subject', 'SUBJECT sorts by base subject, absent ones first.', 'SUBJECT', [9, 5, 4, 8, 2, 3, 1, 7], 'UNDRAFT'),
+  sorts(
+    'several',
+    'Of several criteria the first decides, then the second.',
+    'SUBJECT REVERSE DATE',
+    [9, 5, 4, 8, 2, 3, 7, 1],
+    'UNDRAFT',
+  ),
+  sorts(
+    'tie',
+    'Messages that are equal by the criteria stay in the order of their numbers.',
+    'REVERSE FROM',
+    [3, 7, 6, 1, 2, 4, 5, 8, 9],
+  ),
+  sorts('criteria', 'Only messages that match the search criteria are returned.', 'REVERSE ARRIVAL', [3, 1], 'SEEN'),
+  sorts(
+    'none',
+    'When no message matches, an untagged SORT without numbers is sent.',
+    'ARRIVAL',
+    [],
+    'SUBJECT "not there"',
+  ),
+  sort('uid', SORT, 'UID SORT tells UIDs.', async (c) => {
+    const all = await uids(c)
+    same(sorted(await c.ok('UID SORT (REVERSE ARRIVAL) UTF-8 SEEN')), [all[2], all[0]], 'UIDs')
+  }),
+  sort('us-ascii', SORT, 'The charset US-ASCII is supported.', async (c) =>
+    same(sorted(await c.ok('SORT (ARRIVAL) US-ASCII SEEN')), [1, 3], 'messages'),
+  ),
+  sort('charset-unknown', SORT, 'An unknown charset is answered by NO.', async (c) =>
+    c.send('SORT (ARRIVAL) X-NO-SUCH-CHARSET SUBJECT Plain', 'NO'),
+  ),
+  sort(
+    'without-charset',
+    '5256 §5',
+    'SORT without a charset is answered by BAD.',
+    async (c) => c.send('SORT (ARRIVAL) ALL', 'BAD'),
+    { level: 'should' },
+  ),
+  sort('unknown-criterion', '5256 §5', 'An unknown sort criterion is answered by BAD.', async (c) =>
+    c.send('SORT (NOSUCHCRITERION) UTF-8 ALL', 'BAD'),
+  ),
+  sort('no-criteria', '5256 §5', 'SORT with an empty list of criteria is answered by BAD.', async (c) =>
+    c.send('SORT () UTF-8 ALL', 'BAD'),
+  ),
+  sortsMade(
+    'date-zone',
+    '5256 §2.2',
+    'DATE compares instants: the zone of the Date field is taken into account.',
+    'DATE',
+    [
+      dated('Tue, 31 Dec 2019 23:00:00 +0000'),
+      dated('Wed, 01 Jan 2020 00:30:00 +0200'),
+      dated('Tue, 31 Dec 2019 20:30:00 -0500'),
+    ],
+    [2, 1, 3],
+  ),
+  sortsMade(
+    'date-absent',
+    '5256 §2.2',
+    'A message without a Date field is sorted by its internal date.',
+    'DATE',
+    [
+      dated('Wed, 08 Jan 2020 12:00:00 +0000'),
+      { header: [], date: '07-Jan-2020 12:00:00 +0000' },
+      dated('Mon, 06 Jan 2020 12:00:00 +0000'),
+    ],
+    [3, 2, 1],
+  ),
+  sortsMade(
+    'subject-any-case',
+    '5256 §5.1',
+    'Subjects are compared without regard to case.',
+    'SUBJECT',
+    [subject('b'), subject('C'), subject('A')],
+    [3, 1, 2],
+  ),
+  sortsMade(
+    'subject-encoded',
+    '5256 §2.1',
+    'Encoded words of a subject are decoded first.',
+    'SUBJECT',
+    [subject('=?utf-8?q?z?='), subject('b')],
+    [2, 1],
+  ),
+  sortsMade(
+    'subject-re',
+    '5256 §2.1',
+    'Re: and Fwd: before a subject are passed over.',
+    'SUBJECT',
+    [subject('b'), subject('Re: Fwd: a'), subject('c')],
+    [2, 1, 3],
+  ),
+  sortsMade(
+    'subject-blob',
+    '5256 §2.1',
+    'A word in brackets before a subject is passed over.',
+    'SUBJECT',
+    [subject('b'), subject('[list] a'), subject('c')],
+    [2, 1, 3],
+  ),
+  sortsMade(
+    'subject-trailer',
+    '5256 §2.1',
+    '(fwd) behind a subject is passed over.',
+    'SUBJECT',
+    [subject('a !'), subject('a (fwd)')],
+    [2, 1],
+  ),
+  sortsMade(
+    'subject-forwarded',
+    '5256 §2.1',
+    '[fwd: …] around a subject is passed over.',
+    'SUBJECT',
+    [subject('b'), subject('[Fwd: a]'), subject('c')],
+    [2, 1, 3],
+  ),
+  sort(
+    'keeps-unseen',
+    SORT,
+    'SORT sets no \\Seen.',
+    async (c) => {
+      await c.ok('SORT (SUBJECT) UTF-8 BODY nut')
+      same(sorted(await c.ok('SORT (ARRIVAL) UTF-8 SEEN')), [1, 3], 'seen messages')
+    },
+    OWN,
+  ),
+  sort(
+    'modseq',
+    '7162 §3.1.9',
+    'SORT with MODSEQ tells the highest mod-sequence at its end.',
+    async (c) => {
+      const all = fetched(await c.ok('FETCH 1:* (MODSEQ)'))
+      const top = Math.max(...[...all.values()].map((one) => Number(items(one.get('MODSEQ'), 'MODSEQ')[0]?.text)))
+      const last = single(await c.ok('SORT (ARRIVAL) UTF-8 MODSEQ 1'), 'SORT').values.at(-1)
+      same(Number(items(last, '(MODSEQ n)')[1]?.text), top, 'MODSEQ')
+    },
+    { capabilities: ['CONDSTORE|QRESYNC'] },
+  ),
+]
+
+const display = topic('sort-display', 'authenticated', 'SORT=DISPLAY')
+const named = (from: string): string => `Date: Mon, 06 Jan 2020 12:00:00 +0000\r\nFrom: ${from}`
+
+const displays = (slug: string, requirement: string, program: string, headers: readonly string[], wanted: number[]) =>
+  display(slug, '5957 §3', requirement, async (c) => {
+    c.mailbox = await freshMailbox(c)
+    for (const header of headers) await c.append(c.mailbox, `${header}\r\n\r\ntext\r\n`)
+    await c.must(`EXAMINE ${quoted(c.mailbox)}`)
+    same(sorted(await c.ok(`SORT (${program}) UTF-8 ALL`)), wanted, 'messages')
+  })
+
+export const sortDisplayCases = [
+  displays(
+    'from',
+    'DISPLAYFROM sorts by the display name of the first From address.',
+    'DISPLAYFROM',
+    [named('Zoe <a@conformance.example>'), named('Ana <z@conformance.example>')],
+    [2, 1],
+  ),
+  displays(
+    'from-address',
+    'DISPLAYFROM takes the address where there is no display name.',
+    'DISPLAYFROM',
+    [named('Zoe <a@conformance.example>'), named('mara@conformance.example'), named('Ana <z@conformance.example>')],
+    [3, 2, 1],
+  ),
+  displays(
+    'to',
+    'DISPLAYTO sorts by the display name of the first To address.',
+    'DISPLAYTO',
+    [
+      `${named('ana@conformance.example')}\r\nTo: Zoe <a@conformance.example>`,
+      `${named('ana@conformance.example')}\r\nTo: Ana <z@conformance.example>`,
+    ],
+    [2, 1],
+  ),
+]
+
+type Thread = (number | Thread)[]
+
+const threadOf = (value: Value): Thread =>
+  items(value, 'a thread').map((one) => (one.kind === 'list' ? threadOf(one) : numberOf(one, 'a member of a thread')))
+
+const threads = (result: Result): Thread[] => single(result, 'THREAD').values.map(threadOf)
+
+const thread = topic('thread', 'authenticated')
+
+/** Header lines of a reply and its like: day of January 2020, subject, further lines. */
+const letter = (day: number, about: string, id: string, ...more: readonly string[]): Made => ({
+  header: [
+    `Date: ${String(day).padStart(2, '0')} Jan 2020 12:00:00 +0000`,
+    `Subject: ${about}`,
+    `Message-ID: <${id}@conformance.example>`,
+    ...more,
+  ],
+})
+
+const references = (...ids: readonly string[]): string =>
+  `References: ${ids.map((id) => `<${id}@conformance.example>`).join(' ')}`
+
+const threaded = (
+  algorithm: string,
+  slug: string,
+  requirement: string,
+  messages: readonly Made[],
+  wanted: Thread[],
+  criteria = 'ALL',
+) =>
+  thread(
+    `${algorithm.toLowerCase()}-${slug}`,
+    '5256 §3 THREAD',
+    requirement,
+    async (c) => {
+      await make(c, messages)
+      same(threads(await c.ok(`THREAD ${algorithm} UTF-8 ${criteria}`)), wanted, 'threads')
+    },
+    { capabilities: [`THREAD=${algorithm}`] },
+  )
+
+const bySubject = (slug: string, requirement: string, messages: readonly Made[], wanted: Thread[], criteria?: string) =>
+  threaded('ORDEREDSUBJECT', slug, requirement, messages, wanted, criteria)
+const byReferences = (
+  slug: string,
+  requirement: string,
+  messages: readonly Made[],
+  wanted: Thread[],
+  criteria?: string,
+) => threaded('REFERENCES', slug, requirement, messages, wanted, criteria)
+
+const X = letter(1, 'x', 'a')
+
+export const threadCases = [
+  bySubject(
+    'groups',
+    'ORDEREDSUBJECT puts messages of the same base subject into one thread.',
+    [X, letter(2, 'y', 'b'), letter(3, 'Re: x', 'c')],
+    [[1, 3], [2]],
+  ),
+  bySubject(
+    'children',
+    'In ORDEREDSUBJECT all later messages of a thread are children of the first.',
+    [X, letter(2, 'Re: x', 'b'), letter(3, 'Re: x', 'c')],
+    [[1, [2], [3]]],
+  ),
+  bySubject(
+    'by-date',
+    'Within a thread of ORDEREDSUBJECT the messages are in the order of their dates.',
+    [letter(3, 'Re: x', 'c'), letter(1, 'x', 'a')],
+    [[2, 1]],
+  ),
+  bySubject(
+    'threads-by-date',
+    'Threads of ORDEREDSUBJECT are in the order of the dates of their first messages.',
+    [letter(3, 'a', 'a'), letter(2, 'b', 'b'), letter(1, 'c', 'c')],
+    [[3], [2], [1]],
+  ),
+  bySubject('criteria', 'THREAD takes only the messages that match.', [X, letter(2, 'y', 'b')], [[2]], 'SUBJECT y'),
+  bySubject(
+    'none',
+    'When no message matches, an untagged THREAD without threads is sent.',
+    [X],
+    [],
+    'SUBJECT "not there"',
+  ),
+  byReferences(
+    'chain',
+    'REFERENCES puts each message below the last of its references.',
+    [X, letter(2, 'Re: x', 'b', references('a')), letter(3, 'Re: x', 'c', references('a', 'b'))],
+    [[1, 2, 3]],
+  ),
+  byReferences(
+    'siblings',
+    'Two replies to one message are siblings, by date.',
+    [X, letter(3, 'Re: x', 'b', references('a')), letter(2, 'Re: x', 'c', references('a'))],
+    [[1, [3], [2]]],
+  ),
+  byReferences(
+    'in-reply-to',
+    'Without References, the message named by In-Reply-To is the parent.',
+    [X, letter(2, 'other', 'b', 'In-Reply-To: <a@conformance.example>')],
+    [[1, 2]],
+  ),
+  byReferences(
+    'references-first',
+    'With References, In-Reply-To does not count.',
+    [X, letter(2, 'y', 'b'), letter(3, 'z', 'c', references('b'), 'In-Reply-To: <a@conformance.example>')],
+    [[1], [2, 3]],
+  ),
+  byReferences(
+    'missing-parent',
+    'Two replies to a message that is not there are siblings in one thread.',
+    [letter(1, 'q', 'b', references('gone')), letter(2, 'r', 'c', references('gone'))],
+    [[[1], [2]]],
+  ),
+  byReferences(
+    'missing-parent-of-one',
+    'The only reply to a message that is not there takes its place.',
+    [letter(1, 'q', 'b', references('gone')), letter(2, 'r', 'c', references('b'))],
+    [[1, 2]],
+  ),
+  byReferences(
+    'missing-between',
+    'A missing message in the middle of the references is passed over.',
+    [X, letter(3, 'other', 'c', references('a', 'gone'))],
+    [[1, 2]],
+  ),
+  byReferences(
+    'parent-later',
+    'A reply that stands before its parent in the mailbox is still below it.',
+    [letter(2, 'Re: x', 'b', references('a')), X],
+    [[2, 1]],
+  ),
+  byReferences(
+    'same-subject',
+    'A reply by its subject without references is put below the message of that subject.',
+    [X, letter(2, 'Re: x', 'b')],
+    [[1, 2]],
+  ),
+  byReferences(
+    'equal-subjects',
+    'Two messages of the same subject, neither a reply, are siblings in one thread.',
+    [X, letter(2, 'x', 'b')],
+    [[[1], [2]]],
+  ),
+  byReferences(
+    'unrelated',
+    'Messages without a common reference or subject are threads of their own, by date.',
+    [letter(2, 'y', 'b'), X],
+    [[2], [1]],
+  ),
+  byReferences(
+    'id-case',
+    'Message-IDs are compared with regard to case.',
+    [letter(1, 'q', 'A'), letter(2, 'r', 'b', references('a'))],
+    [[1], [2]],
+  ),
+  byReferences(
+    'loop',
+    'References in a circle end in a thread all the same.',
+    [letter(1, 'q', 'a', references('b')), letter(2, 'r', 'b', references('a'))],
+    [[2, 1]],
+  ),
+  thread(
+    'uid',
+    '5256 §3 THREAD',
+    'UID THREAD tells UIDs.',
+    async (c) => {
+      await make(c, [letter(1, 'w', 'w'), X, letter(2, 'Re: x', 'b', references('a'))])
+      await c.must(`SELECT ${quoted(c.mailbox)}`)
+      await c.must('STORE 1 +FLAGS.SILENT (\\Deleted)')
+      await c.must('EXPUNGE')
+      same(threads(await c.ok('UID THREAD REFERENCES UTF-8 ALL')), [await uids(c)], 'threads')
+    },
+    { capabilities: ['THREAD=REFERENCES'] },
+  ),
+  thread(
+    'unknown-algorithm',
+    '5256 §5',
+    'An unknown threading algorithm is answered by BAD.',
+    async (c) => {
+      await make(c, [X])
+      await c.send('THREAD NOSUCHALGORITHM UTF-8 ALL', 'BAD')
+    },
+    { capabilities: ['THREAD=REFERENCES|THREAD=ORDEREDSUBJECT'] },
+  ),
+  thread(
+    'charset-unknown',
+    '5256 §3 THREAD',
+    'An unknown charset is answered by NO.',
+    async (c) => {
+      await make(c, [X])
+      await c.send('THREAD REFERENCES X-NO-SUCH-CHARSET SUBJECT x', 'NO')
+    },
+    { capabilities: ['THREAD=REFERENCES'] },
+  ),
+  thread(
+    'refs',
+    '5256 §3 THREAD',
+    'THREAD=REFS threads by references and not by subjects.',
+    async (c) => {
+      await make(c, [X, letter(2, 'Re: x', 'b'), letter(3, 'other', 'c', references('a'))])
+      const found = threads(await c.ok('THREAD REFS UTF-8 ALL'))
+      same(found.map((one) => JSON.stringify(one)).sort(), ['[1,3]', '[2]'], 'threads')
+    },
+    { level: 'may', capabilities: ['THREAD=REFS'] },
+  ),
+]
+
+const esort = topic('esort', 'examined', 'ESORT')
+const REVERSED = '(REVERSE ARRIVAL) UTF-8'
+
+export const esortCases = [
+  esort('min', '5267 §3.1', 'RETURN (MIN) gives the message that is sorted first.', async (c) =>
+    same(extended(await c.ok(`SORT RETURN (MIN) ${REVERSED} ALL`)).data.get('MIN')?.text, '9', 'MIN'),
+  ),
+  esort('max', '5267 §3.1', 'RETURN (MAX) gives the message that is sorted last.', async (c) =>
+    same(extended(await c.ok(`SORT RETURN (MAX) ${REVERSED} ALL`)).data.get('MAX')?.text, '1', 'MAX'),
+  ),
+  esort('all', '5267 §3.1', 'RETURN (ALL) gives all messages in their order.', async (c) =>
+    same(
+      expand(extended(await c.ok(`SORT RETURN (ALL) ${REVERSED} ALL`)).data.get('ALL')?.text ?? ''),
+      BY_ARRIVAL.toReversed(),
+      'ALL',
+    ),
+  ),
+  esort('no-options', '5267 §3.3', 'RETURN () is the same as RETURN (ALL).', async (c) =>
+    same(expand(extended(await c.ok(`SORT RETURN () ${REVERSED} SEEN`)).data.get('ALL')?.text ?? ''), [3, 1], 'ALL'),
+  ),
+  esort('count', '5267 §3.1', 'RETURN (COUNT) gives how many were found.', async (c) =>
+    same(extended(await c.ok(`SORT RETURN (COUNT) ${REVERSED} SEEN`)).data.get('COUNT')?.text, '2', 'COUNT'),
+  ),
+  esort('instead-of-sort', '5267 §3', 'SORT with RETURN gives no untagged SORT.', async (c) =>
+    same(untagged(await c.ok(`SORT RETURN (ALL) ${REVERSED} ALL`), 'SORT').length, 0, 'untagged SORT responses'),
+  ),
+  esort('uid', '5267 §3', 'ESEARCH in answer to UID SORT has the word UID, and UIDs as data.', async (c) => {
+    const all = await uids(c)
+    const { uid, data } = extended(await c.ok(`UID SORT RETURN (MIN) ${REVERSED} SEEN`))
+    same([uid, data.get('MIN')?.text], [true, String(all[2])], 'UID and MIN')
+  }),
+]
+
+const context = topic('context', 'selected', 'CONTEXT=SEARCH')
+
+/** The changes that ESEARCH responses of a command tell of the search with that tag. */
+function changes(result: Result, tag: string): string[] {
+  return untagged(result, 'ESEARCH')
+    .filter(({ values }) => values[0]?.kind === 'list' && values[0].items[1]?.text === tag)
+    .flatMap(({ values }) =>
+      values.flatMap(({ text }, i) =>
+        /^(ADDTO|REMOVEFROM)$/i.test(text) ? [[text.toUpperCase(), values[i + 1]]] : [],
+      ),
+    )
+    .map(([name, list]) => `${name as string} ${items(list as Value, 'the changes').at(-1)?.text}`)
+}
+
+export const contextCases = [
+  context('returns', '5267 §4.3', 'SEARCH RETURN (UPDATE COUNT) gives COUNT as without UPDATE.', async (c) =>
+    same(extended(await c.ok('SEARCH RETURN (UPDATE COUNT) FLAGGED')).data.get('COUNT')?.text, '1', 'COUNT'),
+  ),
+  context(
+    'addto',
+    '5267 §4.3.3',
+    'A message that comes to match is told by ADDTO with the tag of the search.',
+    async (c) => {
+      const { tag } = await c.ok('SEARCH RETURN (UPDATE COUNT) FLAGGED')
+      const stored = await c.ok('STORE 4 +FLAGS (\\Flagged)')
+      same([...changes(stored, tag), ...changes(await c.ok('NOOP'), tag)], ['ADDTO 4'], 'changes')
+    },
+    { level: 'should' },
+  ),
+  context(
+    'removefrom',
+    '5267 §4.3.4',
+    'A message that no longer matches is told by REMOVEFROM.',
+    async (c) => {
+      const { tag } = await c.ok('SEARCH RETURN (UPDATE COUNT) FLAGGED')
+      const stored = await c.ok('STORE 2 -FLAGS (\\Flagged)')
+      same([...changes(stored, tag), ...changes(await c.ok('NOOP'), tag)], ['REMOVEFROM 2'], 'changes')
+    },
+    { level: 'should' },
+  ),
+  context(
+    'new-message',
+    '5267 §4.3.3',
+    'A new message that matches is told by ADDTO, behind its EXISTS.',
+    async (c) => {
+      const { tag } = await c.ok('SEARCH RETURN (UPDATE COUNT) UNSEEN')
+      const appended = await c.append(c.mailbox, CORPUS[3]!.text)
+      const result = await c.ok('NOOP')
+      const all = [...appended.untagged, ...result.untagged]
+      same([...changes(appended, tag), ...changes(result, tag)], ['ADDTO 10'], 'changes')
+      const order = all.map(({ name }) => name)
+      check(order.indexOf('EXISTS') < order.indexOf('ESEARCH'), 'EXISTS, then ESEARCH', visible(order.join(', ')))
+    },
+    { level: 'should' },
+  ),
+  context(
+    'uid',
+    '5267 §4.3.2',
+    'Changes of a UID SEARCH are told with UIDs.',
+    async (c) => {
+      const all = await uids(c)
+      const { tag } = await c.ok('UID SEARCH RETURN (UPDATE COUNT) FLAGGED')
+      const stored = await c.ok('STORE 4 +FLAGS (\\Flagged)')
+      same([...changes(stored, tag), ...changes(await c.ok('NOOP'), tag)], [`ADDTO ${all[3]}`], 'changes')
+    },
+    { level: 'should' },
+  ),
+  context('cancelupdate', '5267 §4.3.5', 'After CANCELUPDATE no changes are told.', async (c) => {
+    const { tag } = await c.ok('SEARCH RETURN (UPDATE COUNT) FLAGGED')
+    await c.ok(`CANCELUPDATE "${tag}"`)
+    const stored = await c.ok('STORE 4 +FLAGS (\\Flagged)')
+    same([...changes(stored, tag), ...changes(await c.ok('NOOP'), tag)], [], 'changes')
+  }),
+  context(
+    'tag-reused',
+    '5267 §4.3',
+    'UPDATE with the tag of a search that is kept up to date is answered by BAD.',
+    async (c) => {
+      await c.line('again', 'SEARCH RETURN (UPDATE COUNT) FLAGGED')
+      same((await c.result('again')).status, 'OK', 'answer to the first')
+      await c.line('again', 'SEARCH RETURN (UPDATE COUNT) SEEN')
+      same((await c.result('again')).status, 'BAD', 'answer to the second')
+    },
+  ),
+  context('hint', '5267 §4.2', 'The return option CONTEXT is accepted.', async (c) =>
+    same(extended(await c.ok('SEARCH RETURN (CONTEXT COUNT) SEEN')).data.get('COUNT')?.text, '2', 'COUNT'),
+  ),
+]
