@@ -21,8 +21,12 @@ export class Smtp implements Dialect {
   /** EHLO keyword, upper case, to its parameters. */
   capabilities: ReadonlyMap<string, readonly string[]> = new Map()
 
-  constructor(wire: Wire) {
+  /** Opens a second connection of the same case, greeted. */
+  readonly another: () => Promise<Smtp>
+
+  constructor(wire: Wire, another: () => Promise<Smtp> = () => Promise.reject(new Blocked('one connection only'))) {
     this.wire = wire
+    this.another = another
   }
 
   get target(): Target {
@@ -68,10 +72,11 @@ export class Smtp implements Dialect {
     return reply
   }
 
-  /** A 421 that was not asked for blocks: the server gave the session up for a reason of its own. */
+  /** A 421 or 530 that was not asked for blocks: the server gave the session up, or wants a login or TLS that the run does not give. */
   demand(reply: Reply, codes: Codes, to: string): void {
     if (isOneOf(reply.code, codes)) return
     if (reply.code === 421) throw new Blocked(`the server gave up at ${to}: "${visible(reply.raw[0]!)}"`)
+    if (reply.code === 530) throw new Blocked(`the server wants more before ${to}: "${visible(reply.raw[0]!)}"`)
     check(
       false,
       `${codes.replaceAll('.', 'x').replaceAll('|', ' or ')} to ${to}`,
@@ -125,8 +130,8 @@ export class Smtp implements Dialect {
     return this.expect('the end of the message', codes)
   }
 
-  /** A short RFC 5322 header and its empty line. */
-  header(subject = 'Conformance probe'): string {
+  /** A short RFC 5322 header and its empty line; `more` are header fields, each ended by CRLF. */
+  header(subject = 'Conformance probe', more = ''): string {
     const id = `${Date.now().toString(36)}.${Math.random().toString(36).slice(2)}`
     return [
       `Date: ${new Date().toUTCString().replace('GMT', '+0000')}`,
@@ -134,9 +139,25 @@ export class Smtp implements Dialect {
       `To: <${this.target.rcpt ?? this.target.from}>`,
       `Message-ID: <${id}@${this.target.helo}>`,
       `Subject: ${subject}`,
-      '',
+      more,
       '',
     ].join('\r\n')
+  }
+
+  /** Ends a message; what stands before it must end in CRLF. */
+  async endData(text = '', codes: Codes = '250'): Promise<Reply> {
+    await this.wire.write(`${text}.\r\n`)
+    return this.expect('the end of the message', codes)
+  }
+
+  /** The end of the server's side, or one whole reply: what a server may do that gives a session up. */
+  async replyOrEnd(to: string): Promise<Reply | null> {
+    try {
+      return await this.expect(to)
+    } catch (thrown) {
+      if (this.wire.over) return null
+      throw thrown
+    }
   }
 
   /** STARTTLS and the handshake; the caller greets anew. */
@@ -144,6 +165,17 @@ export class Smtp implements Dialect {
     await this.send('STARTTLS', '220')
     await this.wire.startTls()
     this.capabilities = new Map()
+  }
+
+  /** EHLO, then TLS and a login as the target has them. */
+  async begin({ hello = 'EHLO', tls = true, login = true } = {}): Promise<void> {
+    await this.ehlo(hello)
+    if (tls && this.target.tls === 'starttls' && !this.wire.secure) {
+      if (!this.has('STARTTLS')) throw new Blocked('the server does not announce STARTTLS')
+      await this.startTls()
+      await this.ehlo(hello)
+    }
+    if (login && this.target.user !== null && this.has('AUTH')) await this.login()
   }
 
   /** AUTH PLAIN with the target's account. */
@@ -164,6 +196,26 @@ export const isOneOf = (code: number, codes: Codes): boolean => new RegExp(`^(?:
 
 /** UTF-8 in base64, as SASL messages travel. */
 export const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64')
+
+export const domainOf = (address: string): string => address.slice(address.lastIndexOf('@') + 1)
+
+/** Reports that a server's reply did not satisfy `expected` show it like this. */
+export const quoted = ({ raw }: Reply): string => `"${visible(raw.join(' / '))}"`
+
+/**
+ * A syntax that the grammar has must be understood; refusing what it says is the server's right. A complaint about the
+ * syntax is 50x or 555, a bare 553, or the enhanced codes that stand for bad syntax.
+ */
+export async function understood(s: Smtp, line: string): Promise<Reply> {
+  const reply = await s.send(line)
+  const [text = ''] = reply.lines
+  const isComplaint =
+    isOneOf(reply.code, '50.|555') ||
+    (reply.code === 553 && !/^5\.(?!1\.[37] )/.test(text)) ||
+    /^5\.(1\.[37]|5\.[24]) /.test(text)
+  check(!isComplaint, `the syntax of "${visible(line.slice(0, 100))}" to be understood`, quoted(reply))
+  return reply
+}
 
 /** Lines each ended by CRLF. */
 export const lines = (...texts: readonly string[]): string => texts.map((text) => `${text}\r\n`).join('')

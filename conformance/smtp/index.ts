@@ -1,15 +1,21 @@
 // The SMTP suite: what any server that takes mail owes its clients.
+import { authCases } from './auth.ts'
 import { chunkingCases } from './chunking.ts'
 import { dataCases } from './data.ts'
-import { dsnCases, eightBitCases, enhancedCases, pipeliningCases, sizeCases, utf8Cases } from './extensions.ts'
+import { dsnCases } from './dsn.ts'
+import { enhancedCases } from './enhanced.ts'
 import { greetingCases } from './greeting.ts'
 import { helloCases } from './hello.ts'
 import { mailCases } from './mail.ts'
+import { eightBitCases, sizeCases } from './parameters.ts'
+import { pipeliningCases } from './pipelining.ts'
 import { rcptCases } from './rcpt.ts'
-import { authCases, startTlsCases } from './security.ts'
 import { sessionCases } from './session.ts'
 import { smugglingCases } from './smuggling.ts'
+import { startTlsCases } from './starttls.ts'
 import { smtpSuite } from './suite.ts'
+import { utf8Cases } from './utf8.ts'
+import { verifyCases } from './verify.ts'
 
 export const smtp = smtpSuite({
   name: 'smtp',
@@ -25,6 +31,7 @@ export const smtp = smtpSuite({
     ...dataCases,
     ...smugglingCases,
     ...sessionCases,
+    ...verifyCases,
     ...pipeliningCases,
     ...sizeCases,
     ...eightBitCases,

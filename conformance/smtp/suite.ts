@@ -1,18 +1,51 @@
 // What SMTP, submission and LMTP suites share: their states and how a session ends.
-import { Blocked, check, Skipped } from '../judgement.ts'
-import type { Case, CaseFacts, Context, Suite } from '../types.ts'
-import { Smtp } from './client.ts'
+import { check, Skipped } from '../judgement.ts'
+import type { Case, Context, Suite } from '../types.ts'
+import { type Codes, Smtp } from './client.ts'
 
 /**
  * `connected`: nothing read; `greeted`: 220 read; `ehlo`: greeted by EHLO or LHLO, with TLS and login as the target says;
- * `mail`, `rcpt`, `data`: MAIL taken, RCPT taken, 354 received.
+ * `mail`, `rcpt`, `data`: MAIL taken, RCPT taken, 354 received. From `ehlo` on the client has logged in when the target gives an
+ * account, unless the case is anonymous.
  */
 const STATES = ['connected', 'greeted', 'ehlo', 'mail', 'rcpt', 'data'] as const
 export type SmtpState = (typeof STATES)[number]
 
 export interface SmtpCase extends Case<Smtp> {
   readonly state: SmtpState
+  /** The case is about clients that have not logged in, or about the login itself: there is none before it. */
+  readonly client?: 'anonymous'
 }
+
+export interface CommandCase extends Omit<SmtpCase, 'run' | 'state'> {
+  readonly state?: SmtpState
+  /** The command line, without CRLF. */
+  readonly line: string | ((s: Smtp) => string)
+  readonly codes: Codes
+}
+
+/** A case that the reply to one command decides; in state `ehlo` unless it says another. */
+export const commandCase = ({ line, codes, state = 'ehlo', ...facts }: CommandCase): SmtpCase => ({
+  ...facts,
+  state,
+  async run(s) {
+    await s.send(typeof line === 'string' ? line : line(s), codes)
+  },
+})
+
+/** An EHLO keyword that has no parameters. */
+export const bareKeyword = (id: string, rfc: string, keyword: string): SmtpCase => ({
+  id,
+  rfc,
+  level: 'must',
+  requirement: `The EHLO keyword ${keyword} stands without parameters.`,
+  needs: { capabilities: [keyword] },
+  state: 'ehlo',
+  async run(s) {
+    const parameters = s.capabilities.get(keyword) ?? []
+    check(parameters.length === 0, `${keyword} alone`, `${keyword} ${parameters.join(' ')}`)
+  },
+})
 
 export interface SmtpFamily {
   readonly name: string
@@ -27,25 +60,19 @@ export interface SmtpFamily {
 
 export const smtpSuite = ({ hello, login, ...facts }: SmtpFamily): Suite<Smtp> => ({
   ...facts,
-  connect: (context, one) => connect(context, one, hello, login),
+  connect: (context, one) => connect(context, one as SmtpCase, hello, login),
   finish,
 })
 
-async function connect(context: Context, one: CaseFacts, hello: string, login: boolean): Promise<Smtp> {
-  const s = new Smtp(await context.open())
-  const rank = STATES.indexOf(one.state as SmtpState)
+async function connect(context: Context, one: SmtpCase, hello: string, login: boolean): Promise<Smtp> {
+  const s = new Smtp(await context.open(), () => connect(context, { ...one, state: 'greeted' }, hello, login))
+  const rank = STATES.indexOf(one.state)
   if (rank >= 1) s.demand(await s.reply('the connection'), '220', 'the connection')
   if (rank < 2) return s
-  await s.ehlo(hello)
-  if (context.target.tls === 'starttls' && !one.needs?.capabilities?.includes('STARTTLS')) {
-    if (!s.has('STARTTLS')) throw new Blocked('the server does not announce STARTTLS')
-    await s.startTls()
-    await s.ehlo(hello)
-  }
-  if (one.needs?.capabilities?.includes('STARTTLS') && s.wire.secure)
-    throw new Skipped('the connection has TLS already')
+  const needsStartTls = one.needs?.capabilities?.includes('STARTTLS') === true
+  await s.begin({ hello, tls: !needsStartTls, login: login && one.client !== 'anonymous' && !needsStartTls })
+  if (needsStartTls && s.wire.secure) throw new Skipped('the connection has TLS already')
   s.need(...(one.needs?.capabilities ?? []))
-  if (login && rank >= 3 && context.target.user !== null && s.has('AUTH')) await s.login()
   if (rank >= 3) await s.mail()
   if (rank >= 4) await s.rcpt()
   if (rank >= 5) await s.data()
