@@ -3,6 +3,7 @@ import { fork } from 'node:child_process'
 import { chownSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { constants } from 'node:os'
+import { join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
 import { asFailure, permanent } from '../base/failure.ts'
 import type { Site } from '../config/site.ts'
@@ -34,7 +35,12 @@ export async function runBroker(options: BrokerOptions): Promise<number> {
   const child = fork(options.module, [...options.arguments], {
     uid: user.uid,
     gid: user.gid,
-    env: { ...process.env, ESTAFETA_BROKER: '1', HOME: user.home, USER: user.name, LOGNAME: user.name },
+    env: {
+      ...process.env,
+      ...{ ESTAFETA_BROKER: '1', HOME: user.home, USER: user.name, LOGNAME: user.name },
+      // what V8 has compiled is kept where the server may write
+      NODE_COMPILE_CACHE: join(options.site.data, 'cache'),
+    },
     execArgv: process.execArgv,
     serialization: 'advanced',
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],

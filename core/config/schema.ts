@@ -5,6 +5,9 @@ import type { Result } from '../base/result.ts'
 import { domainKey, isNameServer, isNetwork, isRelayHost, type ListenAddress, parseListenAddress } from './addresses.ts'
 import { parseDuration, parseSize } from './units.ts'
 
+// each schema checks one file and is done: compiling its checks costs more than it saves
+z.config({ jitless: true })
+
 /** What a key may look like besides its schema, for the JSON Schema and the reference. */
 export interface KeyMeta {
   readonly description?: string

@@ -66,7 +66,7 @@ export async function startEstafeta(
   writeFileSync(path, stringify(settings))
   const started = performance.now()
   const daemon = startDaemon(join(program(), 'bin/estafeta'), ['--config', path, 'serve'], {
-    env: { ...process.env, HOME: folder },
+    env: { ...process.env, HOME: data },
     ...(process.getuid?.() === 0 ? { uid: MAIL_UID, gid: MAIL_UID } : {}),
   })
   for (const port of ports) await listening(daemon, { port })

@@ -31,6 +31,10 @@ interface Memory {
 }
 
 async function measure(server: Measured, count: number, open: (n: number) => Promise<() => void>): Promise<Memory> {
+  // what the first session brings to life (threads, caches) is not a session's cost
+  const first = await open(0)
+  first()
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS))
   const before = pssMiB(server.pids)
   const close: (() => void)[] = []
   while (close.length < count)
