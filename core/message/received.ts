@@ -32,8 +32,10 @@ export function formatReceived(facts: ReceivedFacts): Buffer {
     facts.ip === null
       ? ''
       : `from ${heloText(facts.helo)} (${facts.ip.includes(':') ? `[IPv6:${facts.ip}]` : `[${facts.ip}]`})${tls}\r\n\t`
+  // RFC 5321 §4.4: no protocol of the registry stands for a program of this machine
+  const by = facts.service === 'local' ? '(Estafeta, from a local program)' : `(Estafeta) with ${withProtocol(facts)}`
   return Buffer.from(
-    `Received: ${from}by ${facts.hostname} (Estafeta) with ${withProtocol(facts)} id ${facts.queueId}${forClause};\r\n\t${formatDate(facts.time)}\r\n`,
+    `Received: ${from}by ${facts.hostname} ${by} id ${facts.queueId}${forClause};\r\n\t${formatDate(facts.time)}\r\n`,
   )
 }
 

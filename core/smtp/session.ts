@@ -317,6 +317,7 @@ export class SmtpSession implements ChannelOwner {
     if (this.state === 'refusing') return 'Connection refused, only QUIT is taken'
     if (this.state === 'start') return `Send ${this.role.protocol === 'LMTP' ? 'LHLO' : 'EHLO'} first`
     if (this.state === 'chunking') return 'BDAT or RSET expected'
+    if (verb === 'mail') return 'Nested MAIL command'
     if (verb === 'rcpt' || verb === 'data') return 'Need MAIL before this command'
     return 'Not within a mail transaction'
   }

@@ -213,6 +213,10 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
           ),
           /too many keywords/,
         )
+        // none of them got a place
+        expect(inbox.flags().filter((flag) => /^k\d/.test(flag))).toEqual([])
+        await inbox.store([1], 'add', ['fresh'])
+        expect(flagsOf(1)).toContain('fresh')
       })
 
       it('gives the slot of a keyword that no message has to a new one', async () => {

@@ -47,13 +47,20 @@ export class FlagTable {
 
   /**
    * Bits of these flags, giving new keywords a slot: one that `used()` shows to be free when all were given. `\Recent` and
-   * unknown system flags are left out. Throws Failure('permanent') for a bad keyword or when no slot is free.
+   * unknown system flags are left out. Throws Failure('permanent') for a bad keyword or when no slot is free, and then none
+   * has got one.
    */
   bits(flags: readonly string[], used: () => number): number {
+    const before = [...this.#keywords]
     let bits = 0
-    for (const flag of flags) {
-      if (flag.startsWith('\\')) bits |= SYSTEM_BITS.get(flag.toLowerCase()) ?? 0
-      else bits |= this.bit(flag) || this.#add(flag, used() | bits)
+    try {
+      for (const flag of flags) {
+        if (flag.startsWith('\\')) bits |= SYSTEM_BITS.get(flag.toLowerCase()) ?? 0
+        else bits |= this.bit(flag) || this.#add(flag, used() | bits)
+      }
+    } catch (thrown) {
+      this.replace(before)
+      throw thrown
     }
     return bits
   }

@@ -196,6 +196,7 @@ describe('sendmail', () => {
     const mail = await sent(['-t', '-i', '-f', PACO], text)
     expect([...mail.to].sort()).toEqual(['a@out.test', 'b@out.test', 'c@out.test', 'd@out.test'])
     expect(mail.data).not.toMatch(/^Bcc:/m)
+    expect(mail.data).toMatch(/^Received: by \S+ \(Estafeta, from a local program\) id \w{16};/m)
     expect(await face('sendmail', ['-t'], 'Subject: nobody\n\nx\n')).toMatchObject({ code: 64 })
   })
 

@@ -2,7 +2,10 @@
 import { ANY_STATE, type Completion, defineCommand, ok, SELECTED, type Session } from '../command.ts'
 
 async function look(session: Session): Promise<Completion> {
-  await session.view.mailbox.refresh()
+  await session.view.mailbox.refresh().catch((thrown: unknown) => {
+    // the session says goodbye behind the answer
+    if (!session.view.gone) throw thrown
+  })
   return ok('Done')
 }
 

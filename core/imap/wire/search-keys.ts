@@ -119,6 +119,10 @@ const DAYS: { readonly [name: string]: readonly ['before' | 'on' | 'since', 'int
   SAVEDSINCE: ['since', 'saved'],
 }
 
+const WITH_ARGUMENTS = new Set(
+  'NOT OR BODY TEXT HEADER KEYWORD UNKEYWORD LARGER SMALLER UID YOUNGER OLDER MODSEQ EMAILID THREADID'.split(' '),
+)
+
 class KeyReader {
   modSeq = false
   readonly #d: Decoder
@@ -148,6 +152,7 @@ class KeyReader {
     if (simple) return simple
     if (HEADERS.has(name)) return { kind: 'header', name: name.toLowerCase(), value: this.#text() }
     const days = DAYS[name]
+    if (!days && !WITH_ARGUMENTS.has(name)) throw new SyntaxFault(`Unknown search key ${name}`)
     d.space()
     if (days) return { kind: days[0], of: days[1], day: parseDay(d.astring('date')) }
     switch (name) {

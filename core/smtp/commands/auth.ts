@@ -12,6 +12,7 @@ export const auth = defineCommand({
   verb: 'auth',
   rfc: 'RFC 4954 §4',
   syntax: 'AUTH <mechanism> [<initial response>]',
+  offered: ({ role }) => role.auth,
   run(session, args) {
     const { facts, generation, service } = session
     if (!session.role.auth) return refuse(replies.notImplemented())

@@ -63,6 +63,8 @@ export interface Command {
   readonly syntax: string
   /** The protocol that alone knows it; absent: both. */
   readonly only?: 'ESMTP' | 'LMTP'
+  /** Whether HELP names it in this session; absent: always. */
+  offered?(session: SmtpSession): boolean
   /** Checks `args`, asks the hooks, and answers: at once, unless a hook waits for something. */
   run(session: SmtpSession, args: string): Answer | Promise<Answer>
 }

@@ -7,5 +7,6 @@ export const etrn = defineCommand({
   rfc: 'RFC 1985 §5',
   syntax: 'ETRN <domain>',
   only: 'ESMTP',
+  offered: () => false,
   run: (_session) => stay(replies.notImplemented()),
 })

@@ -6,5 +6,6 @@ export const expn = defineCommand({
   verb: 'expn',
   rfc: 'RFC 5321 §4.1.1.7',
   syntax: 'EXPN <list>',
+  offered: () => false,
   run: (_session) => stay(replies.notImplemented()),
 })

@@ -8,11 +8,11 @@ export const help = defineCommand({
   rfc: 'RFC 5321 §4.1.1.8',
   syntax: 'HELP [command]',
   run(session, args) {
-    const known = commandsFor(session.role.protocol)
+    const known = commandsFor(session.role.protocol).filter(({ offered }) => offered?.(session) ?? true)
     const asked = known.find((command) => command.verb === args.toLowerCase())
     return stay(
       replies.help(
-        asked ? [`${asked.syntax} (${asked.rfc.replace('§', 'section ')})`] : known.map((command) => command.syntax),
+        asked ? [`${asked.syntax} (${asked.rfc.replace('§', 'section ')})`] : known.map(({ syntax }) => syntax),
       ),
     )
   },

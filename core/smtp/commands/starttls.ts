@@ -7,6 +7,7 @@ export const starttls = defineCommand({
   verb: 'starttls',
   rfc: 'RFC 3207 §4',
   syntax: 'STARTTLS',
+  offered: (session) => offersStarttls(session.offer),
   run(session, args) {
     if (args !== '') return refuse(replies.syntaxError('No parameters allowed'))
     if (session.facts.tls !== null) return refuse(replies.badSequence('TLS is active already'))

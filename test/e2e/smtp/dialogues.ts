@@ -182,7 +182,7 @@ const basics: Dialogue[] = [
       C: MAIL FROM:<a@b.test>
       S: 250 *
       C: MAIL FROM:<a@b.test>
-      S: 503 5.5.1 *
+      S: 503 5.5.1 Nested MAIL command
       C: STARTTLS
       S: 503 5.5.1 *
       C: AUTH PLAIN
@@ -219,6 +219,21 @@ const basics: Dialogue[] = [
       C: NOOP with text
       S: 250 2.0.0 OK
       C: HELP
+      S: 214-2.0.0 EHLO *
+      S: 214-2.0.0 HELO *
+      S: 214-2.0.0 STARTTLS
+      S: 214-2.0.0 AUTH *
+      S: 214-2.0.0 MAIL *
+      S: 214-2.0.0 RCPT *
+      S: 214-2.0.0 DATA
+      S: 214-2.0.0 BDAT *
+      S: 214-2.0.0 RSET
+      S: 214-2.0.0 NOOP *
+      S: 214-2.0.0 VRFY *
+      S: 214-2.0.0 HELP *
+      S: 214 2.0.0 QUIT
+      C: HELP etrn
+      S: 214-2.0.0 EHLO *
       S..214
       C: HELP mail
       S: 214 2.0.0 MAIL FROM:<address> [parameters] (RFC 5321 section 4.1.1.2)
