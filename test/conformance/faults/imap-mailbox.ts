@@ -54,6 +54,7 @@ const createFaults: Faults = {
     '3501 §2.3.1.1',
     'uidvalidity-constant',
     'create/again-after-delete rename/old-name-again uid/recreated',
+    early,
   ),
   'create-unselects': fault(
     'CREATE closes the selected mailbox',

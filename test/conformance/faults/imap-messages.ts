@@ -107,7 +107,15 @@ const storeFaults: Faults = {
     reply(/^STORE .*\$/i, '% NO no such keyword'),
     'store/known-keywords',
   ),
-  'store-takes-recent': fault('STORE takes \\Recent off', '3501 §2.3.2', 'store-takes-recent', 'store/recent'),
+  'store-takes-recent': {
+    ...fault(
+      'STORE takes \\Recent off',
+      '3501 §2.3.2',
+      hear(/^(STORE \S+ [+-]?FLAGS\S*) \(\\Recent\)/i, '$1 ()'),
+      'store/recent',
+    ),
+    switches: ['store-takes-recent'],
+  },
   'uid-store-nothing': fault(
     'UID STORE does nothing',
     '9051 §6.4.9',

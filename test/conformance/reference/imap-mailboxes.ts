@@ -85,6 +85,10 @@ const remove: Run = (session, syntax) => {
   if (!mailbox) throw new No('no such mailbox', 'NONEXISTENT')
   const hasInferiors = account.hasInferiors(name)
   // RFC 9051 §6.3.5
+  if (name === 'INBOX') {
+    account.mailboxes.set(name, new Mailbox())
+    return 'Gone'
+  }
   if (hasInferiors && (mailbox.noSelect || session.server.keepsParents)) throw new No('it has inferiors', 'HASCHILDREN')
   account.mailboxes.delete(name)
   if (session.faulty('delete-takes-parent')) account.mailboxes.delete(name.slice(0, name.lastIndexOf(DELIMITER)))

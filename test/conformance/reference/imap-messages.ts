@@ -211,9 +211,11 @@ const uidExpunge: Run = (session, syntax) => {
   const set = syntax.sequenceSet()
   syntax.end()
   needWritable(session)
+  const places = session.resolve(set, true)
+  needFound(session, places, true)
   expungeDeleted(
     session,
-    session.resolve(set, true).map((place) => session.view[place]!.message.uid),
+    places.map((place) => session.view[place]!.message.uid),
   )
   session.mailbox!.changed()
   session.sync(true)

@@ -34,7 +34,7 @@ export function search(session: Session, syntax: Syntax, byUid: boolean, tag: st
   const found = places.map((at) => (byUid ? session.view[at]!.message.uid : at + 1))
   if (options?.has('SAVE') || session.faulty('searchres-always-saves')) save(session, places, options ?? new Set())
   if (options === null && !session.rev2) session.untagged(`SEARCH${found.map((number) => ` ${number}`).join('')}`)
-  else if (!(options?.size === 1 && options.has('SAVE')))
+  else if (!(options?.size === 1 && options.has('SAVE')) || session.faulty('save-tells'))
     extended(session, found, options ?? new Set(['ALL']), byUid, tag)
 }
 

@@ -41,6 +41,8 @@ export class Session {
   #watch: (() => void) | null = null
   /** For faults: what was selected before, and flags as they were. */
   #old: Seen[] = []
+  /** By which messages know that this selection was told of them first. */
+  #claim = {}
   readonly #stale = new Map<Message, string>()
 
   constructor(server: ServerSide, secure: boolean, write: (unit: string) => void) {
@@ -92,6 +94,7 @@ export class Session {
     if (!this.faulty('select-keeps-view') || this.#old.length === 0)
       this.view = mailbox.messages.map((message) => ({ message, version: message.version }))
     else this.view = this.#old
+    this.#claim = {}
     if (!readOnly) this.#claimRecent()
     if (this.faulty('searchres-all-at-first')) this.saved = mailbox.messages.map(({ uid }) => uid)
     for (const message of mailbox.messages) this.#stale.set(message, [...message.flags].join(' '))
@@ -104,7 +107,7 @@ export class Session {
     if (this.#watch) this.mailbox?.watchers.delete(this.#watch)
     this.#watch = null
     this.mailbox = null
-    this.#old = this.view
+    if (this.mailbox) this.#old = this.view
     this.view = []
     if (!this.faulty('searchres-survives-select')) this.saved = []
   }
@@ -115,11 +118,11 @@ export class Session {
 
   isRecent(message: Message): boolean {
     if (this.faulty('never-recent') || this.faulty('always-recent')) return this.faulty('always-recent')
-    return message.recent === this || (this.readOnly && message.recent === null)
+    return message.recent === this.#claim || (this.readOnly && message.recent === null)
   }
 
   #claimRecent(): void {
-    for (const { message } of this.view) message.recent ??= this
+    for (const { message } of this.view) message.recent ??= this.#claim
   }
 
   flagsOf(message: Message): string {
@@ -186,12 +189,13 @@ export class Session {
 
   /** What a set of sequence numbers or UIDs means: places in the view, ascending. */
   resolve(set: string, asUid: boolean): number[] {
+    if (this.faulty('expunge-silent')) this.view = this.view.filter(({ message }) => !message.expunged)
     const byUid = asUid && !this.faulty('uid-is-number')
     if (set === '$' && this.faulty('searchres-empty')) return []
     if (set === '$' && this.faulty('searchres-by-number'))
       return this.saved.map((number) => number - 1).filter((at) => at < this.view.length)
     if (set === '$') return this.view.flatMap(({ message }, at) => (this.saved.includes(message.uid) ? [at] : []))
-    const largest = byUid ? (this.view.at(-1)?.message.uid ?? 0) : this.view.length
+    const largest = byUid ? Math.max(0, ...this.view.map(({ message }) => message.uid)) : this.view.length
     const ranges = set.split(',').map((part) => {
       const ends = part.split(':').map((end) => (end === '*' ? largest : Number(end)))
       const isOrdered = byUid && this.faulty('uid-star-not-below')

@@ -329,6 +329,7 @@ class Connection {
     if (mechanism !== 'PLAIN') throw new No('no such mechanism', 'CANNOT')
     if (initial === null) this.#session.say('+ ')
     const response = initial ?? (await this.#line()).replace(/\r?\n$/, '')
+    if (response === '*' && this.#session.faulty('failure-closes')) this.#session.loggedOut = true
     if (response === '*') throw new Bad('cancelled')
     if (!/^(=|(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?)$/.test(response))
       throw new Bad('no base64')
