@@ -1,6 +1,8 @@
 // The IMAP suite.
 import { appendCases, appendUidCases, multiAppendCases } from './append.ts'
+import { closeCases, expungeCases, uidExpungeCases } from './closing.ts'
 import { capabilityCases, greetingCases, loginCodeCases, logoutCases, noopCases } from './greeting.ts'
+import { idleCases } from './idle.ts'
 import { listCases, lsubCases, subscribeCases } from './list.ts'
 import { listExtendedCases, listStatusCases, specialUseCases } from './list-extended.ts'
 import { literalCases, literalPlusCases } from './literals.ts'
@@ -44,4 +46,8 @@ export const imap = imapSuite([
   ...appendCases,
   ...appendUidCases,
   ...multiAppendCases,
+  ...idleCases,
+  ...closeCases,
+  ...expungeCases,
+  ...uidExpungeCases,
 ])
