@@ -3,7 +3,7 @@ import { findSuite } from 'estafeta/conformance'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Certificate, createAuthority } from '../kit/certificates.ts'
 import { faultsOf, judge, noticed, told } from './proof.ts'
-import { SMTP_LIBERTIES, SMTP_PROOFS } from './proofs-smtp.ts'
+import { type Setting, SMTP_PROOFS, SMTP_SETTINGS } from './proofs-smtp.ts'
 import { PASSWORD, startSmtpReference, USER } from './reference/smtp.ts'
 import type { SmtpFault } from './reference/smtp-faults.ts'
 
@@ -13,27 +13,25 @@ beforeAll(async () => {
 })
 
 describe.each(['smtp', 'submission', 'lmtp'] as const)('the %s suite', (protocol) => {
-  const run = async (faults: { fault?: SmtpFault; liberty?: SmtpFault }, ids: readonly string[]) => {
+  const run = async (fault: SmtpFault | null, setting: Setting, ids: readonly string[]) => {
+    const { liberty, ...place } = setting
+    const faults = { ...(fault ? { fault } : {}), ...(liberty ? { liberty } : {}) }
     const server = await startSmtpReference({ protocol, pair, ...faults })
     const account = { user: USER, password: PASSWORD, rcpt: USER, rcpt2: 'berta@example.org' }
-    const answerSeconds = faults.fault ? 0.5 : 5
+    const answerSeconds = fault ? 0.5 : 5
     try {
-      return await judge(protocol, { port: server.port, tls: 'starttls', ...account, answerSeconds }, ids)
+      return await judge(protocol, { port: server.port, tls: 'starttls', ...account, answerSeconds, ...place }, ids)
     } finally {
       await server.close()
     }
   }
 
-  /** The same, with each case's liberty taken. */
+  /** All these cases, those that need it in their setting. */
   const runAll = async (fault: SmtpFault | null, ids: readonly string[]) => {
-    const faults = fault === null ? {} : { fault }
-    const special = ids.filter((id) => id in SMTP_LIBERTIES)
-    const plain = await run(
-      faults,
-      ids.filter((id) => !special.includes(id)),
-    )
-    const others = await Promise.all(special.map((id) => run({ ...faults, liberty: SMTP_LIBERTIES[id]! }, [id])))
-    return [...plain, ...others.flat()]
+    const set = ids.filter((id) => id in SMTP_SETTINGS)
+    const rest = ids.filter((id) => !set.includes(id))
+    const runs = [run(fault, {}, rest), ...set.map((id) => run(fault, SMTP_SETTINGS[id]!, [id]))]
+    return (await Promise.all(runs)).flat()
   }
   const ids = findSuite(protocol).cases.map(({ id }) => id)
 

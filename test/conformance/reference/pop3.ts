@@ -85,7 +85,8 @@ class Pop3Session {
   #replyLines(situation: Situation, value: string, lines: readonly string[], unstuffed = false): void {
     this.#reply(situation, value)
     const end = this.#has('lists-bare-lf') ? '\n' : '\r\n'
-    const stuffed = lines.map((line) => (line.startsWith('.') && !unstuffed ? `.${line}` : line))
+    const stuffable = this.#has('stuffs-lone-periods') ? /^\.$/ : /^\./
+    const stuffed = lines.map((line) => (stuffable.test(line) && !unstuffed ? `.${line}` : line))
     this.#send(
       [...stuffed, ...(this.#has(`${situation}-without-end` as Pop3Fault) ? [] : ['.'])]
         .map((line) => line + end)
@@ -107,7 +108,7 @@ class Pop3Session {
   async #obey(line: string): Promise<unknown> {
     if (this.#has('line-cut-at-200') && line.length > 200) this.#reply('unknown')
     if (line.length + 2 > (this.#has('line-limit-254') ? 254 : LINE_LIMIT)) return this.#reply('line-too-long')
-    const space = line.indexOf(' ')
+    const space = line.search(this.#has('arguments-tabs') ? /[ \t]/ : / /)
     const [word, argument] = space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)]
     const verb = word.toUpperCase()
     const [upper, lower] = [word === verb, word === word.toLowerCase()]
@@ -152,13 +153,16 @@ class Pop3Session {
       APOP: (argument) => this.#apop(argument),
       AUTH: (argument) => this.#auth(argument),
       STLS: (argument) => this.#stls(argument),
-      UTF8: (argument) => this.#reply(argument === '' ? 'utf8' : 'syntax'),
+      UTF8: (argument) => this.#reply(argument === '' || this.#has('utf8-argument-taken') ? 'utf8' : 'syntax'),
     }
   }
 
   #transaction(): { readonly [verb: string]: Handler } {
     return {
-      NOOP: () => this.#reply('noop'),
+      NOOP: () => {
+        if (this.#has('noop-unmarks')) this.#marked.clear()
+        this.#reply('noop')
+      },
       STAT: () => this.#stat(),
       LIST: (argument) => this.#list(argument),
       UIDL: (argument) => this.#uidl(argument),
@@ -216,7 +220,7 @@ class Pop3Session {
   }
 
   async #stls(argument: string): Promise<unknown> {
-    if (argument !== '') return this.#reply('syntax')
+    if (argument !== '' && !this.#has('stls-argument-taken')) return this.#reply('syntax')
     if (this.#line.encrypted) return this.#reply('stls-again')
     this.#reply('stls')
     if (this.#has('stls-in-clear') || this.#has('stls-err')) return
@@ -265,17 +269,18 @@ class Pop3Session {
   async #auth(argument: string): Promise<unknown> {
     const [mechanism = '', initial = null] = argument.split(' ')
     if (mechanism === '') return this.#replyLines('auth-list', '', this.#line.encrypted ? ['PLAIN'] : [])
-    const known = mechanism.toUpperCase() === 'PLAIN' && this.#line.encrypted && !this.#has('auth-plain-refused')
+    const name = this.#has('auth-mechanism-case') ? mechanism : mechanism.toUpperCase()
+    const known = name === 'PLAIN' && this.#line.encrypted && !this.#has('auth-plain-refused')
     if (!known && !this.#has('auth-unknown-taken')) return this.#reply('auth-mechanism')
     if (initial === null && this.#has('auth-initial-wanted')) return this.#reply('syntax')
     const line = initial === null || this.#has('auth-initial-ignored') ? await this.#challenge() : initial
     if (line === null) return
     if (line === '*') return this.#reply('auth-cancelled')
     const lenient = this.#has('auth-base64-lenient') ? Buffer.from(line, 'base64').toString() : null
-    const response = line === '=' ? '' : (lenient ?? decodeBase64(line))
+    const response = line === '=' && !this.#has('auth-empty-initial-refused') ? '' : (lenient ?? decodeBase64(line))
     if (response === null) return this.#reply('auth-base64')
     const [identity = '', user = '', password = ''] = response.split('\0')
-    const own = user === USER && (identity === '' || identity === USER)
+    const own = user === USER && (identity === '' || identity === USER || this.#has('auth-identity-ignored'))
     this.#login(own && (password === PASSWORD || this.#has('password-unchecked')))
   }
 
@@ -284,7 +289,7 @@ class Pop3Session {
     const line = await this.#command()
     if (line === null) this.#over = true
     if (line === '*' && this.#has('auth-cancel-ignored')) return this.#challenge()
-    if (line === null || line.length + 2 <= AUTH_LINE_LIMIT) return line
+    if (line === null || line.length + 2 <= (this.#has('auth-line-255') ? LINE_LIMIT : AUTH_LINE_LIMIT)) return line
     this.#reply('line-too-long')
     return null
   }
@@ -292,7 +297,8 @@ class Pop3Session {
   // --- the maildrop ---
 
   get #all(): readonly Message[] {
-    return this.#messages ?? this.#options.maildrop.messages
+    const own = this.#has('messages-appear') ? null : this.#messages
+    return own ?? this.#options.maildrop.messages
   }
 
   #isMarked = ({ uid }: Message): boolean => this.#marked.has(uid)
@@ -310,7 +316,8 @@ class Pop3Session {
     const number = /^\d{1,10}$/.test(argument) ? Number(argument) : this.#has('word-is-first') ? 1 : null
     const first = this.#has('list-from-zero') || (number === 0 && this.#has('zero-is-first')) ? 0 : 1
     const message = number === null ? undefined : this.#all[number - first]
-    const given = message && (!this.#isMarked(message) || this.#has('deleted-given'))
+    const shown = this.#has('deleted-given') || this.#has(`${verb}-deleted-given` as Pop3Fault)
+    const given = message && (!this.#isMarked(message) || shown)
     if (given) return message
     if (number === null) this.#reply('syntax')
     else if (this.#has(`missing-${verb}`) || !this.#messages) this.#missing(verb, number)
@@ -332,6 +339,7 @@ class Pop3Session {
   }
 
   #stat(): void {
+    if (this.#has('stat-unmarks')) this.#marked.clear()
     const messages = this.#shown(this.#has('stat-with-deleted')).map(([, message]) => message)
     const count = messages.length + (this.#has('stat-one-more') && messages.length > 0 ? 1 : 0)
     const octets = messages.reduce((sum, message) => sum + this.#size(message), 0)
@@ -357,6 +365,7 @@ class Pop3Session {
     if (this.#has('uidl-eight-bit')) return `${message.uid}\xe9`
     if (this.#has('uidl-empty')) return ''
     if (this.#has('uidl-same')) return 'uid'
+    if (this.#has('uidl-by-number')) return String(this.#options.maildrop.messages.indexOf(message) + 1)
     return this.#has('uidl-by-session')
       ? `${message.uid}-${createHash('md5').update(this.#timestamp).digest('hex')}`
       : message.uid
@@ -389,6 +398,7 @@ class Pop3Session {
       )
     if (this.#has('retr-bare-lf')) lines = [lines.join('\n')]
     this.#read.add(message.uid)
+    if (this.#has('retr-marks')) this.#marked.add(message.uid)
     this.#replyLines('retr', `${this.#size(message)} octets`, lines, this.#has('retr-unstuffed'))
   }
 

@@ -25,6 +25,9 @@ export function takePath(command: Command, argument: string, has: Has): PathArgu
     (has('mail-atext-refused') && !local.startsWith('"') && /[^\w.+-]/.test(local)) ||
     (has('mail-literal-refused') && domain.startsWith('[')) ||
     (has('utf8-mailbox-refused') && !isAscii(path.path)) ||
+    (has('utf8-quoted-refused') && local.startsWith('"') && !isAscii(local)) ||
+    (has('utf8-domain-refused') && !isAscii(domain)) ||
+    (has('utf8-recipient-refused') && command === 'rcpt' && !isAscii(path.path)) ||
     (has('postmaster-bare-refused') && domain === '' && local !== '')
   return refused ? null : path
 }
@@ -50,7 +53,8 @@ export interface ParameterContext {
   readonly has: Has
   /** Parameters belong to extensions, and those to EHLO. */
   readonly extended: boolean
-  readonly secure: boolean
+  readonly loggedIn: boolean
+  readonly authOffered: boolean
   readonly sizeLimit: number
 }
 
@@ -72,7 +76,7 @@ export function takeParameters(
     if (refusal !== null) return refusal
     taken.set(name, value ?? '')
   }
-  return taken
+  return quarrels(taken, has) ? 'parameter-value' : taken
 }
 
 const judge = (good: boolean): Situation | null => (good ? null : 'parameter-value')
@@ -81,28 +85,30 @@ function without(rules: Rules, name: string, gone: boolean): Rules {
   return gone ? Object.fromEntries(Object.entries(rules).filter(([own]) => own !== name)) : rules
 }
 
-function mailRules({ has, secure, sizeLimit }: ParameterContext): Rules {
+function mailRules({ has, loggedIn, authOffered, sizeLimit }: ParameterContext): Rules {
   const word = (value: string | null): string => upper(value, has)
   const rules: Rules = {
     SIZE: (value) => {
+      if (value === '0' && has('size-zero-refused')) return 'parameter-value'
+      if ((value ?? '').length > 10 && has('size-ten-digits')) return 'parameter-value'
       if (!/^\d{1,20}$/.test(value ?? '')) return has('size-word-taken') ? null : 'parameter-value'
       const large = BigInt(value!) > sizeLimit && !has('size-too-large-taken')
       return large || has('size-refused') ? 'size-declared' : null
     },
     BODY: (value) => judge(has('body-word-taken') || isBody(word(value), has)),
-    SMTPUTF8: (value) => judge(value === null),
+    SMTPUTF8: (value) => judge(value === null || has('utf8-value-taken')),
     RET: (value) => judge(has('ret-word-taken') || isRet(word(value), has)),
     ENVID: (value) => judge(isEnvid(value ?? '', has)),
-    AUTH: (value) => judge(value !== null && isXtext(value)),
+    AUTH: (value) => judge(isSubmitter(value, has) && (loggedIn || !has('auth-parameter-login-wanted'))),
   }
   const known = without(without(rules, 'SMTPUTF8', has('utf8-parameter-refused')), 'RET', has('ret-refused'))
-  return without(known, 'AUTH', has('auth-parameter-refused') || !secure)
+  return without(known, 'AUTH', has('auth-parameter-refused') || !authOffered)
 }
 
 function rcptRules(has: Has): Rules {
   const rules: Rules = {
     NOTIFY: (value) => judge(has('notify-word-taken') || isNotify(upper(value, has), has)),
-    ORCPT: (value) => judge((has('orcpt-no-type-taken') && value !== null) || isOrcpt(value ?? '')),
+    ORCPT: (value) => judge(isOrcpt(value, has)),
   }
   return without(without(rules, 'NOTIFY', has('notify-refused')), 'ORCPT', has('orcpt-refused'))
 }
@@ -112,6 +118,7 @@ const upper = (value: string | null, has: Has): string =>
 
 function isBody(word: string, has: Has): boolean {
   if (has('body-8bitmime-refused') && word === '8BITMIME') return false
+  if (has('body-binarymime-refused') && word === 'BINARYMIME') return false
   if (has('body-7bit-refused') && word === '7BIT') return false
   return ['7BIT', '8BITMIME', 'BINARYMIME'].includes(word)
 }
@@ -121,7 +128,8 @@ const isRet = (word: string, has: Has): boolean => word === 'FULL' || (word === 
 function isEnvid(value: string, has: Has): boolean {
   if (has('envid-word-taken')) return true
   if (has('envid-xtext-refused') && value.includes('+')) return false
-  return value !== '' && isXtext(value) && value.length <= (has('envid-50') ? 50 : 100)
+  const hex = has('xtext-lower-case') ? value.toUpperCase() : value
+  return value !== '' && isXtext(hex) && value.length <= (has('envid-50') ? 50 : 100)
 }
 
 function isNotify(list: string, has: Has): boolean {
@@ -131,5 +139,22 @@ function isNotify(list: string, has: Has): boolean {
   return values.every((value) => ['NEVER', 'SUCCESS', 'FAILURE', 'DELAY'].includes(value))
 }
 
-const isOrcpt = (value: string): boolean =>
-  /^[A-Za-z0-9-]+;[^;]*$/.test(value) && isXtext(value.slice(value.indexOf(';') + 1))
+function isOrcpt(value: string | null, has: Has): boolean {
+  if (has('orcpt-word-taken')) return true
+  if (value === null || (has('orcpt-200') && value.length > 200)) return false
+  const typed = has('orcpt-no-type-taken') ? `rfc822;${value}` : value
+  return /^[A-Za-z0-9-]+;[^;]*$/.test(typed) && isXtext(typed.slice(typed.indexOf(';') + 1))
+}
+
+const isSubmitter = (value: string | null, has: Has): boolean =>
+  value === '<>' || (value !== null && isXtext(value) && !has('auth-parameter-null-only'))
+
+/** Parameters that a fault does not bear together. */
+function quarrels(taken: ReadonlyMap<string, string>, has: Has): boolean {
+  const both = (one: string, other: string): boolean => taken.has(one) && taken.has(other)
+  return (
+    (has('utf8-alone') && both('SMTPUTF8', 'BODY')) ||
+    (has('envid-alone') && both('RET', 'ENVID')) ||
+    (has('orcpt-alone') && both('NOTIFY', 'ORCPT'))
+  )
+}

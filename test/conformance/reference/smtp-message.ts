@@ -19,7 +19,12 @@ const WRONG_ENDS: { readonly [fault: string]: RegExp } = {
 }
 
 /** The message with the added periods taken away, without its last CR LF; null when the client has gone. */
-export async function readMessage(line: LineSocket, fault = ''): Promise<string | null> {
+export async function readMessage(
+  line: LineSocket,
+  fault = '',
+  declared: number | null = null,
+): Promise<string | null> {
+  if (fault === 'size-ends-data' && declared !== null) return line.takeOctets(declared)
   // The CR LF of the DATA command is the first half of an end that follows at once: RFC 5321 §4.1.1.4.
   if (fault !== 'data-empty-missed' && (await line.takeStart('.\r\n'))) return ''
   let text = '\r\n'
@@ -34,11 +39,24 @@ export async function readMessage(line: LineSocket, fault = ''): Promise<string 
   return text.slice(2).replace(/(?<=^|\r\n)\./g, fault === 'data-line-counts-dot' ? '.' : '')
 }
 
+/** What a message comes with. */
+export interface Circumstances {
+  readonly reversePath: string
+  readonly body: string
+  readonly utf8: boolean
+  readonly declaredSize: boolean
+  readonly secure: boolean
+  readonly sizeLimit: number
+}
+
 /** What is said to a message that is not taken; null for a good one. */
-export function refusalOf(message: string, reversePath: string, sizeLimit: number, has: Has): Situation | null {
+export function refusalOf(message: string, around: Circumstances, has: Has): Situation | null {
+  const { reversePath, body, utf8, declaredSize, secure, sizeLimit } = around
   const lines = message.split('\r\n')
   const longest = lines.reduce((most, line) => Math.max(most, line.length), 0)
-  if (message.length > (has('data-32k') ? 32_768 : sizeLimit)) return 'message-size'
+  const limit = has('data-32k') ? 32_768 : sizeLimit
+  if (message.length > limit && !has('size-limit-unchecked')) return 'message-size'
+  if (declaredSize && has('size-agreed-refused')) return 'message-size'
   if (has('data-line-998') && longest > 996) return 'message-line'
   if (has('data-line-counts-dot') && longest > 998) return 'message-line'
   const header = lines.slice(0, Math.max(0, lines.indexOf('')))
@@ -55,6 +73,9 @@ export function refusalOf(message: string, reversePath: string, sizeLimit: numbe
     (has('data-mime-checked') && !boundariesFit(message)) ||
     (has('data-resent-counted') && count(header, /^Resent-From:/i) !== count(header, /^Resent-Date:/i)) ||
     (has('data-header-recipients') && header.join(' ').split('@').length > 100) ||
+    (has('message-7bit-refused') && body === '7BIT') ||
+    (has('utf8-ascii-refused') && utf8 && isAscii(message)) ||
+    (has('tls-message-refused') && secure) ||
     has('submission-message-refused') ||
     (has('submission-date-wanted') && !(named(/^Date:/i) && named(/^Message-ID:/i)))
   return refused ? 'message-line' : null

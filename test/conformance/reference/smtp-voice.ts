@@ -7,6 +7,8 @@ export class SmtpVoice {
   readonly #line: LineSocket
   readonly #fault: SmtpFault | undefined
   #held: string | null = null
+  /** Whether EHLO was used, for a fault. */
+  extended = false
 
   constructor(line: LineSocket, fault: SmtpFault | undefined) {
     this.#line = line
@@ -22,6 +24,7 @@ export class SmtpVoice {
 
   /** The reply to EHLO or LHLO; false when the fault refuses it. */
   hail(extensions: readonly string[]): boolean {
+    this.extended = true
     const first = this.#words('ehlo')
     const taken = first.startsWith('25')
     this.#sayLines(taken ? [first, ...this.#announced(extensions)] : [first])
@@ -32,7 +35,8 @@ export class SmtpVoice {
   #words(situation: Situation): string {
     const right: string = REPLIES[situation]
     const kind = right.startsWith('503') ? '503' : situation
-    if (this.#fault === `enhanced-missing-${kind}`) return right.replace(/(?<=^\d{3} )[245]\.\d+\.\d+ /, '')
+    const bare = this.#fault === 'enhanced-ehlo-only' && !this.extended
+    if (bare || this.#fault === `enhanced-missing-${kind}`) return right.replace(/(?<=^\d{3} )[245]\.\d+\.\d+ /, '')
     if (this.#fault === `enhanced-class-${kind}`)
       return right.replace(/(?<=^\d{3} )[245](?=\.)/, (digit) => (digit === '2' ? '5' : '2'))
     return wrongReplies(this.#fault)[situation] ?? right

@@ -1,9 +1,10 @@
 // A small reference server for SMTP, submission and LMTP that keeps to the RFCs but for the one fault it is told to have.
 import { type KeyPair, type LineSocket, type ReferenceServer, serve } from './line-socket.ts'
 import { type Command, takeParameters, takePath } from './smtp-arguments.ts'
-import { exchange, isMechanism } from './smtp-auth.ts'
+import { exchange, isMechanism, MECHANISMS } from './smtp-auth.ts'
 import type { SmtpFault } from './smtp-faults.ts'
 import { isAscii, isHello, type PathArgument, unquote } from './smtp-grammar.ts'
+import { clearing, inform, wantsHello } from './smtp-information.ts'
 import { readMessage, refusalOf } from './smtp-message.ts'
 import type { Situation } from './smtp-replies.ts'
 import { SmtpVoice } from './smtp-voice.ts'
@@ -31,6 +32,7 @@ interface Transaction {
   readonly from: PathArgument
   readonly body: string
   readonly utf8: boolean
+  readonly declaredSize: number | null
   readonly recipients: string[]
   /** How many recipients were refused. */
   refused: number
@@ -42,6 +44,7 @@ const begin = (from: PathArgument, parameters: Map<string, string>, recipients: 
   from,
   body: (parameters.get('BODY') ?? '7BIT').toUpperCase(),
   utf8: parameters.has('SMTPUTF8'),
+  declaredSize: parameters.has('SIZE') ? Number(parameters.get('SIZE')) : null,
   recipients: [...recipients],
   refused: 0,
   chunks: null,
@@ -86,6 +89,10 @@ class SmtpSession {
     if (this.#has('quit-stays-open')) await this.#line.takeUntil(/$^/)
   }
 
+  get #authOffered(): boolean {
+    return this.#line.encrypted || this.#has('auth-in-clear')
+  }
+
   #has = (fault: SmtpFault): boolean => this.#options.fault === fault || this.#options.liberty === fault
 
   #reply(situation: Situation, value = ''): void {
@@ -98,6 +105,8 @@ class SmtpSession {
     const taken = await this.#line.takeUntil(LINE_ENDS[this.#options.fault ?? ''] ?? /\r\n/)
     if (taken === null) return null
     if (this.#has('pipelining-flush')) this.#line.drop()
+    if (this.#has('input-4k') && this.#line.waiting.length > 4096) this.#line.drop()
+    if (this.#has('pipelining-quit-hurries') && /^QUIT\r\n/im.test(this.#line.waiting)) this.#over = true
     if (this.#has('pipelining-tail-dropped') && !this.#line.waiting.includes('\r\n')) this.#line.drop()
     return taken.text
   }
@@ -111,11 +120,16 @@ class SmtpSession {
     const [word, argument] = space < 0 ? [tidy, ''] : [tidy.slice(0, space), tidy.slice(space + 1)]
     const verb = word.toUpperCase()
     const [upper, lower] = [word === verb, word === word.toLowerCase()]
+    if (/[\x80-\xff]/.test(line) && this.#has('non-ascii-closes')) this.#over = true
+    if (tidy === '' && this.#has('empty-line-ignored')) return
+    if (tidy === '' && this.#has('empty-line-taken')) return this.#reply('noop')
+    if (this.#has('line-limit-600') && line.length > 598) return this.#reply('line-too-long')
     const unknown =
       /[\r\n]/.test(line) ||
       (this.#has('verbs-lower-refused') && lower && !upper) ||
       (this.#has('verbs-mixed-refused') && !lower && !upper)
-    return unknown ? this.#reply('unknown') : this.#carryOut(verb, argument)
+    if (unknown) return this.#reply('unknown')
+    return this.#carryOut(this.#has('verbs-four-letters') ? verb.slice(0, 4) : verb, argument)
   }
 
   #tooLong(line: string): void {
@@ -124,6 +138,9 @@ class SmtpSession {
   }
 
   #carryOut(verb: string, argument: string): unknown {
+    const secure = this.#line.encrypted
+    if (this.#has('tls-wanted-for-all') && !secure && verb !== 'STARTTLS') return this.#reply('mail-tls')
+    if (this.#has('tls-poor') && secure && /^(?:NOOP|RSET)$/.test(verb)) return this.#reply('not-implemented')
     switch (verb) {
       case 'HELO':
       case 'EHLO':
@@ -139,14 +156,6 @@ class SmtpSession {
         return this.#bdat(argument)
       case 'RSET':
         return this.#rset(argument)
-      case 'NOOP':
-        return this.#noop(argument)
-      case 'HELP':
-        return this.#help()
-      case 'VRFY':
-        return this.#vrfy(argument)
-      case 'EXPN':
-        return this.#reply(argument === '' ? 'expn-syntax' : argument === 'staff' ? 'expn' : 'expn-unknown')
       case 'QUIT':
         return this.#quit(argument)
       case 'STARTTLS':
@@ -154,14 +163,16 @@ class SmtpSession {
       case 'AUTH':
         return this.#auth(argument)
       default:
-        return this.#unknown(verb)
+        return this.#inform(verb, argument)
     }
   }
 
-  #unknown(verb: string): void {
-    if (this.#has('unknown-closes') || this.#has('unknown-421-closes')) this.#over = true
-    if (this.#has('unknown-clears')) this.#transaction = null
-    this.#reply(/^(?:TURN|ETRN|SEND|SOML|SAML)$/.test(verb) ? 'not-implemented' : 'unknown')
+  #inform(verb: string, argument: string): unknown {
+    const answer = inform(verb, argument, MAILBOXES, this.#has)
+    if (clearing(answer ? verb : 'unknown', this.#has)) this.#transaction = null
+    if (!answer && (this.#has('unknown-closes') || this.#has('unknown-421-closes'))) this.#over = true
+    if (this.#hello === null && wantsHello(verb, this.#has)) return this.#reply('mail-early')
+    return this.#reply(answer?.situation ?? 'unknown', answer?.value)
   }
 
   // --- hello ---
@@ -174,6 +185,7 @@ class SmtpSession {
     const kept = this.#has(verb === 'HELO' ? 'helo-keeps-transaction' : 'ehlo-keeps-transaction')
     if (!kept) this.#transaction = null // RFC 5321 §4.1.4
     this.#hello = verb === 'HELO' ? 'helo' : 'ehlo'
+    this.#voice.extended = false
     if (verb === 'HELO' && !this.#has('helo-lists-extensions')) return this.#reply('helo')
     if (!this.#voice.hail(this.#extensions())) this.#hello = null
   }
@@ -214,7 +226,7 @@ class SmtpSession {
       'EXPN',
       'VRFY',
       ...(secure && !this.#has('starttls-announced-again') ? [] : ['STARTTLS']),
-      ...(secure ? ['AUTH PLAIN LOGIN'] : []),
+      ...(this.#authOffered ? [`AUTH ${MECHANISMS.join(' ')}`] : []),
       'HELP',
     ]
   }
@@ -243,11 +255,12 @@ class SmtpSession {
     if (!plain && !parameters.has('SMTPUTF8')) return this.#reply('utf8-needed')
     const others = this.#has('mail-nested-adds') ? this.#transaction?.recipients : this.#leftover
     this.#transaction = begin(from, parameters, others ?? [])
-    this.#reply('mail')
+    this.#reply('mail', this.#has('utf8-echoed') ? argument : '')
   }
 
   #mailRefusal(): Situation | null {
     if (this.#hello === null && !this.#has('mail-before-hello')) return 'mail-early'
+    if (this.#has('tls-wanted') && !this.#line.encrypted) return 'mail-tls'
     if (this.#hello === 'helo' && this.#has('helo-no-transaction')) return 'mail-early'
     if (this.#spoiled && REMEMBERING.some(this.#has)) return 'mail-early'
     if (this.#transaction && !this.#has('mail-nested-taken')) return 'mail-nested'
@@ -258,23 +271,26 @@ class SmtpSession {
 
   #parameters(command: Command, path: PathArgument): Map<string, string> | Situation {
     const extended = this.#hello === 'ehlo' || this.#has('mail-before-hello')
-    const secure = this.#line.encrypted
-    return takeParameters(command, path, { has: this.#has, extended, secure, sizeLimit: SIZE_LIMIT })
+    const loggedIn = this.#user !== null
+    const context = { has: this.#has, extended, loggedIn, authOffered: this.#authOffered, sizeLimit: SIZE_LIMIT }
+    return takeParameters(command, path, context)
   }
 
   #rcpt(argument: string): unknown {
     const transaction = this.#transaction
+    if (!transaction && this.#has('rcpt-early-closes')) this.#over = true
     if (!transaction && !this.#has('rcpt-without-mail-taken')) return this.#reply('rcpt-early')
     const to = takePath('rcpt', argument, this.#has)
     const parameters = to && this.#parameters('rcpt', to)
     if (parameters && !(parameters instanceof Map)) return this.#reply(parameters)
-    const refusal = to ? this.#rcptRefusal(to) : 'rcpt-syntax'
+    const hidden = this.#has('dsn-hides-unknown') && parameters?.has('NOTIFY')
+    const refusal = to ? (hidden ? null : this.#rcptRefusal(to)) : 'rcpt-syntax'
     if (to && !refusal) transaction?.recipients.push(to.local.toLowerCase())
     if (refusal && transaction) transaction.refused += 1
     if (refusal === 'rcpt-many' && this.#has('rcpt-many-closes')) this.#over = true
     if (this.#over) return
     if (refusal && this.#has('rcpt-refusal-ends')) this.#transaction = null
-    this.#reply(refusal ?? 'rcpt')
+    this.#reply(refusal ?? 'rcpt', this.#has('utf8-echoed') ? argument : '')
   }
 
   #rcptRefusal({ path, route, local, domain }: PathArgument): Situation | null {
@@ -310,7 +326,8 @@ class SmtpSession {
       return this.#reply(refusal)
     }
     this.#reply('data')
-    const message = await readMessage(this.#line, this.#options.fault)
+    if (this.#has('data-502')) return
+    const message = await readMessage(this.#line, this.#options.fault, this.#transaction?.declaredSize)
     if (this.#has('pipelining-message-drops-rest')) this.#line.drop()
     if (message === null) this.#over = true
     else this.#finish(message, 'lmtp-one-reply')
@@ -318,6 +335,7 @@ class SmtpSession {
 
   #dataRefusal(): Situation | null {
     const transaction = this.#transaction
+    if (this.#has('chunk-remembered') && this.#spoiled) return 'data-after-bdat'
     if (!transaction) return this.#has('data-early-taken') ? null : 'data-early'
     if (transaction.chunks !== null && !this.#has('chunk-then-data')) return 'data-after-bdat'
     if (transaction.body === 'BINARYMIME' && !this.#has('binary-data-taken')) return 'data-binary'
@@ -327,8 +345,10 @@ class SmtpSession {
 
   #finish(message: string, oneReply: SmtpFault): void {
     const transaction = this.#transaction
-    const refusal = refusalOf(message, transaction?.from.path ?? '', SIZE_LIMIT, this.#has)
-    if (this.#has('data-once')) this.#spoiled = true
+    const { from = NOBODY, body = '7BIT', utf8 = false, declaredSize = null } = transaction ?? {}
+    const around = { reversePath: from.path, body, utf8, declaredSize: declaredSize !== null }
+    const refusal = refusalOf(message, { ...around, secure: this.#line.encrypted, sizeLimit: SIZE_LIMIT }, this.#has)
+    if (this.#has('data-once') || this.#has('rset-after-message-refused')) this.#spoiled = true
     if (this.#has('data-keeps-recipients')) this.#leftover = transaction?.recipients ?? []
     if (!this.#has('data-keeps-transaction')) this.#transaction = null
     if (!refusal)
@@ -347,28 +367,32 @@ class SmtpSession {
 
   async #bdat(argument: string): Promise<void> {
     const digits = this.#has('chunk-size-lenient') ? '.*?' : '\\d{1,18}'
-    const groups = new RegExp(`^(?<size>${digits})(?<last> LAST)?$`, 'i').exec(argument)?.groups
+    const marker = this.#has('chunk-marker-lenient') ? '\\S+' : 'LAST'
+    const flags = this.#has('chunk-case') ? '' : 'i'
+    const groups = new RegExp(`^(?<size>${digits})(?<last> ${marker})?$`, flags).exec(argument)?.groups
     const last = groups?.last !== undefined
     const size = Number.parseInt(groups?.size ?? '', 10) || 0
     const disliked = (last && this.#has('chunk-last-refused')) || (size === 0 && this.#has('chunk-empty-refused'))
     if (!groups || disliked) return this.#reply('chunk-syntax')
     const refusal = this.#chunkRefusal()
     if (refusal && this.#has('chunk-refused-obeyed')) return this.#reply(refusal)
+    if (this.#has('chunk-answered-first')) this.#reply(last ? 'message' : 'chunk')
     const octets = await this.#line.takeOctets(size)
     if (octets === null) this.#over = true
     else if (refusal) this.#reply(refusal)
-    else this.#chunk(octets, last)
+    else if (!this.#has('chunk-answered-first')) this.#chunk(octets, last)
   }
 
   #chunkRefusal(): Situation | null {
     if (this.#has('chunk-early-taken')) return null
     if (!this.#transaction) return 'chunk-early'
-    return this.#transaction.recipients.length === 0 ? 'chunk-nobody' : null
+    return this.#transaction.recipients.length > 0 || this.#has('chunk-nobody-taken') ? null : 'chunk-nobody'
   }
 
   #chunk(octets: string, last: boolean): unknown {
     const transaction = this.#transaction
     if (transaction) transaction.chunks = (transaction.chunks ?? '') + octets
+    if (this.#has('chunk-remembered')) this.#spoiled = true
     if (this.#has('chunk-lines-wanted') && octets !== '' && !octets.endsWith('\r\n')) return this.#reply('chunk-syntax')
     const ended = this.#has('chunk-dot-ends') && /(?:^|\r\n)\.\r\n/.test(octets)
     if (!last && !ended) return this.#reply('chunk')
@@ -382,6 +406,7 @@ class SmtpSession {
   #rset(argument: string): unknown {
     if (argument !== '' && !this.#has('rset-argument-taken')) return this.#reply('no-argument')
     if (this.#hello === null && this.#has('rset-wants-hello')) return this.#reply('mail-early')
+    if (this.#spoiled && this.#has('rset-after-message-refused')) return this.#reply('mail-early')
     const chunks = this.#transaction?.chunks ?? null
     if (this.#has('rset-forgets-greeting')) this.#hello = null
     if (this.#has('rset-closes')) this.#over = true
@@ -389,26 +414,6 @@ class SmtpSession {
     const kept = this.#has('rset-keeps-transaction') || (this.#has('chunk-rset-ignored') && chunks !== null)
     if (!kept) this.#transaction = null
     this.#reply('rset')
-  }
-
-  #noop(argument: string): unknown {
-    if (this.#hello === null && this.#has('noop-wants-hello')) return this.#reply('mail-early')
-    if (argument !== '' && this.#has('noop-argument-refused')) return this.#reply('no-argument')
-    if (this.#has('noop-clears')) this.#transaction = null
-    this.#reply('noop')
-  }
-
-  #help(): void {
-    if (this.#has('help-clears')) this.#transaction = null
-    this.#reply('help')
-  }
-
-  #vrfy(argument: string): unknown {
-    if (argument === '') return this.#reply('vrfy-syntax')
-    if (this.#has('vrfy-clears')) this.#transaction = null
-    const [, name = ''] = /^<?([^@>]*)(?:@example\.org)?>?(?: SMTPUTF8)?$/i.exec(argument) ?? []
-    const known = MAILBOXES.includes(name.toLowerCase())
-    this.#reply(known ? 'vrfy' : 'vrfy-unknown', `${name.toLowerCase()}@${DOMAIN}`)
   }
 
   #quit(argument: string): unknown {
@@ -427,20 +432,20 @@ class SmtpSession {
     if (this.#has('starttls-in-clear')) return
     if (!this.#has('starttls-keeps-commands')) this.#line.drop() // RFC 3207 §4.2
     await this.#line.startTls(this.#options.pair)
-    if (!this.#has('starttls-keeps-transaction')) this.#forget()
+    if (!KEEPING.some(this.#has)) this.#hello = null
+    if (!this.#has('starttls-keeps-transaction')) this.#transaction = null
+    if (!this.#has('starttls-keeps-login')) this.#user = null
   }
 
   async #auth(argument: string): Promise<void> {
     const [name = '', initial = null] = argument.split(' ')
     const refusal = this.#authRefusal(name)
     if (refusal) return this.#reply(refusal)
-    const talk = { voice: this.#voice, has: this.#has, line: () => this.#command() }
-    const credentials = await exchange(name, initial, talk)
-    if (!credentials) return
-    const { user, password } = credentials
-    const right = user === USER && (password === PASSWORD || this.#has('auth-password-unchecked'))
+    const talk = { voice: this.#voice, has: this.#has, user: USER, password: PASSWORD, line: () => this.#command() }
+    const right = await exchange(name, initial, talk)
+    if (right === null) return
     if (right && !this.#spoiled) {
-      this.#user = user
+      this.#user = USER
       return this.#reply('auth-ok')
     }
     if (this.#has('auth-failure-sticks')) this.#spoiled = true
@@ -455,11 +460,14 @@ class SmtpSession {
     if (name === '') return 'auth-syntax'
     if (!isMechanism(name, this.#has) && !this.#has('auth-unknown-taken')) return 'auth-mechanism'
     if (/^plain$/i.test(name) && this.#has('auth-plain-refused')) return 'auth-mechanism'
-    return this.#line.encrypted ? null : 'auth-clear'
+    return this.#authOffered ? null : 'auth-clear'
   }
 }
 
 const NOBODY: PathArgument = { keyword: 'FROM:', path: '<>', route: false, local: '', domain: '', parameters: [] }
+
+/** Faults that let the EHLO from before the handshake count. */
+const KEEPING: readonly SmtpFault[] = ['starttls-keeps-transaction', 'starttls-keeps-hello', 'starttls-keeps-login']
 
 /** Faults for which MAIL is refused once something has happened. */
 const REMEMBERING: readonly SmtpFault[] = ['data-once', 'data-refusal-sticks', 'mail-refused-once']
