@@ -53,6 +53,7 @@ export class SmtpSession implements ChannelOwner {
   #transactions = 0
   #messages = 0
   #errors = 0
+  #behindBareLineFeed = false
   #idleCommands = 0
   #pumping = false
   /** Waits for the spool, or for the client to read its replies. */
@@ -284,6 +285,10 @@ export class SmtpSession implements ChannelOwner {
   }
 
   #takeLine(line: Buffer | 'tooLong' | 'bareLineFeed', input: Input): void {
+    // RFC 5321 §2.3.8: a bare LF ends no line; what follows it, up to CR LF, belongs to the line that was refused
+    const isRest = this.#behindBareLineFeed
+    this.#behindBareLineFeed = line === 'bareLineFeed'
+    if (isRest) return
     if (input === 'line') {
       // within a dialogue a line that is none is a malformed response
       const text = typeof line === 'string' ? '!' : line.toString('latin1')

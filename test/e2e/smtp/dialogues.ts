@@ -265,7 +265,7 @@ const basics: Dialogue[] = [
       S: 500 5.5.2 Control character in command
       C: NOOP\\xff\\xfe
       S: 500 5.5.2 Neither ASCII nor UTF-8
-      C| NOOP\\n
+      C| NOOP\\nNOOP\\nNOOP\\r\\n
       S: 500 5.5.2 Line must end with CR LF
       C| NO\\rOP\\r\\n
       S: 500 5.5.2 Control character in command
