@@ -6,6 +6,7 @@ import { copyCases, expungeCases, moveCases } from './copy.ts'
 import { envelopeCases } from './envelope.ts'
 import { fetchItemCases, seenCases } from './fetch-items.ts'
 import { fetchSectionCases } from './fetch-sections.ts'
+import { objectIdCases, previewCases, saveDateCases } from './objects.ts'
 import { searchCases } from './search.ts'
 import { esearchCases, partialCases, searchresCases, withinCases } from './search-results.ts'
 import { contextCases, esortCases, sortCases, sortDisplayCases, threadCases } from './sort.ts'
@@ -39,4 +40,7 @@ export const openedCases: readonly ImapCase[] = [
   ...threadCases,
   ...esortCases,
   ...contextCases,
+  ...objectIdCases,
+  ...saveDateCases,
+  ...previewCases,
 ]
