@@ -39,7 +39,8 @@ function wrongPath(command: Command, argument: string, has: Has): PathArgument |
     (has('utf8-not-checked') && decodeUtf8(argument) === null) ||
     (has('rcpt-null-taken') && /^to:<>/i.test(argument))
   const overlooked = has(`${command}-control-taken`) ? argument.replace(/[\x00-\x1f\x7f]/g, '') : argument
-  const named = has('mail-nameless-parameter-taken') ? overlooked.replace(/ =\S*/, '') : overlooked
+  const filled = has('parameter-empty-taken') ? overlooked.replace(/ \w+=(?= |$)/, '') : overlooked
+  const named = has('mail-nameless-parameter-taken') ? filled.replace(/ =\S*/, '') : filled
   if (!taken) return parsePath(command === 'mail' ? 'reverse' : 'forward', named)
   const keyword = command === 'mail' ? 'FROM:' : 'TO:'
   return { keyword, path: '<>', route: false, local: 'ana', domain: 'example.org', parameters: [] }

@@ -76,6 +76,8 @@ export function refusalOf(message: string, around: Circumstances, has: Has): Sit
     (has('message-7bit-refused') && body === '7BIT') ||
     (has('utf8-ascii-refused') && utf8 && isAscii(message)) ||
     (has('tls-message-refused') && secure) ||
+    (has('data-sender-refused') && named(/^Sender:/i)) ||
+    (has('data-to-wanted') && !named(/^(?:To|Cc):/i)) ||
     has('submission-message-refused') ||
     (has('submission-date-wanted') && !(named(/^Date:/i) && named(/^Message-ID:/i)))
   return refused ? 'message-line' : null

@@ -89,8 +89,9 @@ class SmtpSession {
     if (this.#has('quit-stays-open')) await this.#line.takeUntil(/$^/)
   }
 
-  get #authOffered(): boolean {
-    return this.#line.encrypted || this.#has('auth-in-clear')
+  get #mechanisms(): readonly string[] {
+    if (this.#line.encrypted || this.#has('auth-in-clear')) return MECHANISMS
+    return this.#has('cram-in-clear') ? ['CRAM-MD5'] : []
   }
 
   #has = (fault: SmtpFault): boolean => this.#options.fault === fault || this.#options.liberty === fault
@@ -105,7 +106,7 @@ class SmtpSession {
     const taken = await this.#line.takeUntil(LINE_ENDS[this.#options.fault ?? ''] ?? /\r\n/)
     if (taken === null) return null
     if (this.#has('pipelining-flush')) this.#line.drop()
-    if (this.#has('input-4k') && this.#line.waiting.length > 4096) this.#line.drop()
+    if (this.#has('input-1k') && this.#line.waiting.length > 1024) this.#line.drop()
     if (this.#has('pipelining-quit-hurries') && /^QUIT\r\n/im.test(this.#line.waiting)) this.#over = true
     if (this.#has('pipelining-tail-dropped') && !this.#line.waiting.includes('\r\n')) this.#line.drop()
     return taken.text
@@ -123,13 +124,14 @@ class SmtpSession {
     if (/[\x80-\xff]/.test(line) && this.#has('non-ascii-closes')) this.#over = true
     if (tidy === '' && this.#has('empty-line-ignored')) return
     if (tidy === '' && this.#has('empty-line-taken')) return this.#reply('noop')
-    if (this.#has('line-limit-600') && line.length > 598) return this.#reply('line-too-long')
+    if (this.#has('line-limit-512') && line.length > 510) return this.#reply('line-too-long')
     const unknown =
       /[\r\n]/.test(line) ||
       (this.#has('verbs-lower-refused') && lower && !upper) ||
       (this.#has('verbs-mixed-refused') && !lower && !upper)
     if (unknown) return this.#reply('unknown')
-    return this.#carryOut(this.#has('verbs-four-letters') ? verb.slice(0, 4) : verb, argument)
+    const short = this.#has('verbs-four-letters') && verb !== 'STARTTLS'
+    return this.#carryOut(short ? verb.slice(0, 4) : verb, argument)
   }
 
   #tooLong(line: string): void {
@@ -139,7 +141,9 @@ class SmtpSession {
 
   #carryOut(verb: string, argument: string): unknown {
     const secure = this.#line.encrypted
-    if (this.#has('tls-wanted-for-all') && !secure && verb !== 'STARTTLS') return this.#reply('mail-tls')
+    if (this.#has('tls-wanted-for-all') && !secure && /^(?:NOOP|QUIT)$/.test(verb)) return this.#reply('mail-tls')
+    const login = this.#has(`${verb.toLowerCase()}-wants-login` as SmtpFault) && this.#user === null
+    if (login && (secure || verb !== 'EHLO')) return this.#reply('mail-login')
     if (this.#has('tls-poor') && secure && /^(?:NOOP|RSET)$/.test(verb)) return this.#reply('not-implemented')
     switch (verb) {
       case 'HELO':
@@ -226,7 +230,7 @@ class SmtpSession {
       'EXPN',
       'VRFY',
       ...(secure && !this.#has('starttls-announced-again') ? [] : ['STARTTLS']),
-      ...(this.#authOffered ? [`AUTH ${MECHANISMS.join(' ')}`] : []),
+      ...(this.#mechanisms.length > 0 ? [`AUTH ${this.#mechanisms.join(' ')}`] : []),
       'HELP',
     ]
   }
@@ -248,6 +252,8 @@ class SmtpSession {
     if (!from && this.#has('mail-refused-once')) this.#spoiled = true
     if (!from && this.#has('mail-opens-when-refused')) this.#transaction = begin(NOBODY, new Map(), [])
     if (!from) return this.#reply('mail-syntax')
+    const foreign = from && from.domain.toLowerCase() !== DOMAIN && from.path !== '<>'
+    if (foreign && this.#has('submission-rights')) return this.#reply('mail-rights')
     if (this.#has('ehlo-name-verified-mail')) return this.#reply('rcpt-relay')
     const parameters = this.#parameters('mail', from)
     if (!(parameters instanceof Map)) return this.#reply(parameters)
@@ -265,14 +271,16 @@ class SmtpSession {
     if (this.#spoiled && REMEMBERING.some(this.#has)) return 'mail-early'
     if (this.#transaction && !this.#has('mail-nested-taken')) return 'mail-nested'
     const loggedIn = this.#user !== null && !this.#has('submission-login-ignored')
-    const open = this.#options.protocol !== 'submission' || this.#has('submission-open')
+    const open =
+      this.#options.protocol !== 'submission' || this.#has('submission-open') || this.#has('submission-refuses-at-rcpt')
     return loggedIn || open ? null : 'mail-login'
   }
 
   #parameters(command: Command, path: PathArgument): Map<string, string> | Situation {
     const extended = this.#hello === 'ehlo' || this.#has('mail-before-hello')
     const loggedIn = this.#user !== null
-    const context = { has: this.#has, extended, loggedIn, authOffered: this.#authOffered, sizeLimit: SIZE_LIMIT }
+    const authOffered = this.#mechanisms.length > 0
+    const context = { has: this.#has, extended, loggedIn, authOffered, sizeLimit: SIZE_LIMIT }
     return takeParameters(command, path, context)
   }
 
@@ -295,6 +303,7 @@ class SmtpSession {
 
   #rcptRefusal({ path, route, local, domain }: PathArgument): Situation | null {
     if (!isAscii(path) && !this.#transaction?.utf8) return 'utf8-needed'
+    if (this.#has('submission-refuses-at-rcpt') && this.#user === null) return 'rcpt-login'
     if (this.#has('ehlo-name-verified-rcpt')) return 'rcpt-relay'
     const limit = this.#has('rcpt-limit-99') ? 99 : RECIPIENT_LIMIT
     if (this.#transaction?.recipients.length === limit) return 'rcpt-many'
@@ -302,7 +311,7 @@ class SmtpSession {
     const name = this.#nameOf(local)
     if (domain === '') return this.#has('postmaster-case') && local !== 'postmaster' ? 'rcpt-unknown' : null
     const own = this.#has('rcpt-domain-case') ? domain === DOMAIN : domain.toLowerCase() === DOMAIN
-    const relay = this.#options.protocol === 'submission' && this.#user !== null
+    const relay = this.#options.protocol === 'submission' && this.#user !== null && !this.#has('submission-no-relay')
     if (!own) return relay || this.#has('submission-open') ? null : 'rcpt-relay'
     if (name === 'postmaster' && this.#has('postmaster-domain-refused')) return 'rcpt-unknown'
     return MAILBOXES.includes(name) || this.#has('rcpt-unknown-taken') ? null : 'rcpt-unknown'
@@ -317,6 +326,7 @@ class SmtpSession {
   // --- messages ---
 
   async #data(argument: string): Promise<void> {
+    if (argument !== '' && this.#has('data-argument-closes')) this.#over = true
     if (argument !== '' && !this.#has('data-argument-taken')) return this.#reply('no-argument')
     const refusal = this.#dataRefusal()
     if (refusal) {
@@ -329,7 +339,9 @@ class SmtpSession {
     if (this.#has('data-502')) return
     const message = await readMessage(this.#line, this.#options.fault, this.#transaction?.declaredSize)
     if (this.#has('pipelining-message-drops-rest')) this.#line.drop()
+    if (this.#has('data-remembered')) this.#spoiled = true
     if (message === null) this.#over = true
+    else if (this.#has('data-message-refused')) this.#reply('message-line')
     else this.#finish(message, 'lmtp-one-reply')
   }
 
@@ -385,6 +397,7 @@ class SmtpSession {
 
   #chunkRefusal(): Situation | null {
     if (this.#has('chunk-early-taken')) return null
+    if (this.#has('data-remembered') && this.#spoiled) return 'chunk-early'
     if (!this.#transaction) return 'chunk-early'
     return this.#transaction.recipients.length > 0 || this.#has('chunk-nobody-taken') ? null : 'chunk-nobody'
   }
@@ -395,6 +408,8 @@ class SmtpSession {
     if (this.#has('chunk-remembered')) this.#spoiled = true
     if (this.#has('chunk-lines-wanted') && octets !== '' && !octets.endsWith('\r\n')) return this.#reply('chunk-syntax')
     const ended = this.#has('chunk-dot-ends') && /(?:^|\r\n)\.\r\n/.test(octets)
+    const each = this.#has('lmtp-chunk-each-reply') ? (transaction?.recipients.length ?? 1) : 1
+    for (let reply = 1; reply < each && !last; reply++) this.#reply('chunk')
     if (!last && !ended) return this.#reply('chunk')
     if (ended && last) this.#reply('message')
     this.#finish(transaction?.chunks ?? '', 'lmtp-chunk-one-reply')
@@ -441,13 +456,19 @@ class SmtpSession {
     const [name = '', initial = null] = argument.split(' ')
     const refusal = this.#authRefusal(name)
     if (refusal) return this.#reply(refusal)
-    const talk = { voice: this.#voice, has: this.#has, user: USER, password: PASSWORD, line: () => this.#command() }
+    const line = async (): Promise<string | null> => {
+      const response = await this.#command()
+      if (response === '' && this.#has('auth-empty-closes')) this.#over = true
+      return response
+    }
+    const talk = { voice: this.#voice, has: this.#has, user: USER, password: PASSWORD, line }
     const right = await exchange(name, initial, talk)
     if (right === null) return
     if (right && !this.#spoiled) {
       this.#user = USER
       return this.#reply('auth-ok')
     }
+    if (this.#has('auth-failure-logs-in')) this.#user = USER
     if (this.#has('auth-failure-sticks')) this.#spoiled = true
     if (this.#has('auth-failure-closes')) this.#over = true
     this.#reply('auth-wrong')
@@ -460,7 +481,7 @@ class SmtpSession {
     if (name === '') return 'auth-syntax'
     if (!isMechanism(name, this.#has) && !this.#has('auth-unknown-taken')) return 'auth-mechanism'
     if (/^plain$/i.test(name) && this.#has('auth-plain-refused')) return 'auth-mechanism'
-    return this.#authOffered ? null : 'auth-clear'
+    return this.#mechanisms.length > 0 ? null : 'auth-clear'
   }
 }
 
