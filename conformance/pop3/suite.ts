@@ -17,7 +17,9 @@ export const FIXTURES: { readonly [name: string]: readonly string[] } = {
   lines: ['one', 'two', 'three', 'four', 'five'],
   eight: ['gr\xc3\xbc\xc3\x9fe'],
 }
-const FIXTURE_COUNT = Object.keys(FIXTURES).length
+/** Messages for the cases that remove some. */
+const SPARE = 6
+const SUBJECT = 'Subject: Conformance fixture'
 /** How often the maildrop is looked at for what was handed in. */
 const LOOKS = 40
 const LOOK_EVERY_MS = 250
@@ -29,6 +31,7 @@ export const pop3Suite = (cases: readonly Pop3Case[]): Suite<Pop3> => ({
   alone: true,
   cases,
   before,
+  after,
   connect,
   finish,
 })
@@ -38,15 +41,27 @@ async function before(context: Context, selected: readonly CaseFacts[]): Promise
   const { feed: url, rcpt } = context.target
   if (url === null || rcpt === null || !selected.some(({ needs }) => needs?.messages)) return
   const had = await count(context)
-  await feed(
-    context,
-    Object.entries(FIXTURES).map(([name, body]) => fixtureText(context, name, body)),
-  )
+  const texts = [
+    ...Object.entries(FIXTURES).map(([name, body]) => fixtureText(context, name, body)),
+    ...Array.from({ length: SPARE }, (_, i) => fixtureText(context, `spare${i}`, ['spare', String(i)])),
+  ]
+  await feed(context, texts)
   for (let looks = 0; looks < LOOKS; looks++) {
-    if ((await count(context)) >= had + FIXTURE_COUNT) return
+    if ((await count(context)) >= had + texts.length) return
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
   }
   throw new Blocked('the messages that were handed in did not come to the maildrop')
+}
+
+/** Removes what `before` and the cases handed in, where the owner allows changes. */
+async function after(context: Context): Promise<void> {
+  if (context.target.feed === null || !context.target.consent.includes('mailbox')) return
+  const p = await open(context)
+  await p.login()
+  const { count: all } = await p.stat()
+  for (let number = 1; number <= all; number++)
+    if ((await p.multi(`RETR ${number}`)).some((line) => line.startsWith(SUBJECT))) await p.send(`DELE ${number}`)
+  await p.send('QUIT')
 }
 
 async function count(context: Context): Promise<number> {
@@ -58,13 +73,13 @@ async function count(context: Context): Promise<number> {
   return found.count
 }
 
-const fixtureText = ({ target }: Context, name: string, body: readonly string[]): string =>
+export const fixtureText = ({ target }: Context, name: string, body: readonly string[]): string =>
   [
     `Date: ${new Date().toUTCString().replace('GMT', '+0000')}`,
     `From: <${target.from}>`,
     `To: <${target.rcpt}>`,
     `Message-ID: <${name}.${Date.now()}@${target.helo}>`,
-    `Subject: Conformance fixture ${name}`,
+    `${SUBJECT} ${name}`,
     '',
     ...body,
     '',
@@ -82,13 +97,26 @@ async function open(context: Context): Promise<Pop3> {
   return p
 }
 
-/** Another session of the same account, logged in. */
-export async function again(p: Pop3): Promise<Pop3> {
+/** What belongs to the case of this connection: its context, and how another connection is opened, not logged in. */
+export function beside(p: Pop3): { readonly context: Context; open(): Promise<Pop3> } {
   const context = contexts.get(p)
   if (!context) throw new Blocked('this connection was not opened by the suite')
-  const other = await open(context)
-  await other.login()
-  return other
+  return { context, open: () => open(context) }
+}
+
+/** Another session of the same account, logged in; a maildrop that is in use still is waited for. */
+export async function again(p: Pop3): Promise<Pop3> {
+  for (let looks = 1; ; looks++) {
+    const other = await beside(p).open()
+    try {
+      await other.login()
+      return other
+    } catch (thrown) {
+      other.wire.destroy()
+      if (looks >= LOOKS) throw thrown
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+    }
+  }
 }
 
 const contexts = new WeakMap<Pop3, Context>()
