@@ -47,6 +47,7 @@ export const references = (pair: Certificate): { readonly [side: string]: Open }
     implicit: open('implicit'),
     private: open('none', { privacyRequired: true }),
     keeping: open('none', { keepsParents: true }),
+    limited: open('none', { appendLimit: 100_000 }),
     minus: open('none', { literalMinus: true }),
   }
 }

@@ -340,13 +340,13 @@ const selectFaults: Faults = {
     'STATUS gives another UIDNEXT than SELECT',
     '9051 §6.3.11',
     say(/UIDNEXT (\d+)/, (_, n) => `UIDNEXT ${Number(n) + 1}`, /^STATUS/i),
-    'uid/status-agrees',
+    'uid/status-agrees status/uidnext',
   ),
   'uid-reused': fault(
     'UIDs of removed messages are given again',
     '9051 §2.3.1.1',
     'uid-reused',
-    'uid/not-reused uid/not-reused-when-empty',
+    'uid/not-reused uid/not-reused-when-empty expunge/uid-not-again',
   ),
 }
 

@@ -138,7 +138,7 @@ const storeFaults: Faults = {
     'a UID that does not exist is refused',
     '9051 §6.4.9',
     'uid-missing-no',
-    'store/uid-store-missing copy/uid-copy-missing move/uid-move-missing expunge/uid-expunge-missing',
+    'store/uid-store-missing copy/uid-copy-missing move/uid-move-missing expunge/uid-expunge-missing uid-expunge/unknown-uid',
   ),
   'beyond-ignored': fault(
     'numbers above that of the last message are overlooked',
@@ -161,7 +161,12 @@ const storeFaults: Faults = {
 }
 
 const expungeFaults: Faults = {
-  'expunge-all': fault('EXPUNGE removes every message', '9051 §6.4.3', 'expunge-all', 'expunge/removes-deleted'),
+  'expunge-all': fault(
+    'EXPUNGE removes every message',
+    '9051 §6.4.3',
+    'expunge-all',
+    'expunge/removes-deleted expunge/removes',
+  ),
   'expunge-local': fault(
     'what is expunged is there in other sessions',
     '9051 §6.4.3',
@@ -172,7 +177,7 @@ const expungeFaults: Faults = {
     'EXPUNGE does not tell what it removes',
     '9051 §6.4.3',
     drop(/EXPUNGE\r/, /^EXPUNGE/i),
-    'expunge/told',
+    'expunge/told expunge/responses',
   ),
   'expunge-ascending': fault(
     'EXPUNGE tells the numbers from before',
@@ -196,16 +201,26 @@ const expungeFaults: Faults = {
     'UID EXPUNGE removes what is not in its set',
     '9051 §6.4.9',
     hear(/^UID EXPUNGE .*/i, 'EXPUNGE'),
-    'expunge/uid-expunge',
+    'expunge/uid-expunge uid-expunge/marked-in-set',
   ),
   'uid-expunge-undeleted': fault(
     'UID EXPUNGE removes messages without \\Deleted',
     '9051 §6.4.9',
     'uid-expunge-undeleted',
-    'expunge/uid-expunge-undeleted',
+    'expunge/uid-expunge-undeleted uid-expunge/not-marked',
   ),
-  'close-keeps': fault('CLOSE removes nothing', '9051 §6.4.1', hear(/^CLOSE/i, 'UNSELECT'), 'expunge/close'),
-  'close-tells': fault('CLOSE tells EXPUNGE', '9051 §6.4.1', before(/^CLOSE/i, '* 1 EXPUNGE'), 'expunge/close'),
+  'close-keeps': fault(
+    'CLOSE removes nothing',
+    '9051 §6.4.1',
+    hear(/^CLOSE/i, 'UNSELECT'),
+    'expunge/close close/removes',
+  ),
+  'close-tells': fault(
+    'CLOSE tells EXPUNGE',
+    '9051 §6.4.1',
+    before(/^CLOSE/i, '* 1 EXPUNGE'),
+    'expunge/close close/no-expunge-responses',
+  ),
 }
 
 const copyFaults: Faults = {
@@ -238,7 +253,7 @@ const copyFaults: Faults = {
     'NO to a target that does not exist has no TRYCREATE',
     '9051 §6.4.7',
     say(/ NO \[TRYCREATE\]/, ' NO'),
-    'copy/trycreate move/trycreate',
+    'copy/trycreate move/trycreate append/trycreate',
   ),
   'copy-creates': fault('the target is made', '9051 §6.4.7', 'copy-creates', 'copy/makes-no-mailbox copy/trycreate'),
   'copy-to-itself-refused': fault(
@@ -316,19 +331,19 @@ const updateFaults: Faults = {
     'NOOP tells no EXPUNGE',
     '9051 §5.2',
     drop(/EXPUNGE\r/, /^NOOP/i),
-    'updates/expunge-told move/other-session',
+    'updates/expunge-told move/other-session expunge/in-other-session',
   ),
   'exists-untold': fault(
     'new messages are not told',
     '9051 §5.2',
     drop(/EXISTS\r/, /^(NOOP|APPEND)/i),
-    'updates/exists-told updates/append-told',
+    'updates/exists-told updates/append-told append/selected-mailbox-noop append/another-session',
   ),
   'append-untold': fault(
     'a message appended to the selected mailbox is told later',
     '9051 §6.3.12',
     'append-untold',
-    'updates/append-told-at-once',
+    'updates/append-told-at-once append/selected-mailbox',
   ),
   'new-is-first': fault('a new message gets the number 1', '9051 §2.3.1.2', 'new-is-first', 'updates/new-is-last'),
   'flags-untold': fault(
@@ -372,7 +387,7 @@ const updateFaults: Faults = {
     'CHECK is not known',
     '3501 §6.4.1',
     reply(/^CHECK/i, '% BAD no such command'),
-    'updates/check',
+    'updates/check check/succeeds',
   ),
   'closed-mailbox-told': fault(
     'changes of a closed mailbox are told',
@@ -383,7 +398,9 @@ const updateFaults: Faults = {
 }
 
 const recentFaults: Faults = {
-  'never-recent': fault('no message is recent', '3501 §2.3.2', 'never-recent', 'recent/first-session', { early: true }),
+  'never-recent': fault('no message is recent', '3501 §2.3.2', 'never-recent', 'recent/first-session append/recent', {
+    early: true,
+  }),
   'recent-wrong': fault(
     'RECENT is one too many',
     '3501 §7.3.2',

@@ -1,6 +1,8 @@
 // All faults by which the cases of the IMAP suite are shown to be able to fail.
 import type { Faults } from '../fault.ts'
+import { appendFaultTable } from './imap-append.ts'
 import { fetchFaults } from './imap-fetch.ts'
+import { listFaultTable } from './imap-list.ts'
 import { mailboxFaults } from './imap-mailbox.ts'
 import { messageFaults } from './imap-messages.ts'
 import { searchFaults } from './imap-search.ts'
@@ -12,6 +14,8 @@ export const imapFaults: Faults = {
   ...sessionFaults,
   ...imapStateFaults,
   ...mailboxFaults,
+  ...listFaultTable,
+  ...appendFaultTable,
   ...messageFaults,
   ...fetchFaults,
   ...structureFaults,

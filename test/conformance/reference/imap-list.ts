@@ -3,7 +3,7 @@ import { asMailbox } from './imap-fetch.ts'
 import { type Run, statusItems } from './imap-mailboxes.ts'
 import type { Session } from './imap-session.ts'
 import { canonicalName, DELIMITER } from './imap-store.ts'
-import { Bad, decodeMutf7, fromOctets, type Syntax } from './imap-syntax.ts'
+import { Bad, decodeMutf7, fromOctets, No, type Syntax } from './imap-syntax.ts'
 
 interface Wish {
   readonly select: ReadonlySet<string>
@@ -44,9 +44,13 @@ export const listMailboxes: Run = (session, syntax) => {
     session.untagged(`LIST (\\Noselect) "${DELIMITER}" ""`)
     return 'Done'
   }
+  if (session.faulty('list-unselects')) session.leave()
   if (select.has('SUBSCRIBED')) give.add('SUBSCRIBED')
-  const expressions = patterns.map((pattern) => toExpression(reference + readText(session, pattern)))
-  list(session, { select, give, status, patterns: expressions })
+  const expressions = patterns
+    .map((pattern) => toExpression(reference + readText(session, pattern)))
+    .map((found) => (session.faulty('list-wildcard-one') ? new RegExp(found.source.replaceAll('*', '+'), 's') : found))
+  const found = list(session, { select, give, status, patterns: expressions })
+  if (!found && session.faulty('list-nothing-no')) throw new No('nothing there')
   return 'Done'
 }
 
@@ -71,7 +75,8 @@ function toExpression(pattern: string): RegExp {
 const matches = (name: string, patterns: readonly RegExp[]): boolean =>
   patterns.some((pattern) => pattern.test(name) || (name === 'INBOX' && new RegExp(pattern.source, 'is').test(name)))
 
-function list(session: Session, { select, give, status, patterns }: Wish): void {
+function list(session: Session, { select, give, status, patterns }: Wish): boolean {
+  let found = false
   const { mailboxes, subscribed } = session.account!
   const names = new Set([...mailboxes.keys(), ...(select.has('SUBSCRIBED') ? subscribed : [])])
   const isSelected = (name: string): boolean =>
@@ -83,13 +88,15 @@ function list(session: Session, { select, give, status, patterns }: Wish): void 
     if (!matches(name, patterns)) continue
     const below = select.has('RECURSIVEMATCH') && hasBelow(name, names, isSelected, patterns)
     if (!isSelected(name) && !below) continue
+    found = true
     session.untagged(
       `LIST (${attributes(session, name, give).join(' ')}) "${DELIMITER}" ${asMailbox(session, name)}${below ? ' ("CHILDINFO" ("SUBSCRIBED"))' : ''}`,
     )
     const mailbox = mailboxes.get(name)
     if (status.length > 0 && mailbox && !mailbox.noSelect)
-      session.untagged(`STATUS ${asMailbox(session, name)} (${statusItems(mailbox, status)})`)
+      session.untagged(`STATUS ${asMailbox(session, name)} (${statusItems(session, mailbox, status)})`)
   }
+  return found
 }
 
 const superiors = (name: string): string[] => {

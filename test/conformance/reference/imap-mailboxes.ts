@@ -67,6 +67,7 @@ const create: Run = (session, syntax) => {
   if (wanted.split(DELIMITER).includes('')) throw new No('a level of the name is empty', 'CANNOT')
   const buried = session.faulty('delete-keeps-messages') ? session.account!.deleted.get(wanted) : undefined
   const mailbox = session.account!.create(wanted, !session.faulty('create-no-superiors'))
+  if (session.faulty('create-subscribes')) session.account!.subscribed.add(wanted)
   if (buried) mailbox.messages.push(...buried)
   if (session.faulty('create-with-welcome'))
     mailbox.add({ raw: 'Subject: Welcome\r\n\r\n', date: new Date(), flags: [] })
@@ -85,6 +86,7 @@ const remove: Run = (session, syntax) => {
   if (!mailbox) throw new No('no such mailbox', 'NONEXISTENT')
   const hasInferiors = account.hasInferiors(name)
   // RFC 9051 §6.3.5
+  if (session.faulty('delete-unsubscribes')) account.subscribed.delete(name)
   if (name === 'INBOX') {
     account.mailboxes.set(name, new Mailbox())
     return 'Gone'
@@ -147,6 +149,8 @@ const subscribe =
   (session, syntax) => {
     const name = readName(session, syntax)
     syntax.end()
+    const isThere = session.account!.subscribed.has(name)
+    if (wanted && isThere && session.faulty('subscribe-twice-no')) throw new No('it is subscribed')
     if (wanted) session.account!.subscribed.add(name)
     else session.account!.subscribed.delete(name)
     return 'Noted'
@@ -158,11 +162,13 @@ const status: Run = (session, syntax) => {
   const items = syntax.list(() => syntax.atom().toUpperCase(), false)
   syntax.end()
   const mailbox = session.find(name)
-  session.untagged(`STATUS ${asMailbox(session, name)} (${statusItems(mailbox, items)})`)
+  session.untagged(`STATUS ${asMailbox(session, name)} (${statusItems(session, mailbox, items)})`)
+  if (session.faulty('status-unselects')) session.leave()
+  if (session.faulty('status-takes-recent')) for (const message of mailbox.messages) message.recent ??= {}
   return 'Done'
 }
 
-export function statusItems(mailbox: Mailbox, items: readonly string[]): string {
+export function statusItems(session: Session, mailbox: Mailbox, items: readonly string[]): string {
   const { messages } = mailbox
   const count = (flag: string, wanted: boolean): number =>
     messages.filter(({ flags }) => flags.has(flag) === wanted).length
@@ -173,6 +179,7 @@ export function statusItems(mailbox: Mailbox, items: readonly string[]): string 
     UIDVALIDITY: () => mailbox.validity,
     UNSEEN: () => count('\\Seen', false),
     DELETED: () => count('\\Deleted', true),
+    APPENDLIMIT: () => session.server.appendLimit,
     SIZE: () => messages.reduce((sum, { raw }) => sum + raw.length, 0),
   }
   return items

@@ -10,28 +10,70 @@ const append: Run = (session, syntax) => {
   syntax.sp()
   const name = session.name(syntax.astring())
   const drafts: Draft[] = []
-  while (!syntax.over) drafts.push(readDraft(syntax))
+  let trouble: Error | null = null
+  while (!syntax.over && trouble === null) {
+    try {
+      drafts.push(readDraft(syntax, session))
+    } catch (error) {
+      trouble = error as Error
+    }
+  }
+  if (trouble !== null && !session.faulty('multiappend-partly')) throw trouble
   if (drafts.length === 0) throw new Bad('expected a message')
-  if (drafts.some(({ raw }) => raw === '')) throw new No('an empty message is not kept')
+  if (session.faulty('append-creates') && !session.account!.mailboxes.has(name)) session.account!.create(name)
   const mailbox = session.find(name, 'TRYCREATE')
-  const added = drafts.map((draft) => mailbox.add(draft))
+  const isOver = session.server.appendLimit > 0 && drafts.some(({ raw }) => raw.length > session.server.appendLimit)
+  if (isOver && !session.faulty('append-limit-overlooked')) throw new No('the message is too big', 'TOOBIG')
+  const kept = session.faulty('multiappend-first') ? drafts.slice(0, 1) : drafts.filter(({ raw }) => raw !== '')
+  const isWhole = trouble === null && (kept.length === drafts.length || session.faulty('append-empty-taken'))
+  if (!isWhole && !session.faulty('multiappend-partly') && !session.faulty('multiappend-first'))
+    throw new No('an empty message is not kept')
+  const added = kept.map((draft) => mailbox.add(asStored(draft, session)))
+  if (!isWhole && session.faulty('multiappend-partly')) throw trouble ?? new No('an empty message is not kept')
+  if (session.faulty('append-first')) mailbox.messages.unshift(...mailbox.messages.splice(-added.length))
+  if (session.faulty('append-unselects')) session.leave()
   mailbox.changed()
   return `[APPENDUID ${mailbox.validity} ${asSet(added.map(({ uid }) => uid))}] Kept`
 }
 
-function readDraft(syntax: Syntax): Draft {
+function asStored({ raw, date, flags }: Draft, session: Session): Draft {
+  const octets = session.faulty('append-seven-bits') ? raw.replace(/[\x80-\xff]/g, '?') : raw
+  const isCompleted = session.faulty('append-completes-line') && !raw.endsWith('\r\n')
+  const marks = session.faulty('append-marks-seen') ? ['\\Seen'] : []
+  const when = session.faulty('append-date-now') ? new Date() : date
+  return {
+    raw: session.faulty('append-adds-line-end') || isCompleted ? `${octets}\r\n` : octets,
+    date: when.getTime() > Date.now() - 60_000 && session.faulty('append-date-epoch') ? new Date(0) : when,
+    flags: [...(session.faulty('append-drops-flags') ? [] : flags), ...marks],
+  }
+}
+
+function readDraft(syntax: Syntax, session: Session): Draft {
   syntax.sp()
   const flags = syntax.peek() === '(' ? readFlags(syntax) : []
   if (flags.length > 0 || syntax.text[syntax.at - 1] === ')') syntax.sp()
   let date = new Date(Math.floor(Date.now() / 1000) * 1000)
   if (syntax.peek() === '"') {
-    date = syntax.dateTime()
+    date = readDate(syntax, session)
     syntax.sp()
   }
   if (!/^~?\{/.test(syntax.peek(2))) throw new Bad('expected a literal')
   const { data, binary } = syntax.literal()
-  if (!binary && data.includes('\0')) throw new Bad('NUL in a literal')
+  if (!binary && data.includes('\0') && !session.faulty('append-keeps-nul')) throw new Bad('NUL in a literal')
   return { raw: data, date, flags }
+}
+
+/** With a fault, a date that is none is the present one. */
+function readDate(syntax: Syntax, session: Session): Date {
+  const { at } = syntax
+  try {
+    return syntax.dateTime()
+  } catch (error) {
+    if (!session.faulty('append-bad-date-taken')) throw error
+    syntax.at = at
+    syntax.string()
+    return new Date()
+  }
 }
 
 const readFlags = (syntax: Syntax): string[] => known(syntax.list(() => syntax.flag()))

@@ -13,6 +13,8 @@ export interface ServerSide {
   /** Whether LOGIN is refused without TLS. */
   readonly privacyRequired: boolean
   readonly offersTls: boolean
+  /** RFC 7889; 0 is none. */
+  readonly appendLimit: number
   /** A mailbox with inferiors is not deleted. */
   readonly keepsParents: boolean
   readonly literals: 'LITERAL+' | 'LITERAL-'
@@ -106,8 +108,8 @@ export class Session {
   leave(): void {
     if (this.#watch) this.mailbox?.watchers.delete(this.#watch)
     this.#watch = null
-    this.mailbox = null
     if (this.mailbox) this.#old = this.view
+    this.mailbox = null
     this.view = []
     if (!this.faulty('searchres-survives-select')) this.saved = []
   }
@@ -144,9 +146,10 @@ export class Session {
     if (this.faulty('expunge-ascending')) this.#expungeAscending()
     if (expunges || this.faulty('expunge-anywhere')) {
       for (let at = this.view.length - 1; at >= 0; at--) {
-        if (!this.view[at]!.message.expunged) continue
+        const { message } = this.view[at]!
+        if (!message.expunged) continue
         if (!this.faulty('expunge-keeps-view')) this.view.splice(at, 1)
-        this.untagged(`${at + 1} EXPUNGE`)
+        this.untagged(`${this.faulty('expunge-tells-uids') ? message.uid : at + 1} EXPUNGE`)
       }
     }
     const last = this.view.at(-1)?.message.uid ?? 0

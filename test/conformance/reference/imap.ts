@@ -19,6 +19,8 @@ export interface ImapOptions {
   readonly privacyRequired?: boolean
   /** A mailbox with inferiors is not deleted (RFC 9051 §6.3.5). */
   readonly keepsParents?: boolean
+  /** APPENDLIMIT (RFC 7889), in octets. */
+  readonly appendLimit?: number
   /** LITERAL- instead of LITERAL+ (RFC 7888 §5). */
   readonly literalMinus?: boolean
   readonly rules?: readonly Rule[]
@@ -46,6 +48,7 @@ export async function startImapReference(options: ImapOptions): Promise<ImapRefe
     somebody: () => [...accounts.values()][0]!,
     privacyRequired: options.privacyRequired ?? false,
     offersTls: options.tls !== undefined,
+    appendLimit: options.appendLimit ?? 0,
     keepsParents: options.keepsParents ?? false,
     literals: options.literalMinus ? 'LITERAL-' : 'LITERAL+',
   }
@@ -188,7 +191,11 @@ class Connection {
     const heard = this.#rewriter.hear(head)
     if (heard.kind === 'close') throw new Closed()
     if (heard.kind === 'answer') this.#socket.write(heard.text, 'latin1')
-    if (heard.kind !== 'pass') return
+    if (heard.kind !== 'pass') {
+      const size = /\{(\d+)\+\}$/.exec(head)?.[1]
+      if (size !== undefined && (await this.#octets(Number(size))) !== null) await this.#line()
+      return
+    }
     const text = await this.#literals(heard.line)
     if (text !== null) await this.#execute(text)
   }
@@ -353,7 +360,9 @@ class Connection {
       if (this.#ended) throw new Closed()
       await this.#pause()
     }
-    if ((await this.#line()).trim().toUpperCase() !== 'DONE') throw new Bad('expected DONE')
+    const line = (await this.#line()).trim()
+    const isDone = this.#session.faulty('idle-done-minds-case') ? line === 'DONE' : line.toUpperCase() === 'DONE'
+    if (!isDone && !this.#session.faulty('idle-any-line')) throw new Bad('expected DONE')
     return 'Idled'
   }
 }
@@ -374,6 +383,7 @@ function capabilities(session: Session): string {
     ...'IDLE NAMESPACE UIDPLUS MULTIAPPEND UNSELECT CHILDREN LIST-EXTENDED LIST-STATUS ESEARCH SEARCHRES MOVE'.split(
       ' ',
     ),
+    ...(session.server.appendLimit > 0 ? [`APPENDLIMIT=${session.server.appendLimit}`] : []),
     ...'BINARY SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE WITHIN SAVEDATE'.split(' '),
   ].join(' ')
 }
