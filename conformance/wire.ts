@@ -1,6 +1,7 @@
 // One raw connection: lines and octets in and out over TCP or TLS, each recorded, each wait bounded. Knows no protocol.
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, TLSSocket } from 'node:tls'
+import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib'
 import { Blocked, Violation, visible } from './judgement.ts'
 import type { Target, TranscriptEntry } from './types.ts'
 
@@ -60,6 +61,7 @@ export class Wire {
   #error: Error | null = null
   #wake: (() => void) | null = null
   #secure = false
+  #deflation: { readonly inflate: InflateRaw; readonly deflate: DeflateRaw } | null = null
   /** Lines that ended in a bare LF. */
   bareLines = 0
   /** Why the last wait ended without an answer. */
@@ -129,10 +131,14 @@ export class Wire {
     this.#options.transcript.add(this.#options.number, this.#own, bytes.toString('latin1'))
     if (this.#ended || this.#socket.destroyed) return
     let done = false
-    this.#socket.write(bytes, () => {
+    const sent = (): void => {
       done = true
       this.#notify()
-    })
+    }
+    if (this.#deflation) {
+      this.#deflation.deflate.write(bytes)
+      this.#deflation.deflate.flush(constants.Z_SYNC_FLUSH, sent)
+    } else this.#socket.write(bytes, sent)
     await this.#until(() => done || this.#ended, `the ${this.#peer} to read what is sent`)
   }
 
@@ -174,10 +180,12 @@ export class Wire {
   /** Waits for the server to close; what it still sends is read and given back. */
   async closed(what = `the ${this.#peer} to close the connection`): Promise<string> {
     let rest = ''
+    const end = Date.now() + this.target.answerMs
     for (;;) {
       await this.#until(() => this.#size > 0 || this.#ended, what)
       if (this.#size === 0) return rest
       rest = (rest + this.#take(this.#size).toString('latin1')).slice(-4096)
+      if (Date.now() > end) throw new Violation(`expected ${what}; got ever more: "${visible(rest.slice(-200))}"`)
     }
   }
 
@@ -195,8 +203,10 @@ export class Wire {
     return Buffer.concat(this.#chunks).toString('latin1')
   }
 
-  /** Shakes hands on this connection; throws Violation when the server's side fails. */
+  /** Shakes hands on this connection; throws Violation when the server's side fails, or said more in the clear. */
   async startTls(): Promise<void> {
+    if (this.#size > 0)
+      throw new Violation(`expected a TLS handshake; got "${visible(this.waiting().slice(0, 200))}" in the clear`)
     const plain = this.#detach()
     const secured = connectTls(tlsOptions(this.target.host, { socket: plain }))
     try {
@@ -233,8 +243,22 @@ export class Wire {
   #detach(): Socket {
     const plain = this.#socket
     for (const event of ['data', 'end', 'error', 'close']) plain.removeAllListeners(event)
+    // TLS tells of what goes wrong below it; a reset that comes before must not end the process
+    plain.on('error', () => {})
     this.note('TLS handshake')
     return plain
+  }
+
+  /** Both sides speak DEFLATE from here on; octets that wait unread are the server's first. */
+  startDeflate(): void {
+    const [inflate, deflate] = [createInflateRaw(), createDeflateRaw()]
+    inflate.on('data', (bytes: Buffer) => this.#keep(bytes))
+    inflate.on('error', (error) => this.#socket.destroy(new Error(`what came is not DEFLATE: ${error.message}`)))
+    deflate.on('data', (bytes: Buffer) => this.#socket.write(bytes))
+    this.note('DEFLATE')
+    const waiting = this.#take(this.#size)
+    this.#deflation = { inflate, deflate }
+    inflate.write(waiting)
   }
 
   /** Ends the sending side only. */
@@ -249,11 +273,8 @@ export class Wire {
 
   #attach(socket: Socket): void {
     socket.on('data', (bytes: Buffer) => {
-      this.#options.transcript.add(this.#options.number, this.#peer, bytes.toString('latin1'))
-      this.#chunks.push(bytes)
-      this.#size += bytes.length
-      if (this.#size > READ_AHEAD) socket.pause()
-      this.#notify()
+      if (this.#deflation) this.#deflation.inflate.write(bytes)
+      else this.#keep(bytes)
     })
     const end = (error?: Error): void => {
       if (this.#ended) return
@@ -265,6 +286,14 @@ export class Wire {
     socket.on('error', end)
     socket.on('end', () => end())
     socket.on('close', () => end())
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#options.transcript.add(this.#options.number, this.#peer, bytes.toString('latin1'))
+    this.#chunks.push(bytes)
+    this.#size += bytes.length
+    if (this.#size > READ_AHEAD) this.#socket.pause()
+    this.#notify()
   }
 
   #closedText(): string {
