@@ -1,12 +1,15 @@
 // The IMAP suite.
 import { appendCases, appendUidCases, multiAppendCases } from './append.ts'
 import { closeCases, expungeCases, uidExpungeCases } from './closing.ts'
+import { idCases, namespaceCases, quotaCases } from './extensions.ts'
 import { capabilityCases, greetingCases, loginCodeCases, logoutCases, noopCases } from './greeting.ts'
 import { idleCases } from './idle.ts'
 import { listCases, lsubCases, subscribeCases } from './list.ts'
 import { listExtendedCases, listStatusCases, specialUseCases } from './list-extended.ts'
 import { literalCases, literalPlusCases } from './literals.ts'
 import { createCases, deleteCases, renameCases } from './mailboxes.ts'
+import { unicodeCases, utf7Cases, utf8Cases } from './names.ts'
+import { aclCases, metadataCases } from './rights.ts'
 import { authenticateCases, initialResponseCases, loginCases, starttlsCases } from './security.ts'
 import { examineCases, selectCases } from './select.ts'
 import { enableCases, stateCases } from './states.ts'
@@ -50,4 +53,12 @@ export const imap = imapSuite([
   ...closeCases,
   ...expungeCases,
   ...uidExpungeCases,
+  ...utf7Cases,
+  ...unicodeCases,
+  ...utf8Cases,
+  ...namespaceCases,
+  ...idCases,
+  ...quotaCases,
+  ...aclCases,
+  ...metadataCases,
 ])

@@ -44,7 +44,7 @@ export function announcedLiteral(line: string): number | null {
   return match ? Number(match[1]) : null
 }
 
-/** `eightBit` allows octets above 127 in quoted strings and text (IMAP4rev2, UTF8=ACCEPT). */
+/** `eightBit` allows octets above 127 in quoted strings (IMAP4rev2, UTF8=ACCEPT). */
 export function parseResponse(raw: string, eightBit: boolean): Response {
   const base = { tag: '', name: '', number: null, code: null, text: '', values: [], raw }
   if (raw === '+' || raw.startsWith('+ ')) return { ...base, kind: 'continuation', ...statusText(raw.slice(2), raw) }
@@ -55,7 +55,6 @@ export function parseResponse(raw: string, eightBit: boolean): Response {
   const rest = raw.slice(whole.length)
   if (STATUS.has(name) && number === undefined) {
     if (!rest.startsWith(' ')) throw new Violation(`expected a space and a text behind ${name}; got "${short(raw)}"`)
-    if (!eightBit && /[\x80-\xff]/.test(rest)) throw new Violation(`expected a text in ASCII; got "${short(raw)}"`)
     const kind = tag === '*' ? 'untagged' : 'tagged'
     if (kind === 'tagged' && (name === 'BYE' || name === 'PREAUTH'))
       throw new Violation(`expected OK, NO or BAD behind a tag; got "${short(raw)}"`)
