@@ -7,6 +7,7 @@ import { envelopeCases } from './envelope.ts'
 import { fetchItemCases, seenCases } from './fetch-items.ts'
 import { fetchSectionCases } from './fetch-sections.ts'
 import { objectIdCases, previewCases, saveDateCases } from './objects.ts'
+import { catenateCases, replaceCases, urlauthCases } from './rewrite.ts'
 import { searchCases } from './search.ts'
 import { esearchCases, partialCases, searchresCases, withinCases } from './search-results.ts'
 import { contextCases, esortCases, sortCases, sortDisplayCases, threadCases } from './sort.ts'
@@ -43,4 +44,7 @@ export const openedCases: readonly ImapCase[] = [
   ...objectIdCases,
   ...saveDateCases,
   ...previewCases,
+  ...replaceCases,
+  ...catenateCases,
+  ...urlauthCases,
 ]
