@@ -3,6 +3,8 @@ import type { CaseResult, RunReport } from '../types.ts'
 import { VERDICTS } from '../types.ts'
 import { formatTranscript } from './transcript.ts'
 
+const MAX_REASONS = 8
+
 /** One line of progress. */
 export function formatProgress(result: CaseResult, done: number, total: number): string {
   const width = String(total).length
@@ -23,7 +25,19 @@ export function formatText(report: RunReport, { skipped = false } = {}): string 
   const known = report.results.filter(({ expectation }) => expectation === 'known')
   if (known.length > 0)
     parts.push(known.map(({ facts, remark }) => `known  ${facts.id}: ${remark || 'no reason given'}`).join('\n'))
-  return `${[...parts, formatTotals(report)].join('\n\n')}\n`
+  const reasons = formatReasons(report.results)
+  return `${[...parts, ...(skipped || reasons === '' ? [] : [reasons]), formatTotals(report)].join('\n\n')}\n`
+}
+
+/** Why cases were skipped, the commonest reason first. */
+function formatReasons(results: readonly CaseResult[]): string {
+  const counts = new Map<string, number>()
+  for (const { verdict, reason } of results)
+    if (verdict === 'skip') counts.set(reason ?? '', (counts.get(reason ?? '') ?? 0) + 1)
+  const sorted = [...counts].sort(([, a], [, b]) => b - a)
+  const shown = sorted.slice(0, MAX_REASONS).map(([reason, count]) => `skipped: ${count} × ${reason}`)
+  const rest = sorted.slice(MAX_REASONS).reduce((sum, [, count]) => sum + count, 0)
+  return [...shown, ...(rest > 0 ? [`skipped: ${rest} for other reasons (--show-skipped)`] : [])].join('\n')
 }
 
 function formatFinding(result: CaseResult): string {

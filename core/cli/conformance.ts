@@ -160,9 +160,14 @@ function describe(options: Options): TargetOptions {
       ? {}
       : { answerSeconds: wholeNumber(options.answerTimeout, '--answer-timeout') }),
     ...(options.retryWait === undefined ? {} : { retryWaitSeconds: wholeNumber(options.retryWait, '--retry-wait') }),
-    ...(options.consent === undefined ? {} : { consent: options.consent }),
-    ...(options.safe ? { consent: [] } : {}),
+    ...consentOf(options, file),
   }
+}
+
+/** What a target file allows, it allows on its own host. */
+function consentOf({ consent, safe, host }: Options, file: TargetOptions): Pick<TargetOptions, 'consent'> {
+  if (safe || (consent === undefined && host !== undefined && host !== file.host)) return { consent: [] }
+  return consent === undefined ? {} : { consent }
 }
 
 function readTarget(path: string): TargetOptions {
