@@ -1,9 +1,9 @@
 // IMAP: APPEND, with UIDPLUS (RFC 4315), MULTIAPPEND (RFC 3502) and APPENDLIMIT (RFC 7889).
 import { check, Skipped, visible } from '../judgement.ts'
-import { codeOf, flagsOf, type Imap, literal, type Parts, quoted, single, untagged, type Value } from './client.ts'
+import { codeOf, flagsOf, type Imap, literal, type Parts, quoted, type Value } from './client.ts'
 import { CORPUS, fixture } from './corpus.ts'
 import { statusOf } from './mailboxes.ts'
-import { alongside, casesOf, freshMailbox, freshName, type ImapCase, MAILBOX, withCapabilities } from './suite.ts'
+import { casesOf, freshMailbox, freshName, type ImapCase, MAILBOX, withCapabilities } from './suite.ts'
 
 const append = casesOf('append', { state: 'authenticated', needs: MAILBOX })
 const uidplus = casesOf('append-uid', { state: 'authenticated', needs: withCapabilities('UIDPLUS') })
@@ -96,18 +96,6 @@ export const appendCases: readonly ImapCase[] = [
     check(found === '', 'no flags', found)
   }),
   append(
-    'recent',
-    'RFC 3501 §6.3.11',
-    'An appended message has \\Recent in the first session that selects the mailbox.',
-    async (c) => {
-      const mailbox = await freshMailbox(c)
-      await c.append(mailbox, MESSAGE)
-      const { number } = single(await c.select(mailbox), 'RECENT')
-      check(number === 1, '1 RECENT', `${number} RECENT`)
-    },
-    { needs: withCapabilities('IMAP4REV1'), level: 'should' },
-  ),
-  append(
     'date',
     'RFC 3501 §6.3.11',
     'The date that is given becomes the internal date.',
@@ -183,53 +171,6 @@ export const appendCases: readonly ImapCase[] = [
       const { code, raw } = await c.no([`APPEND ${quoted(freshName(c))} `, literal(MESSAGE)])
       check(code?.name === 'TRYCREATE', 'NO [TRYCREATE]', visible(raw))
     },
-  ),
-  append(
-    'selected-mailbox',
-    'RFC 3501 §6.3.11',
-    'APPEND to the selected mailbox sends EXISTS before its OK.',
-    async (c) => {
-      const result = await c.ok([`APPEND ${quoted(c.mailbox)} `, literal(MESSAGE)])
-      const found = untagged(result, 'EXISTS').at(-1)?.number
-      check(
-        found === CORPUS.length + 1,
-        `${CORPUS.length + 1} EXISTS`,
-        found === undefined ? 'none' : `${found} EXISTS`,
-      )
-    },
-    { state: 'selected', level: 'should' },
-  ),
-  append(
-    'selected-mailbox-noop',
-    'RFC 3501 §5.2',
-    'NOOP after an APPEND to the selected mailbox has told its new size at the latest.',
-    async (c) => {
-      const done = await c.ok([`APPEND ${quoted(c.mailbox)} `, literal(MESSAGE)])
-      const noop = await c.ok('NOOP')
-      const found = [...done.untagged, ...noop.untagged].filter(({ name }) => name === 'EXISTS').at(-1)?.number
-      check(
-        found === CORPUS.length + 1,
-        `${CORPUS.length + 1} EXISTS`,
-        found === undefined ? 'none' : `${found} EXISTS`,
-      )
-    },
-    { state: 'selected' },
-  ),
-  append(
-    'another-session',
-    'RFC 3501 §5.2',
-    'A session that has the mailbox selected is told of an APPEND by another when it sends NOOP.',
-    async (c) => {
-      const other = await alongside(c)
-      await other.append(c.mailbox, MESSAGE)
-      const found = untagged(await c.ok('NOOP'), 'EXISTS').at(-1)?.number
-      check(
-        found === CORPUS.length + 1,
-        `${CORPUS.length + 1} EXISTS`,
-        found === undefined ? 'none' : `${found} EXISTS`,
-      )
-    },
-    { state: 'selected' },
   ),
   append(
     'keeps-selection',

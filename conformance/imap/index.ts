@@ -9,6 +9,7 @@ import { listExtendedCases, listStatusCases, specialUseCases } from './list-exte
 import { literalCases, literalPlusCases } from './literals.ts'
 import { createCases, deleteCases, renameCases } from './mailboxes.ts'
 import { unicodeCases, utf7Cases, utf8Cases } from './names.ts'
+import { openedCases } from './opened.ts'
 import { aclCases, metadataCases } from './rights.ts'
 import { authenticateCases, initialResponseCases, loginCases, starttlsCases } from './security.ts'
 import { examineCases, selectCases } from './select.ts'
@@ -61,4 +62,5 @@ export const imap = imapSuite([
   ...quotaCases,
   ...aclCases,
   ...metadataCases,
+  ...openedCases,
 ])

@@ -112,18 +112,6 @@ export const createCases: readonly ImapCase[] = [
     { level: 'should' },
   ),
   create(
-    'again-after-delete',
-    'RFC 3501 §6.3.3',
-    'A mailbox made under the name of a deleted one has greater UIDs, or another UIDVALIDITY.',
-    async (c) => {
-      const name = await freshMailbox(c)
-      await c.append(name, CORPUS[0]!.text)
-      const [validity, next] = [await statusOf(c, name, 'UIDVALIDITY'), await statusOf(c, name, 'UIDNEXT')]
-      await c.must(`DELETE ${quoted(name)}`)
-      await uidsAreNew(c, name, validity, next)
-    },
-  ),
-  create(
     'does-not-select',
     'RFC 3501 §6.3.3',
     'CREATE does not change which mailbox is selected.',

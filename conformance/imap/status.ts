@@ -1,6 +1,6 @@
 // IMAP: STATUS.
 import { check, visible } from '../judgement.ts'
-import { codeOf, type Imap, isNumber, numberOf, pairs, quoted, single, type Value } from './client.ts'
+import { type Imap, isNumber, numberOf, pairs, quoted, single, type Value } from './client.ts'
 import { CORPUS } from './corpus.ts'
 import { ACCOUNT, casesOf, fill, freshMailbox, freshName, type ImapCase, MAILBOX, withCapabilities } from './suite.ts'
 
@@ -44,15 +44,6 @@ export const statusCases: readonly ImapCase[] = [
     'RFC 3501 §6.3.10',
     'UNSEEN is the number of messages without \\Seen, not the number of one.',
   ),
-  status('uidnext', 'RFC 3501 §6.3.10', 'UIDNEXT and UIDVALIDITY are those that SELECT gives.', async (c) => {
-    const mailbox = await filled(c)
-    const found = await itemsOf(c, mailbox, 'UIDNEXT UIDVALIDITY')
-    const result = await c.examine(mailbox)
-    for (const name of ['UIDNEXT', 'UIDVALIDITY']) {
-      const selected = codeOf(result, name)?.text
-      check(found.get(name)?.text === selected, `${name} ${selected}`, found.get(name)?.text ?? 'none')
-    }
-  }),
   status(
     'recent',
     'RFC 3501 §6.3.10',
