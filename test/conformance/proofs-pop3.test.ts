@@ -1,5 +1,5 @@
 // Every case of the POP3 suite passes before a correct server, and fails before one with its faults.
-import { findSuite } from 'estafeta/conformance'
+import { type CaseResult, findSuite, type TlsMode } from 'estafeta/conformance'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Certificate, createAuthority } from '../kit/certificates.ts'
 import { faultsOf, judge, noticed, told } from './proof.ts'
@@ -15,11 +15,12 @@ beforeAll(async () => {
 })
 
 describe('the pop3 suite', () => {
-  const run = async (fault: Pop3Fault | null, ids: readonly string[] | null, tls: 'none' | 'starttls') => {
-    const maildrop = new Maildrop()
+  const run = async (fault: Pop3Fault | null, ids: readonly string[], tls: TlsMode) => {
+    const maildrop = new Maildrop(fault === 'uidl-reused')
     const deliver = (_: string, message: string): void => maildrop.add(`${message}\r\n`)
     const feed = await startSmtpReference({ protocol: 'lmtp', pair, deliver })
-    const server = await startPop3Reference({ pair, maildrop, ...(fault === null ? {} : { fault }) })
+    const implicitTls = tls === 'implicit' && fault !== 'greeting-in-clear'
+    const server = await startPop3Reference({ pair, maildrop, implicitTls, ...(fault === null ? {} : { fault }) })
     const account = { user: USER, password: PASSWORD, rcpt: USER, feed: `lmtp://127.0.0.1:${feed.port}` }
     const answerSeconds = fault === null ? 5 : 0.5
     try {
@@ -29,26 +30,31 @@ describe('the pop3 suite', () => {
     }
   }
 
-  /** Within TLS; in the clear what is about the way there, and skips itself. */
-  const runBoth = async (fault: Pop3Fault | null, ids: readonly string[] | null) => {
-    const secure = await run(fault, ids, 'starttls')
-    const skipped = secure.filter(({ verdict }) => verdict === 'skip').map(({ facts }) => facts.id)
-    if (skipped.length === 0) return secure
-    return [...secure.filter(({ verdict }) => verdict !== 'skip'), ...(await run(fault, skipped, 'none'))]
+  /** Within TLS; then what skips itself there: in the clear, and on a port with TLS from the start. */
+  const runAll = async (fault: Pop3Fault | null, ids: readonly string[]) => {
+    const results: CaseResult[] = []
+    let left = ids
+    for (const tls of ['starttls', 'none', 'implicit'] as const) {
+      const judged = left.length > 0 ? await run(fault, left, tls) : []
+      const skipped = tls === 'implicit' ? [] : judged.filter(({ verdict }) => verdict === 'skip')
+      results.push(...judged.filter((result) => !skipped.includes(result)))
+      left = skipped.map(({ facts }) => facts.id)
+    }
+    return results
   }
+  const ids = findSuite('pop3').cases.map(({ id }) => id)
 
   it('has a fault for each of its cases', () => {
-    const ids = findSuite('pop3').cases.map(({ id }) => id)
     expect(Object.keys(POP3_PROOFS).toSorted()).toEqual(ids.toSorted())
   })
 
   it('passes whole before a correct server', async () => {
-    const results = await runBoth(null, null)
+    const results = await runAll(null, ids)
     expect(told(results.filter(({ verdict }) => verdict !== 'pass'))).toEqual([])
   })
 
   it.concurrent.each(faultsOf(POP3_PROOFS, 'pop3'))('notices the fault %s', async (fault, ids) => {
-    const results = await runBoth(fault, ids)
+    const results = await runAll(fault, ids)
     expect(told(results.filter((result) => !noticed(result)))).toEqual([])
   })
 })

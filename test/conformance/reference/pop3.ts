@@ -4,12 +4,11 @@ import { type KeyPair, type LineSocket, type ReferenceServer, serve } from './li
 import { type Pop3Fault, wrongCapabilities, wrongReplies } from './pop3-faults.ts'
 import type { Maildrop, Message } from './pop3-maildrop.ts'
 import { REPLIES, type Situation } from './pop3-replies.ts'
-import { decodeBase64 } from './smtp-grammar.ts'
+import { exchange, isMechanism, MECHANISMS } from './sasl.ts'
 
 export const USER = 'ana@example.org'
 export const PASSWORD = 'plum stone'
 const LINE_LIMIT = 255
-const AUTH_LINE_LIMIT = 12_288
 let greetings = 0
 
 export interface Pop3Options {
@@ -33,6 +32,10 @@ class Pop3Session {
   readonly #marked = new Set<string>()
   readonly #read = new Set<string>()
   #user: string | null = null
+  #holds = false
+  #failed = false
+  #asked = false
+  #utf8 = false
   #over = false
   #held: string | null = null
   /** For faults with a memory. */
@@ -48,29 +51,30 @@ class Pop3Session {
 
   async run(): Promise<void> {
     this.#reply('greeting', this.#timestamp)
-    while (!this.#over) {
+    while (!this.#over || this.#has('quit-goes-on')) {
       const line = await this.#command()
       if (line === null) break
       await this.#obey(line)
     }
     if (this.#messages && this.#has('dele-at-close')) this.#options.maildrop.remove(this.#marked)
-    this.#unlock()
+    if (!this.#has('lock-kept-after-loss')) this.#unlock()
     if (this.#over && this.#has('quit-stays-open')) await this.#line.takeUntil(/$^/)
   }
 
   #unlock(): void {
-    if (this.#messages) this.#options.maildrop.locked = false
+    if (this.#messages && this.#holds) this.#options.maildrop.locked = false
+    this.#holds = false
   }
 
-  #has(fault: Pop3Fault): boolean {
-    return this.#options.fault === fault
-  }
+  #has = (fault: Pop3Fault): boolean => this.#options.fault === fault
 
   // --- lines in, replies out ---
 
   async #command(): Promise<string | null> {
     const taken = await this.#line.takeUntil(this.#has('command-per-packet') ? /\r\n|$/ : /\r\n/)
     if (this.#has('pipelining-flush')) this.#line.drop()
+    if (this.#has('input-1k') && this.#line.waiting.length > 1024) this.#line.drop()
+    if (this.#has('pipelining-quit-hurries') && /^QUIT\r\n/im.test(this.#line.waiting)) this.#over = true
     return taken?.text ?? null
   }
 
@@ -106,21 +110,33 @@ class Pop3Session {
   // --- commands ---
 
   async #obey(line: string): Promise<unknown> {
+    if (line === '' && this.#has('empty-line-ignored')) return
+    if (line === '' && this.#has('empty-line-taken')) return this.#reply('noop')
     if (this.#has('line-cut-at-200') && line.length > 200) this.#reply('unknown')
-    if (line.length + 2 > (this.#has('line-limit-254') ? 254 : LINE_LIMIT)) return this.#reply('line-too-long')
+    if (line.length + 2 > (this.#has('line-limit-254') ? 254 : LINE_LIMIT)) {
+      this.#reply('line-too-long')
+      return this.#has('long-line-tail-obeyed') ? this.#obey(line.slice(510)) : undefined
+    }
     const space = line.search(this.#has('arguments-tabs') ? /[ \t]/ : / /)
     const [word, argument] = space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)]
+    const handler = this.#knows(word) ? this.#handler(this.#verbOf(word)) : null
+    if (!handler && this.#has('unknown-closes')) this.#over = true
+    return handler ? handler(argument) : this.#reply('unknown')
+  }
+
+  #knows(word: string): boolean {
+    const [upper, lower] = [word === word.toUpperCase(), word === word.toLowerCase()]
+    if (this.#has('keywords-lower-refused') && lower && !upper) return false
+    return !(this.#has('keywords-mixed-refused') && !lower && !upper)
+  }
+
+  #verbOf(word: string): string {
     const verb = word.toUpperCase()
-    const [upper, lower] = [word === verb, word === word.toLowerCase()]
-    const unknown =
-      (this.#has('keywords-lower-refused') && lower && !upper) ||
-      (this.#has('keywords-mixed-refused') && !lower && !upper)
-    const handler = unknown ? null : this.#handler(verb)
-    if (handler === null) {
-      if (this.#has('unknown-closes')) this.#over = true
-      return this.#reply('unknown')
-    }
-    await handler(argument)
+    const known = Object.keys({ ...this.#always(), ...this.#authorization(), ...this.#transaction() })
+    if (this.#has('keywords-longer')) return known.find((one) => verb.startsWith(one)) ?? verb
+    if (this.#has('keywords-shorter')) return known.find((one) => verb.length > 1 && one.startsWith(verb)) ?? verb
+    if (!this.#has('keywords-seven-bit')) return verb
+    return word.replace(/[\x80-\xff]/g, (octet) => String.fromCharCode(octet.charCodeAt(0) & 127)).toUpperCase()
   }
 
   /** What the verb does in the present state; null for an unknown verb. RFC 1939 §3 */
@@ -130,6 +146,8 @@ class Pop3Session {
     const loggedIn = this.#messages !== null
     const family = `${loggedIn ? 'late' : 'early'}-${verb.toLowerCase()}` as Pop3Fault
     const handler = loggedIn ? late : early
+    if (handler && BARE.includes(verb) && !this.#has('superfluous-taken'))
+      return (argument) => (argument === '' ? handler('') : this.#reply('syntax'))
     if (handler) return handler
     if (!early && !late) return null
     return this.#has(family) ? (early ?? late)! : () => this.#reply('wrong-state')
@@ -137,10 +155,7 @@ class Pop3Session {
 
   #always(): { readonly [verb: string]: Handler } {
     return {
-      CAPA: () => {
-        if (this.#messages && this.#has('capa-late-refused')) this.#reply('wrong-state')
-        else this.#replyLines('capa', '', this.#capabilities())
-      },
+      CAPA: () => this.#capa(),
       LANG: (argument) => this.#lang(argument),
       QUIT: () => this.#quit(),
     }
@@ -153,7 +168,11 @@ class Pop3Session {
       APOP: (argument) => this.#apop(argument),
       AUTH: (argument) => this.#auth(argument),
       STLS: (argument) => this.#stls(argument),
-      UTF8: (argument) => this.#reply(argument === '' || this.#has('utf8-argument-taken') ? 'utf8' : 'syntax'),
+      UTF8: (argument) => {
+        const good = argument === '' || this.#has('utf8-argument-taken')
+        this.#utf8 ||= good
+        return this.#reply(good ? 'utf8' : 'syntax')
+      },
     }
   }
 
@@ -177,22 +196,36 @@ class Pop3Session {
   }
 
   #quit(): unknown {
-    if (!this.#messages && this.#has('quit-early-refused')) return this.#reply('wrong-state')
+    const refused =
+      (!this.#messages && this.#has('quit-early-refused')) ||
+      (this.#failed && this.#has('quit-refused-after-failure')) ||
+      (this.#user !== null && this.#has('quit-refused-behind-user'))
+    if (refused) return this.#reply('wrong-state')
     const { maildrop } = this.#options
     if (this.#messages && !this.#has('quit-removes-nothing')) maildrop.remove(this.#marked)
     if (this.#messages && this.#marked.size > 0 && this.#has('quit-removes-all')) maildrop.messages = []
-    this.#unlock()
+    if (this.#messages && this.#has('quit-removes-read')) maildrop.remove(this.#read)
+    if (!this.#has('lock-kept-after-quit')) this.#unlock()
+    else this.#holds = false
     this.#over = true
     this.#reply('quit')
   }
 
   // --- capabilities ---
 
+  #capa(): unknown {
+    const refused =
+      (this.#messages && this.#has('capa-late-refused')) ||
+      (this.#asked && this.#has('capa-once')) ||
+      (this.#user !== null && this.#has('capa-behind-user-refused'))
+    this.#asked = true
+    return refused ? this.#reply('wrong-state') : this.#replyLines('capa', '', this.#capabilities())
+  }
+
   #capabilities(): string[] {
     const secure = this.#line.encrypted
     const lines = [
-      'TOP',
-      'UIDL',
+      ...(this.#messages && this.#has('capa-late-shorter') ? [] : ['TOP', 'UIDL']),
       'USER',
       'PIPELINING',
       'RESP-CODES',
@@ -202,7 +235,7 @@ class Pop3Session {
       'UTF8 USER',
       'LANG',
       ...(secure && !this.#has('stls-announced-again') ? [] : ['STLS']),
-      ...(secure ? ['SASL PLAIN'] : []),
+      ...(this.#mechanisms.length > 0 ? [`SASL ${this.#mechanisms.join(' ')}`] : []),
       'IMPLEMENTATION reference',
     ]
     const replaced = wrongCapabilities(this.#options.fault)
@@ -214,7 +247,7 @@ class Pop3Session {
   // RFC 6856 §3
   #lang(argument: string): void {
     const tag = argument.toLowerCase()
-    if (tag === '') this.#replyLines('lang-list', '', ['en English'])
+    if (tag === '') this.#replyLines('lang-list', '', [this.#has('lang-list-tagless') ? '(English)' : 'en English'])
     else if (tag === 'en' || tag === '*') this.#reply('lang', 'en')
     else this.#reply('lang-unknown')
   }
@@ -226,6 +259,8 @@ class Pop3Session {
     if (this.#has('stls-in-clear') || this.#has('stls-err')) return
     if (!this.#has('stls-keeps-commands')) this.#line.drop() // RFC 2595 §4
     await this.#line.startTls(this.#options.pair)
+    this.#asked = false
+    if (this.#has('tls-logs-in')) this.#messages = []
     if (!this.#has('stls-keeps-user')) this.#user = null
   }
 
@@ -233,28 +268,38 @@ class Pop3Session {
 
   #name(name: string): unknown {
     if (name === '') return this.#reply('user-syntax')
-    this.#user = name
+    if (this.#user === null || !this.#has('first-user-counts')) this.#user = name
     this.#reply('user')
   }
 
   #pass(password: string): unknown {
     if (this.#messages) return this.#reply('login')
     const user = this.#user ?? (this.#has('pass-without-user') ? USER : null)
-    this.#user = null
     if (user === null) return this.#reply('pass-early')
-    this.#login(user === USER && (password === PASSWORD || this.#has('password-unchecked')))
+    const right =
+      password === PASSWORD ||
+      this.#has('password-unchecked') ||
+      (this.#has('password-empty-taken') && password === '') ||
+      (this.#has('password-any-case') && password.toLowerCase() === PASSWORD.toLowerCase())
+    if (!this.#has('user-kept')) this.#user = null
+    this.#login(right && (user === USER || this.#has('user-unchecked')))
   }
 
   #apop(argument: string): void {
     const right = `${USER} ${createHash('md5')
       .update(this.#timestamp + PASSWORD)
       .digest('hex')}`
-    this.#login((argument === right && !this.#has('apop-refused')) || this.#has('apop-unchecked'))
+    const digestless = argument === USER && this.#has('apop-digest-optional')
+    this.#login((argument === right && !this.#has('apop-refused')) || this.#has('apop-unchecked') || digestless)
   }
 
   #login(right: boolean): unknown {
     const { maildrop } = this.#options
-    if (!right || this.#spoiled) {
+    const barred =
+      (this.#utf8 && this.#has('utf8-login-refused')) || (this.#line.encrypted && this.#has('tls-login-refused'))
+    if (!right || this.#spoiled || barred) {
+      this.#failed = true
+      if (this.#has('failure-logs-in')) this.#messages = [...maildrop.messages]
       if (this.#has('failure-closes')) this.#over = true
       if (this.#has('failure-sticks')) this.#spoiled = true
       return this.#reply('login-wrong')
@@ -262,35 +307,36 @@ class Pop3Session {
     if (this.#has('login-hollow')) return this.#reply('login')
     if (maildrop.locked && !this.#messages && !this.#has('maildrop-shared')) return this.#reply('login-locked')
     maildrop.locked = true
+    this.#holds = true
     this.#messages = [...maildrop.messages]
     this.#reply('login')
   }
 
-  async #auth(argument: string): Promise<unknown> {
-    const [mechanism = '', initial = null] = argument.split(' ')
-    if (mechanism === '') return this.#replyLines('auth-list', '', this.#line.encrypted ? ['PLAIN'] : [])
-    const name = this.#has('auth-mechanism-case') ? mechanism : mechanism.toUpperCase()
-    const known = name === 'PLAIN' && this.#line.encrypted && !this.#has('auth-plain-refused')
-    if (!known && !this.#has('auth-unknown-taken')) return this.#reply('auth-mechanism')
-    if (initial === null && this.#has('auth-initial-wanted')) return this.#reply('syntax')
-    const line = initial === null || this.#has('auth-initial-ignored') ? await this.#challenge() : initial
-    if (line === null) return
-    if (line === '*') return this.#reply('auth-cancelled')
-    const lenient = this.#has('auth-base64-lenient') ? Buffer.from(line, 'base64').toString() : null
-    const response = line === '=' && !this.#has('auth-empty-initial-refused') ? '' : (lenient ?? decodeBase64(line))
-    if (response === null) return this.#reply('auth-base64')
-    const [identity = '', user = '', password = ''] = response.split('\0')
-    const own = user === USER && (identity === '' || identity === USER || this.#has('auth-identity-ignored'))
-    this.#login(own && (password === PASSWORD || this.#has('password-unchecked')))
+  get #mechanisms(): readonly string[] {
+    if (!this.#line.encrypted) return []
+    return this.#messages && this.#has('sasl-late-shorter') ? ['LOGIN'] : MECHANISMS
   }
 
-  async #challenge(): Promise<string | null> {
-    this.#reply('auth-challenge')
+  async #auth(argument: string): Promise<unknown> {
+    const [name = '', initial = null] = argument.split(' ')
+    if (name === '') return this.#replyLines('auth-list', '', this.#mechanisms)
+    const plain = /^plain$/i.test(name) && this.#has('auth-plain-refused')
+    const known = this.#mechanisms.length > 0 && isMechanism(name, this.#has) && !plain
+    if (!known && !this.#has('auth-unknown-taken')) return this.#reply('auth-mechanism')
+    const say = (situation: Situation, value = ''): void => this.#reply(situation, value)
+    const talk = { say, has: this.#has, user: USER, password: PASSWORD, line: () => this.#response() }
+    const right = await exchange(name, initial, talk)
+    if (right !== null) this.#login(right)
+  }
+
+  async #response(): Promise<string | null> {
     const line = await this.#command()
+    if (line === '*' && this.#has('auth-cancel-closes')) this.#over = true
+    if (line === '*' && this.#has('auth-cancel-sticks')) this.#spoiled = true
     if (line === null) this.#over = true
-    if (line === '*' && this.#has('auth-cancel-ignored')) return this.#challenge()
-    if (line === null || line.length + 2 <= (this.#has('auth-line-255') ? LINE_LIMIT : AUTH_LINE_LIMIT)) return line
-    this.#reply('line-too-long')
+    if (line === null || !this.#has('auth-commands-within') || !/^(?:QUIT|CAPA|NOOP|USER|STAT|RSET)\b/i.test(line))
+      return line
+    await this.#obey(line)
     return null
   }
 
@@ -303,9 +349,14 @@ class Pop3Session {
 
   #isMarked = ({ uid }: Message): boolean => this.#marked.has(uid)
 
+  get #first(): number {
+    if (this.#has('list-from-zero')) return 0
+    return this.#has('numbers-go-on') ? 1 + this.#options.maildrop.removed : 1
+  }
+
   /** Number and message of all that a listing shows. */
   #shown(marked: boolean): [number: number, message: Message][] {
-    const first = this.#has('list-from-zero') ? 0 : 1
+    const first = this.#first
     const numbered = this.#all.map((message, at): [number, Message] => [at + first, message])
     const shown = numbered.filter(([, message]) => marked || !this.#isMarked(message))
     return this.#has('list-renumbers') ? shown.map(([, message], at) => [at + first, message]) : shown
@@ -313,9 +364,10 @@ class Pop3Session {
 
   /** The message of that number; null when there is none, and the client was told. */
   #find(verb: 'list' | 'uidl' | 'retr' | 'top' | 'dele', argument: string): Message | null {
-    const number = /^\d{1,10}$/.test(argument) ? Number(argument) : this.#has('word-is-first') ? 1 : null
-    const first = this.#has('list-from-zero') || (number === 0 && this.#has('zero-is-first')) ? 0 : 1
-    const message = number === null ? undefined : this.#all[number - first]
+    const number = this.#numberOf(argument)
+    const first = number === 0 && this.#has('zero-is-first') ? 0 : this.#first
+    const listed = this.#has('list-renumbers') ? this.#shown(false).map(([, one]) => one) : this.#all
+    const message = number === null ? undefined : listed[number - first]
     const shown = this.#has('deleted-given') || this.#has(`${verb}-deleted-given` as Pop3Fault)
     const given = message && (!this.#isMarked(message) || shown)
     if (given) return message
@@ -323,6 +375,14 @@ class Pop3Session {
     else if (this.#has(`missing-${verb}`) || !this.#messages) this.#missing(verb, number)
     else this.#reply(message && verb === 'dele' ? 'dele-twice' : 'no-message')
     return null
+  }
+
+  #numberOf(argument: string): number | null {
+    const written = this.#has('negative-is-positive') ? argument.replace('-', '') : argument
+    if (!/^\d+$/.test(written)) return this.#has('word-is-first') ? this.#first : null
+    if (this.#has('numbers-32-bit')) return Number(BigInt.asUintN(32, BigInt(written)))
+    if (this.#has('numbers-64-bit')) return Number(BigInt.asUintN(64, BigInt(written)))
+    return Number(written)
   }
 
   #missing(verb: 'list' | 'uidl' | 'retr' | 'top' | 'dele', number: number): void {
@@ -342,7 +402,8 @@ class Pop3Session {
     if (this.#has('stat-unmarks')) this.#marked.clear()
     const messages = this.#shown(this.#has('stat-with-deleted')).map(([, message]) => message)
     const count = messages.length + (this.#has('stat-one-more') && messages.length > 0 ? 1 : 0)
-    const octets = messages.reduce((sum, message) => sum + this.#size(message), 0)
+    const counted = this.#has('stat-octets-with-deleted') ? this.#all : messages
+    const octets = counted.reduce((sum, message) => sum + this.#size(message), 0)
     const lines = messages.reduce((sum, { text }) => sum + text.split('\r\n').length - 1, 0)
     this.#reply('stat', `${count} ${octets - (this.#has('stat-octets-wrong') ? lines : 0)}`)
   }
@@ -365,6 +426,7 @@ class Pop3Session {
     if (this.#has('uidl-eight-bit')) return `${message.uid}\xe9`
     if (this.#has('uidl-empty')) return ''
     if (this.#has('uidl-same')) return 'uid'
+    if (this.#has('uidl-changes-when-read') && this.#read.has(message.uid)) return `${message.uid}-seen`
     if (this.#has('uidl-by-number')) return String(this.#options.maildrop.messages.indexOf(message) + 1)
     return this.#has('uidl-by-session')
       ? `${message.uid}-${createHash('md5').update(this.#timestamp).digest('hex')}`
@@ -392,7 +454,7 @@ class Pop3Session {
     let lines = linesOf(message)
     if (this.#has('retr-header-only')) lines = lines.slice(0, lines.indexOf('') + 1)
     if (this.#has('retr-status-line') && this.#read.has(message.uid)) lines = ['Status: RO', ...lines]
-    if (this.#has('retr-seven-bit'))
+    if (this.#has('retr-seven-bit') || (this.#utf8 && this.#has('utf8-seven-bit')))
       lines = lines.map((line) =>
         line.replace(/[\x80-\xff]/g, (octet) => String.fromCharCode(octet.charCodeAt(0) & 127)),
       )
@@ -404,7 +466,9 @@ class Pop3Session {
 
   #top(argument: string): unknown {
     const [number = '', written] = argument.split(' ')
-    const count = written ?? (this.#has('top-default') ? '0' : '')
+    if (argument === '' && this.#has('top-first-default')) return this.#top('1 0')
+    const word = written ?? (this.#has('top-default') ? '0' : '')
+    const count = this.#has('top-word-taken') && !/^-?\d+$/.test(word) && word !== '' ? '0' : word
     const negative = /^-\d+$/.test(count) && this.#has('top-negative-taken')
     if (!/^\d{1,9}$/.test(count) && !negative) return this.#reply('syntax')
     const message = this.#find('top', number)
@@ -422,12 +486,15 @@ class Pop3Session {
   }
 
   #dele(argument: string): unknown {
-    const message = this.#find('dele', argument)
+    const message = this.#find('dele', argument === '' && this.#has('dele-default') ? '1' : argument)
     if (!message) return
     this.#marked.add(message.uid)
     if (this.#has('dele-at-once')) this.#options.maildrop.remove(this.#marked)
     this.#reply('dele')
   }
 }
+
+/** Commands without arguments. */
+const BARE = ['NOOP', 'STAT', 'RSET']
 
 const linesOf = ({ text }: Message): string[] => text.split('\r\n').slice(0, -1)

@@ -62,6 +62,7 @@ export const REPLIES = {
   'auth-again': '503 5.5.1 logged in already',
   'auth-transaction': '503 5.5.1 a transaction is open',
   'auth-early': '503 5.5.1 say hello first',
+  'auth-initial-wanted': '501 5.5.4 an initial response is wanted',
   'auth-initial-unwanted': '501 5.7.0 the server speaks first',
   'auth-clear': '538 5.7.11 TLS comes first',
   'auth-long': '500 5.5.6 line too long',

@@ -1,7 +1,7 @@
 // A small reference server for SMTP, submission and LMTP that keeps to the RFCs but for the one fault it is told to have.
 import { type KeyPair, type LineSocket, type ReferenceServer, serve } from './line-socket.ts'
+import { exchange, isMechanism, MECHANISMS } from './sasl.ts'
 import { type Command, takeParameters, takePath } from './smtp-arguments.ts'
-import { exchange, isMechanism, MECHANISMS } from './smtp-auth.ts'
 import type { SmtpFault } from './smtp-faults.ts'
 import { isAscii, isHello, type PathArgument, unquote } from './smtp-grammar.ts'
 import { clearing, inform, wantsHello } from './smtp-information.ts'
@@ -461,7 +461,8 @@ class SmtpSession {
       if (response === '' && this.#has('auth-empty-closes')) this.#over = true
       return response
     }
-    const talk = { voice: this.#voice, has: this.#has, user: USER, password: PASSWORD, line }
+    const say = (situation: Situation, value = ''): void => this.#reply(situation, value)
+    const talk = { say, has: this.#has, user: USER, password: PASSWORD, line }
     const right = await exchange(name, initial, talk)
     if (right === null) return
     if (right && !this.#spoiled) {
