@@ -190,7 +190,7 @@ export class ImapSession implements Session, SessionPort {
   }
 
   select(mailbox: Mailbox, readOnly: boolean): void {
-    this.#view = new View(mailbox)
+    this.#view = new View(mailbox, { readOnly, recent: !this.rev2 })
     this.#readOnly = readOnly
   }
 
@@ -401,7 +401,7 @@ export class ImapSession implements Session, SessionPort {
   #tellChanges(expunge: boolean): void {
     const view = this.#view
     if (view?.gone) this.bye('The selected mailbox was deleted')
-    else view?.sync((text) => this.text(text), { expunge, modSeq: this.condstore, recent: !this.rev2 })
+    else view?.sync((text) => this.text(text), { expunge, modSeq: this.condstore })
   }
 
   /** What stands unsent goes out in the next turn of the loop, unless the command ended before. */

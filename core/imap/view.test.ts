@@ -22,7 +22,7 @@ const add = (mailbox: Mailbox, count: number) =>
   )
 const sync = (expunge = true): string[] => {
   told = []
-  view.sync((text) => told.push(...text.split('\r\n').filter(Boolean)), { expunge, modSeq: false, recent: false })
+  view.sync((text) => told.push(...text.split('\r\n').filter(Boolean)), { expunge, modSeq: false })
   return told
 }
 const uids = (text: string, byUid = false) => [...view.resolve(parseSequenceSet(text), byUid)]
@@ -31,7 +31,7 @@ beforeEach(async () => {
   account = await createMemoryStore({ clock: new FakeClock() }).account('ana')
   other = await account.open('INBOX')
   await add(other, 5)
-  view = new View(await account.open('INBOX'))
+  view = new View(await account.open('INBOX'), { readOnly: false, recent: false })
 })
 
 describe('sets', () => {
@@ -139,7 +139,7 @@ describe('changes', () => {
 
   it('knows when its mailbox is gone', async () => {
     await account.create('Gone')
-    const gone = new View(await account.open('Gone'))
+    const gone = new View(await account.open('Gone'), { readOnly: false, recent: false })
     await account.delete('Gone')
     expect(gone.gone).toBe(true)
     gone.close()

@@ -1,6 +1,6 @@
 // What one session believes about its mailbox: sequence numbers over the shared UID array, and the changes it was not told yet.
 import type { MimePart } from '../message/mime.ts'
-import type { Mailbox, MailboxChange, MessageMeta } from '../store/mailbox-store.ts'
+import type { Flag, Mailbox, MailboxChange, MessageMeta } from '../store/mailbox-store.ts'
 import { findUid } from '../store/uid-set.ts'
 import { formatFlags } from './wire/encoder.ts'
 import { LARGEST, normalizeSet, type SequenceSet } from './wire/sequence-set.ts'
@@ -15,7 +15,12 @@ export interface SyncOptions {
   readonly expunge: boolean
   /** MODSEQ goes with FLAGS (RFC 7162 §3.2). */
   readonly modSeq: boolean
-  /** RECENT goes with EXISTS: IMAP4rev1 alone. */
+}
+
+export interface ViewOptions {
+  /** EXAMINE: what is new stays so for others. */
+  readonly readOnly: boolean
+  /** \Recent and RECENT are shown: IMAP4rev1 alone. */
   readonly recent: boolean
 }
 
@@ -35,11 +40,16 @@ export class View {
   #expunged: number[] = []
   #flagNames: string
   #lastSequence = 0
+  readonly #options: ViewOptions
+  /** UIDs from … to that this session was the first to hear of. */
+  readonly #recent: (readonly [number, number])[] = []
   readonly #subscription: { unsubscribe(): void }
 
-  constructor(mailbox: Mailbox) {
+  constructor(mailbox: Mailbox, options: ViewOptions) {
     this.mailbox = mailbox
+    this.#options = options
     this.known = mailbox.uids()
+    this.#takeRecent(1)
     this.#flagNames = mailbox.flags().join(' ')
     this.#subscription = mailbox.changes$.subscribe((change) => this.#changed(change))
   }
@@ -62,6 +72,29 @@ export class View {
     const unknown = uids.filter((uid) => uid > last)
     for (const uid of uids) if (uid <= last) this.#expunged.push(uid)
     if (unknown.length > 0) this.mailbox.release(unknown)
+  }
+
+  /** What is new among those from `from` on. */
+  #takeRecent(from: number): void {
+    const first = Math.max(from, this.mailbox.firstRecent(!this.#options.readOnly))
+    const last = this.known.at(-1) ?? 0
+    if (!this.#options.recent || first > last) return
+    const before = this.#recent.at(-1)
+    if (before && before[1] >= first - 1) this.#recent[this.#recent.length - 1] = [before[0], last]
+    else this.#recent.push([first, last])
+  }
+
+  isRecent(uid: number): boolean {
+    return this.#recent.length > 0 && this.#recent.some(([from, to]) => uid >= from && uid <= to)
+  }
+
+  recentUids(): Uint32Array {
+    return this.#recent.length === 0 ? new Uint32Array(0) : this.known.filter((uid) => this.isRecent(uid))
+  }
+
+  /** What FETCH shows. */
+  flagsOf({ uid, flags }: MessageMeta): readonly Flag[] {
+    return this.isRecent(uid) ? [...flags, '\\Recent'] : flags
   }
 
   /** 0: not in the view. Mostly it is asked for one after another. */
@@ -135,7 +168,7 @@ export class View {
       if (!options.expunge) return
       this.#tellExpunged(write)
     }
-    this.#tellNew(write, options.recent)
+    this.#tellNew(write)
   }
 
   tellFlagNames(write: (text: string) => void): void {
@@ -149,7 +182,7 @@ export class View {
   tellFlags(write: (text: string) => void, uid: number, withUid: boolean, modSeq: boolean): void {
     const sequence = this.sequence(uid)
     const meta = sequence > 0 ? this.mailbox.meta(uid) : null
-    if (meta) write(`* ${sequence} FETCH (${flagsText(meta, withUid, modSeq)})\r\n`)
+    if (meta) write(`* ${sequence} FETCH (${flagsText(meta, this.flagsOf(meta), withUid, modSeq)})\r\n`)
   }
 
   /** After a silent STORE (RFC 7162 §3.1.3). */
@@ -158,10 +191,14 @@ export class View {
     if (meta) write(`* ${this.sequence(uid)} FETCH (${withUid ? `UID ${uid} ` : ''}MODSEQ (${meta.modSeq}))\r\n`)
   }
 
-  #tellNew(write: (text: string) => void, recent: boolean): void {
+  #tellNew(write: (text: string) => void): void {
     const before = this.known.length
+    const last = this.known.at(-1) ?? 0
     this.known = this.mailbox.uids()
-    if (this.known.length > before) write(`* ${this.known.length} EXISTS\r\n${recent ? '* 0 RECENT\r\n' : ''}`)
+    if (this.known.length <= before) return
+    this.#takeRecent(last + 1)
+    const recent = this.#options.recent ? `* ${this.recentUids().length} RECENT\r\n` : ''
+    write(`* ${this.known.length} EXISTS\r\n${recent}`)
   }
 
   #tellExpunged(write: (text: string) => void): void {
@@ -187,5 +224,5 @@ export class View {
   }
 }
 
-const flagsText = (meta: MessageMeta, withUid: boolean, modSeq: boolean): string =>
-  `FLAGS ${formatFlags(meta.flags)}${withUid ? ` UID ${meta.uid}` : ''}${modSeq ? ` MODSEQ (${meta.modSeq})` : ''}`
+const flagsText = (meta: MessageMeta, flags: readonly Flag[], withUid: boolean, modSeq: boolean): string =>
+  `FLAGS ${formatFlags(flags)}${withUid ? ` UID ${meta.uid}` : ''}${modSeq ? ` MODSEQ (${meta.modSeq})` : ''}`

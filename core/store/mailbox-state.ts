@@ -174,6 +174,13 @@ export class MailboxState {
     return used
   }
 
+  /** UID of the first of those at the end that have no flags; UIDNEXT when there are none. */
+  firstUnflagged(): number {
+    let at = this.#count
+    while (at > 0 && this.#columns.flags[at - 1] === 0) at--
+    return at < this.#count ? this.#uids[at]! : this.facts.uidNext
+  }
+
   totals(): { readonly unseen: number; readonly deleted: number; readonly size: number } {
     const { flags, size } = this.#columns
     let unseen = 0

@@ -128,6 +128,11 @@ export interface Mailbox {
   status(): MailboxStatus
   /** UID of the first message without \Seen; null when all are seen. Quick, or not there. */
   firstUnseen?(): number | null
+  /**
+   * The first UID that no session was told of as new (RFC 3501 §2.3.2 \Recent); with `take` all that are there count as
+   * told. It is not kept over restarts: then those without any flag at the end of the mailbox are taken for new.
+   */
+  firstRecent(take: boolean): number
   structures(uids: Uint32Array): AsyncIterable<readonly MessageStructure[]>
   /**
    * Header blocks (each with its empty line), in batches, without opening the bodies where the back end can. With `fields`

@@ -52,6 +52,7 @@ export class OpenMailbox {
   readonly feed = new ChangeFeed<MailboxChange>()
   readonly #told: (change: MailboxChange) => void
   readonly #handles = new Set<Handle>()
+  #recentFrom: number | null = null
   /** Expunged messages, and how many handles hold each. */
   readonly #held = new Map<number, number>()
 
@@ -107,6 +108,12 @@ export class OpenMailbox {
   renamed(name: string): void {
     this.state.facts.name = name
     this.#publish({ kind: 'renamed', name })
+  }
+
+  firstRecent(take: boolean): number {
+    const first = this.#recentFrom ?? this.state.firstUnflagged()
+    this.#recentFrom = take ? this.state.facts.uidNext : first
+    return first
   }
 
   isHeld(uid: number): boolean {
@@ -182,6 +189,9 @@ class Handle implements Mailbox {
   }
   firstUnseen(): number | null {
     return this.#state.firstUnseen()
+  }
+  firstRecent(take: boolean): number {
+    return this.#open.firstRecent(take)
   }
   structures(uids: Uint32Array) {
     return this.#backend.structures(uids)

@@ -3,6 +3,7 @@ import type { MessageMeta, MessageStructure } from '../../store/mailbox-store.ts
 import { type Command, type Completion, defineCommand, no, ok, SELECTED, type Session } from '../command.ts'
 import { MessageReader, writeBuffer } from '../message-reader.ts'
 import { filterHeader } from '../sections.ts'
+import type { View } from '../view.ts'
 import { formatDateTime } from '../wire/dates.ts'
 import { type Decoder, SyntaxFault } from '../wire/decoder.ts'
 import { type FetchItem, type MetaItem, parseFetchItems, type StructureItem } from '../wire/fetch-items.ts'
@@ -256,8 +257,8 @@ class Fetch {
       return null
     }
     let text = `* ${view.sequence(uid)} FETCH (`
-    for (let i = 0; i < this.#metas.length; i++) text += (i > 0 ? ' ' : '') + metaText(meta, this.#metas[i]!)
-    if (this.#tellsSeen(uid)) text += `${this.#metas.length > 0 ? ' ' : ''}${metaText(meta, 'FLAGS')}`
+    for (let i = 0; i < this.#metas.length; i++) text += (i > 0 ? ' ' : '') + metaText(view, meta, this.#metas[i]!)
+    if (this.#tellsSeen(uid)) text += `${this.#metas.length > 0 ? ' ' : ''}${metaText(view, meta, 'FLAGS')}`
     return text
   }
 
@@ -289,10 +290,10 @@ function textOf(structure: MessageStructure, name: StructureItem): string {
   return name === 'BODY' ? structure.body : structure.bodyStructure
 }
 
-function metaText(meta: MessageMeta, name: MetaItem): string {
+function metaText(view: View, meta: MessageMeta, name: MetaItem): string {
   switch (name) {
     case 'FLAGS':
-      return `FLAGS ${flagsText(meta.flags)}`
+      return `FLAGS ${flagsText(view.flagsOf(meta))}`
     case 'UID':
       return `UID ${meta.uid}`
     case 'RFC822.SIZE':

@@ -74,8 +74,8 @@ function highestModSeq(session: Session, uids: Uint32Array): number | null {
 /** The store's keys: sequence sets become UIDs, ages become the messages that have them. */
 function resolve(session: Session, key: WireSearchKey): SearchKey {
   switch (key.kind) {
-    case 'none':
-      return { kind: 'uids', uids: new Uint32Array(0) }
+    case 'recent':
+      return { kind: 'uids', uids: session.view.recentUids() }
     case 'and':
     case 'or':
       return { kind: key.kind, keys: key.keys.map((one) => resolve(session, one)) }

@@ -57,7 +57,7 @@ function describe(session: Session): void {
   const { mailbox, known } = session.view
   const flags = mailbox.flags().join(' ')
   const lines = [`* FLAGS (${flags})`, `* ${known.length} EXISTS`]
-  if (!session.rev2) lines.push('* 0 RECENT')
+  if (!session.rev2) lines.push(`* ${session.view.recentUids().length} RECENT`)
   const unseen = session.rev2 ? null : (mailbox.firstUnseen?.() ?? null)
   if (unseen !== null) lines.push(`* OK [UNSEEN ${session.view.sequence(unseen)}] First unseen`)
   lines.push(

@@ -1,5 +1,6 @@
 // STATUS (RFC 9051 §6.3.11; items of RFC 7162, 7889, 8474)
 import type { Mailbox } from '../../store/mailbox-store.ts'
+import { findUid } from '../../store/uid-set.ts'
 import { defineCommand, LOGGED_IN, ok, type Session } from '../command.ts'
 import { formatMailbox } from '../wire/encoder.ts'
 import { parseStatusItems, type StatusItem } from '../wire/list-options.ts'
@@ -28,7 +29,7 @@ export function tellStatus(session: Session, mailbox: Mailbox, items: readonly S
   if (items.includes('HIGHESTMODSEQ')) session.condstore = true // RFC 7162 §3.1
   const values: { readonly [item in StatusItem]: string | number } = {
     MESSAGES: facts.messages,
-    RECENT: 0,
+    RECENT: recentIn(mailbox),
     UIDNEXT: facts.uidNext,
     UIDVALIDITY: facts.uidValidity,
     UNSEEN: facts.unseen,
@@ -40,4 +41,9 @@ export function tellStatus(session: Session, mailbox: Mailbox, items: readonly S
   }
   const text = items.map((item) => `${item} ${values[item]}`).join(' ')
   session.text(`* STATUS ${formatMailbox(mailbox.name, session.rev2)} (${text})\r\n`)
+}
+
+function recentIn(mailbox: Mailbox): number {
+  const at = findUid(mailbox.uids(), mailbox.firstRecent(false))
+  return mailbox.uids().length - (at < 0 ? ~at : at)
 }

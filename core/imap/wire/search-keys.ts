@@ -6,7 +6,8 @@ import { parseSequenceSet, type SequenceSet } from './sequence-set.ts'
 
 export type WireSearchKey =
   | { readonly kind: 'all' }
-  | { readonly kind: 'none' }
+  /** This session is the first to hear of it: IMAP4rev1 alone. */
+  | { readonly kind: 'recent' }
   | { readonly kind: 'and' | 'or'; readonly keys: readonly WireSearchKey[] }
   | { readonly kind: 'not'; readonly key: WireSearchKey }
   | { readonly kind: 'sequence' | 'uid'; readonly set: SequenceSet }
@@ -88,16 +89,16 @@ const both = (keys: readonly WireSearchKey[]): WireSearchKey => (keys.length ===
 const not = (key: WireSearchKey): WireSearchKey => ({ kind: 'not', key })
 const flag = (name: string): WireSearchKey => ({ kind: 'flag', flag: name })
 
-/** Keys without arguments. \Recent is never set here (RFC 9051 appendix E has it gone). */
+/** Keys without arguments. */
 const SIMPLE: { readonly [name: string]: WireSearchKey } = {
   ALL: { kind: 'all' },
   ANSWERED: flag('\\Answered'),
   DELETED: flag('\\Deleted'),
   DRAFT: flag('\\Draft'),
   FLAGGED: flag('\\Flagged'),
-  NEW: { kind: 'none' },
-  OLD: { kind: 'all' },
-  RECENT: { kind: 'none' },
+  NEW: { kind: 'and', keys: [{ kind: 'recent' }, not(flag('\\Seen'))] },
+  OLD: not({ kind: 'recent' }),
+  RECENT: { kind: 'recent' },
   SEEN: flag('\\Seen'),
   UNANSWERED: not(flag('\\Answered')),
   UNDELETED: not(flag('\\Deleted')),

@@ -9,7 +9,7 @@ import { type ImapServer, sampleMessage, startImapServer } from '../../kit/imap-
 const folder = fileURLToPath(new URL('.', import.meta.url))
 const names = readdirSync(folder).filter((name) => name.endsWith('.txt'))
 
-/** `@messages n` fills INBOX; `@mime` puts a nested message there; `@limit n` bounds messages, `@quota n` the account. */
+/** `@messages n` fills INBOX; `@mime` puts a nested message there, all known of before, but with `@recent`; `@limit n` bounds messages, `@quota n` the account. */
 async function prepare(text: string, maildir: boolean): Promise<ImapServer> {
   const wanted = settings(text)
   const limit = Number(wanted.get('limit') ?? 100_000)
@@ -22,6 +22,8 @@ async function prepare(text: string, maildir: boolean): Promise<ImapServer> {
     const content = memoryContent(Buffer.from(message.toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1'))
     await inbox.append([{ content, flags: [], internalDate: Date.UTC(2026, 0, i + 1, 12) }])
   }
+  // what lies there is nobody's news
+  if (!wanted.has('recent')) inbox.firstRecent(true)
   inbox.close()
   return server
 }
