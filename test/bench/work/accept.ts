@@ -4,7 +4,7 @@ import { alternate, type Context, place, type Work } from '../context.ts'
 import { startMeasuredPostfix } from '../peer.ts'
 import { type Figure, median, quantile } from '../report.ts'
 import { startEstafeta, writeUsers } from '../server.ts'
-import { type Load, type LoadResult, runLoad, timeOneMessage } from '../smtp-load.ts'
+import { type Load, type LoadResult, runLoad, timeOneMessage, warmUp } from '../smtp-load.ts'
 
 const SIZE = 4096
 const TO = 'user@elsewhere.test'
@@ -39,10 +39,11 @@ export const accept: Work = {
       [port],
     )
     const theirs = await startMeasuredPostfix({})
-    // a server that has been running for a while is what is measured
-    const warm = { sessions: 10, kept: false, messages: 1000, size: SIZE, to: TO }
-    await runLoad(ours, port, warm)
-    await runLoad(theirs, theirs.postfix.port, warm)
+    for (const kept of [false, true]) {
+      const warm = load({ sessions: 10, kept, messages: 0 })
+      await warmUp(ours, port, warm)
+      await warmUp(theirs, theirs.postfix.port, warm)
+    }
     const figures: Figure[] = []
     for (const one of CASES) {
       const name = `accept, ${one.kept ? 'kept connections' : 'a connection each'}, s=${one.sessions}`

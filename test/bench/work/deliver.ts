@@ -6,7 +6,7 @@ import { alternate, place, type Work } from '../context.ts'
 import { freshFileSystem } from '../file-system.ts'
 import { startMeasuredPostfix } from '../peer.ts'
 import { MAIL_UID, startEstafeta, USERS, writeUsers } from '../server.ts'
-import { type LoadResult, runLoad } from '../smtp-load.ts'
+import { type LoadResult, runLoad, warmUp } from '../smtp-load.ts'
 
 const LOAD = { sessions: 10, messages: 2000, size: 4096, kept: false, to: 'user@peer.test', number: true } as const
 
@@ -64,6 +64,7 @@ async function measureOurs(path: string): Promise<LoadResult> {
     [port],
   )
   try {
+    await warmUp(server, port, LOAD)
     return await runLoad(server, port, LOAD)
   } finally {
     await server.stop()
@@ -82,6 +83,7 @@ async function measureTheirs(path: string): Promise<LoadResult> {
     },
   })
   try {
+    await warmUp(server, server.postfix.port, LOAD)
     return await runLoad(server, server.postfix.port, LOAD)
   } finally {
     await server.stop()

@@ -5,7 +5,7 @@ import { alternate, place, type Work } from '../context.ts'
 import { startMeasuredPostfix } from '../peer.ts'
 import type { Figure } from '../report.ts'
 import { startEstafeta, writeUsers } from '../server.ts'
-import { runLoad } from '../smtp-load.ts'
+import { runLoad, warmUp } from '../smtp-load.ts'
 
 const CASES = [
   { kib: 4, messages: 2000, target: 4 },
@@ -30,6 +30,9 @@ export const relay: Work = {
       [port],
     )
     const theirs = await startMeasuredPostfix({ relay: `[127.0.0.1]:${sink.port}` })
+    const warm = { sessions: 10, messages: 0, size: 4096, kept: false, to: 'user@elsewhere.test' }
+    await warmUp(ours, port, warm)
+    await warmUp(theirs, theirs.postfix.port, warm)
     const figures: Figure[] = []
     for (const { kib, messages, target } of CASES) {
       const load = { sessions: 10, messages, size: kib * 1024, kept: false, to: 'user@elsewhere.test' }
