@@ -125,6 +125,7 @@ class Pop3Session {
   }
 
   #knows(word: string): boolean {
+    if (this.#has(`${word.toLowerCase()}-announced-only` as Pop3Fault)) return false
     const [upper, lower] = [word === word.toUpperCase(), word === word.toLowerCase()]
     if (this.#has('keywords-lower-refused') && lower && !upper) return false
     return !(this.#has('keywords-mixed-refused') && !lower && !upper)
@@ -163,7 +164,7 @@ class Pop3Session {
 
   #authorization(): { readonly [verb: string]: Handler } {
     return {
-      ...(this.#has('user-announced-only') ? {} : { USER: (name: string) => this.#name(name) }),
+      USER: (name) => this.#name(name),
       PASS: (password) => this.#pass(password),
       APOP: (argument) => this.#apop(argument),
       AUTH: (argument) => this.#auth(argument),
@@ -282,7 +283,8 @@ class Pop3Session {
       (this.#has('password-empty-taken') && password === '') ||
       (this.#has('password-any-case') && password.toLowerCase() === PASSWORD.toLowerCase())
     if (!this.#has('user-kept')) this.#user = null
-    this.#login(right && (user === USER || this.#has('user-unchecked')))
+    const unknown = user !== USER && this.#has('user-unknown-welcome')
+    this.#login(unknown || (right && (user === USER || this.#has('user-unchecked'))))
   }
 
   #apop(argument: string): void {
@@ -305,7 +307,8 @@ class Pop3Session {
       return this.#reply('login-wrong')
     }
     if (this.#has('login-hollow')) return this.#reply('login')
-    if (maildrop.locked && !this.#messages && !this.#has('maildrop-shared')) return this.#reply('login-locked')
+    if (maildrop.locked && !this.#messages && !this.#has('maildrop-shared') && !this.#has('maildrop-torn'))
+      return this.#reply('login-locked')
     maildrop.locked = true
     this.#holds = true
     this.#messages = [...maildrop.messages]
@@ -369,7 +372,8 @@ class Pop3Session {
     const listed = this.#has('list-renumbers') ? this.#shown(false).map(([, one]) => one) : this.#all
     const message = number === null ? undefined : listed[number - first]
     const shown = this.#has('deleted-given') || this.#has(`${verb}-deleted-given` as Pop3Fault)
-    const given = message && (!this.#isMarked(message) || shown)
+    const torn = this.#has('maildrop-torn') && message && !this.#options.maildrop.messages.includes(message)
+    const given = message && !torn && (!this.#isMarked(message) || shown)
     if (given) return message
     if (number === null) this.#reply('syntax')
     else if (this.#has(`missing-${verb}`) || !this.#messages) this.#missing(verb, number)

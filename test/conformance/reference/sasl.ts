@@ -12,7 +12,7 @@ export const SASL_FAULTS = {
   'auth-mechanism-case': 'names of mechanisms must be in upper case, RFC 4954 §4, RFC 5034 §5',
   'auth-password-unchecked': 'any password will do, RFC 4954 §6, RFC 5034 §4',
   'auth-cancel-ignored': 'a cancelled exchange gets another challenge, RFC 4954 §4, RFC 5034 §4',
-  'auth-base64-lenient': 'what is not base64 is decoded as far as it goes, RFC 4954 §4, RFC 5034 §4',
+  'auth-base64-lenient': 'characters outside of base64 are skipped, RFC 4954 §4, RFC 5034 §4',
   'auth-identity-ignored': 'PLAIN for another identity logs in as oneself, RFC 4616 §2',
   'auth-nul-optional': 'a PLAIN response without NUL octets is taken, RFC 4616 §2',
   'auth-empty-asks-again': 'an empty response gets the challenge again, RFC 4954 §4, RFC 5034 §4',
@@ -90,7 +90,7 @@ async function cram(initial: string | null, talk: Exchange): Promise<boolean | n
 async function take(initial: string | null, challenge: string, talk: Exchange): Promise<string | null> {
   const line = initial ?? (await ask(challenge, talk))
   if (line === null) return null
-  const decoded = talk.has('auth-base64-lenient') ? Buffer.from(line, 'base64').toString() : decodeBase64(line)
+  const decoded = talk.has('auth-base64-lenient') ? decodeLoosely(line) : decodeBase64(line)
   if (decoded !== null && line !== '*') return decoded
   talk.say(line === '*' ? 'auth-cancelled' : 'auth-base64')
   return null
@@ -108,3 +108,7 @@ async function ask(challenge: string, talk: Exchange): Promise<string | null> {
   for (let piece = 0; piece < pieces; piece++) say('auth-long')
   return null
 }
+
+/** As many decoders do it: all that is not of the alphabet is skipped. */
+const decodeLoosely = (line: string): string =>
+  Buffer.from(line.replace(/[^A-Za-z0-9+/]/g, ''), 'base64').toString('utf8')
