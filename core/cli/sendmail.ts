@@ -1,6 +1,7 @@
 // sendmail: takes a message from standard input as programs expect of /usr/sbin/sendmail.
 import { connect, type Socket } from 'node:net'
 import { userInfo } from 'node:os'
+import { Transform } from 'node:stream'
 import { Command } from 'commander'
 import { socketPath } from '../base/socket-path.ts'
 import { loadConfig } from '../config/load.ts'
@@ -8,14 +9,15 @@ import { formatAddress, parseAddress } from '../message/address.ts'
 import { parseAddressList } from '../message/address-list.ts'
 import { findBodyStart } from '../message/content.ts'
 import { fieldsEnd, formatField, parseHeader } from '../message/header.ts'
-import { submitLocally } from '../pipeline/local-client.ts'
+import { submitLocally, verifyLocally } from '../pipeline/local-client.ts'
 import { dropInPickup } from '../pipeline/pickup.ts'
 import { CliError, EX, findConfig } from './context.ts'
 import { printQueue } from './mailq.ts'
 import { checkAliases } from './newaliases.ts'
+import { print } from './output.ts'
 
 interface Flags {
-  mode: 'send' | 'smtp' | 'queue' | 'aliases' | 'flush'
+  mode: 'send' | 'verify' | 'smtp' | 'queue' | 'aliases' | 'flush'
   fromHeader: boolean
   ignoreDots: boolean
   sender: string | null
@@ -47,6 +49,7 @@ export function build(): Command {
         const { build: queue } = await import('./queue.ts')
         return void (await queue().parseAsync(['flush'], { from: 'user' }))
       }
+      if (flags.mode === 'verify') return verify(flags, findLocal())
       await send(flags, findLocal())
     })
 }
@@ -79,6 +82,7 @@ export function readFlags(args: readonly string[]): Flags {
     }
     if (!arg.startsWith('-') || arg === '-') flags.recipients.push(arg)
     else if (arg === '-bs') flags.mode = 'smtp'
+    else if (arg === '-bv') flags.mode = 'verify'
     else if (arg === '-bp') flags.mode = 'queue'
     else if (arg === '-bi' || arg === '-I') flags.mode = 'aliases'
     else if (arg === '-bm' || arg === '-G' || arg === '-U' || arg === '-v' || arg === '-n' || arg === '-m') continue
@@ -119,8 +123,7 @@ async function send(flags: Flags, local: Local): Promise<void> {
   const { recipients, wrong } = completeAll(named, local.origin)
   // one of them keeps no other from getting the mail
   if (recipients.length === 0) throw new CliError(wrong.join('\n'), EX.usage)
-  const sender =
-    flags.sender === '' || flags.sender === '<>' ? '' : complete(flags.sender ?? userInfo().username, local.origin)
+  const sender = senderOf(flags, local)
   const content = flags.fullName === null ? message : nameSender(message, block, flags.fullName, sender)
   const envelope = { sender, recipients, notify: flags.notify, ret: flags.ret, envid: flags.envid }
   const answer = await submitLocally(socketPath(local.data, 'submit'), envelope, content)
@@ -150,6 +153,28 @@ function completeAll(named: readonly string[], origin: string): { recipients: st
     }
   }
   return { recipients, wrong }
+}
+
+const senderOf = ({ sender }: Flags, { origin }: Local): string =>
+  sender === '' || sender === '<>' ? '' : complete(sender ?? userInfo().username, origin)
+
+/** -bv: would the server take mail for these? Nothing is sent. */
+async function verify(flags: Flags, local: Local): Promise<void> {
+  if (flags.recipients.length === 0) throw new CliError('no recipients named', EX.usage)
+  const entries = flags.recipients.map((named) => ({ named, ...completeAll([named], local.origin) }))
+  const addresses = entries.flatMap(({ recipients }) => recipients)
+  const replies = await verifyLocally(socketPath(local.data, 'submit'), senderOf(flags, local), addresses)
+  if (replies === null) throw new CliError('the server is down', EX.tempFail)
+  let next = 0
+  let worst: number = EX.ok
+  const lines = entries.map(({ named, recipients: [address], wrong }) => {
+    const reply = address === undefined ? { code: 553, text: wrong.join(' ') } : replies[next++]!
+    if (reply.code >= 500) worst = EX.noUser
+    else if (reply.code >= 400 && worst === EX.ok) worst = EX.tempFail
+    return `${address ?? named}... ${reply.code < 300 ? 'deliverable' : `${reply.code} ${reply.text}`}`
+  })
+  print(lines.join('\n'))
+  process.exitCode = worst
 }
 
 async function readInput(): Promise<Buffer> {
@@ -218,7 +243,20 @@ function speakSmtp(local: Local): Promise<void> {
       process.stdin.destroy()
       resolve()
     })
-    process.stdin.pipe(socket)
+    process.stdin.pipe(crlf()).pipe(socket)
     socket.pipe(process.stdout)
+  })
+}
+
+/** Line ends as SMTP has them, whatever came in. */
+function crlf(): Transform {
+  let afterCr = false
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      const text = (afterCr ? '\r' : '') + chunk.toString('latin1')
+      const out = text.replace(/\r?\n/g, '\r\n').slice(afterCr ? 1 : 0)
+      afterCr = text.endsWith('\r')
+      done(null, Buffer.from(out, 'latin1'))
+    },
   })
 }

@@ -20,35 +20,58 @@ export type LocalAnswer =
 
 /** `message` has CRLF line ends and is not dot-stuffed. */
 export async function submitLocally(path: string, envelope: LocalEnvelope, message: Buffer): Promise<LocalAnswer> {
+  return (await talk(path, (ask) => converse(ask, envelope, message))) ?? { kind: 'down' }
+}
+
+/** What the server says to each recipient of mail that is then not sent; null when nobody listens. */
+export async function verifyLocally(
+  path: string,
+  sender: string,
+  recipients: readonly string[],
+): Promise<readonly LocalReply[] | null> {
+  return talk(path, async (ask) => {
+    const before = [await ask(null), await ask('EHLO localhost\r\n'), await ask(`MAIL FROM:<${sender}> SMTPUTF8\r\n`)]
+    const trouble = before.find(({ code }) => code >= 400)
+    if (trouble) return recipients.map(() => trouble)
+    const replies: LocalReply[] = []
+    for (const recipient of recipients) replies.push(await ask(`RCPT TO:<${recipient}>\r\n`))
+    await ask('QUIT\r\n')
+    return replies
+  })
+}
+
+type Ask = (command: string | Buffer | null) => Promise<LocalReply>
+
+/** One connection; null when nobody listens. */
+async function talk<T>(path: string, converse: (ask: Ask) => Promise<T>): Promise<T | null> {
   const socket = connect(path)
   const opened = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
     socket.once('connect', () => resolve(null))
     socket.once('error', resolve)
   })
   if (opened) {
-    if (opened.code === 'ENOENT' || opened.code === 'ECONNREFUSED' || opened.code === 'EACCES') return { kind: 'down' }
+    if (opened.code === 'ENOENT' || opened.code === 'ECONNREFUSED' || opened.code === 'EACCES') return null
     throw opened
   }
+  const replies = readReplies(socket)
+  const ask: Ask = async (command) => {
+    if (command !== null) socket.write(command)
+    const next = await replies.next()
+    return next.done ? { code: 421, text: 'the server closed the connection' } : next.value
+  }
   try {
-    return await converse(socket, envelope, message)
+    return await converse(ask)
   } finally {
     socket.destroy()
   }
 }
 
-interface LocalReply {
-  code: number
-  text: string
+export interface LocalReply {
+  readonly code: number
+  readonly text: string
 }
 
-async function converse(socket: Socket, envelope: LocalEnvelope, message: Buffer): Promise<LocalAnswer> {
-  const replies = readReplies(socket)
-  const ask = async (command: string | Buffer | null): Promise<LocalReply> => {
-    if (command !== null) socket.write(command)
-    const next = await replies.next()
-    if (next.done) return { code: 421, text: 'the server closed the connection' }
-    return next.value
-  }
+async function converse(ask: Ask, envelope: LocalEnvelope, message: Buffer): Promise<LocalAnswer> {
   const refused = (reply: LocalReply): LocalAnswer => ({ kind: 'refused', ...reply })
   let reply = await ask(null)
   if (reply.code !== 220) return refused(reply)
@@ -75,7 +98,7 @@ async function converse(socket: Socket, envelope: LocalEnvelope, message: Buffer
   const stuffed = Buffer.from(message.toString('latin1').replace(/^\./gm, '..'), 'latin1')
   reply = await ask(Buffer.concat([stuffed, Buffer.from('.\r\n')]))
   if (reply.code !== 250) return refused(reply)
-  socket.write('QUIT\r\n')
+  await ask('QUIT\r\n')
   return { kind: 'sent', text: reply.text, refused: lost.map(({ text }) => text) }
 }
 

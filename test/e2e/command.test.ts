@@ -239,10 +239,29 @@ describe('sendmail', () => {
       'QUIT',
       '',
     ]
-    const run = await face('sendmail', ['-bs'], lines.join('\r\n'))
-    expect(run).toMatchObject({ code: 0, stderr: '' })
-    expect(run.stdout).toMatch(/^220 [\s\S]*354 [\s\S]*250 2\.0\.0 OK queued as \w+\r\n221 [\s\S]*$/)
-    await peer.until(() => peer.mails.length > before)
+    // programs of this machine end their lines as they like
+    for (const end of ['\r\n', '\n']) {
+      const run = await face('sendmail', ['-bs'], lines.join(end))
+      expect(run).toMatchObject({ code: 0, stderr: '' })
+      expect(run.stdout).toMatch(/^220 [\s\S]*354 [\s\S]*250 2\.0\.0 OK queued as \w+\r\n221 [\s\S]*$/)
+    }
+    await peer.until(() => peer.mails.length > before + 1)
+  })
+
+  test('-bv says of each address whether mail for it is taken, and sends nothing', async () => {
+    const before = peer.mails.length
+    expect(await face('sendmail', ['-bv', 'x@out.test', 'ana'])).toEqual({
+      code: 0,
+      stdout: 'x@out.test... deliverable\nana@estafeta.test... deliverable\n',
+      stderr: '',
+    })
+    const run = await face('sendmail', ['-bv', '-f', PACO, 'nobody-here', 'ana', 'a@b@c'])
+    expect(run).toMatchObject({ code: 67, stderr: '' })
+    expect(run.stdout).toMatch(
+      /^nobody-here@estafeta\.test\.\.\. 550 5\.1\.1 .*\nana@estafeta\.test\.\.\. deliverable\na@b@c\.\.\. .*\n$/,
+    )
+    expect(await face('sendmail', ['-bv'])).toMatchObject({ code: 64 })
+    expect(peer.mails.length).toBe(before)
   })
 
   test('a recipient that is refused is reported to the sender; the others get the mail', async () => {
