@@ -17,7 +17,7 @@ const PLACES = ['etc', 'usr', 'var', 'run']
 /** Needs root and a kernel with overlay file systems. Nobody else sees the mounts, and they end with the daemon. */
 export function startInstalled(
   { packages, folder, script }: InstalledView,
-  options: Omit<DaemonOptions, 'env'> = {},
+  options: Omit<DaemonOptions, 'env' | 'signal'> = {},
 ): Daemon {
   const own = join(folder, 'own')
   const mounts = PLACES.map((place) => {
@@ -29,5 +29,8 @@ mount -t overlay overlay -o lowerdir=${layers.join(':')},upperdir=${files},workd
   })
   const path = join(folder, 'start.sh')
   writeFileSync(path, `set -e\nmkdir ${own}\nmount -t tmpfs tmpfs ${own}\n${mounts.join('')}${script}`)
-  return startDaemon('unshare', ['--mount', '--', 'sh', path], { ...options, env: peerEnvironment(...packages) })
+  // the program is the first of a process namespace: whatever it started, however far away, ends with it
+  const namespaces = ['--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
+  const rest = { ...options, signal: 'SIGKILL', env: peerEnvironment(...packages) } as const
+  return startDaemon('unshare', [...namespaces, '--', 'sh', path], rest)
 }

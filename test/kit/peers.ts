@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
 import { ASIDE_PACKAGES, PEER_PACKAGES } from './packages.ts'
 
 const ROOT = fileURLToPath(new URL(import.meta.url.includes('/dist/test/') ? '../../../' : '../../', import.meta.url))
@@ -61,6 +62,14 @@ export function peerEnvironment(...names: readonly string[]): NodeJS.ProcessEnv 
     }),
   )
   return folders.length === 0 ? process.env : { ...process.env, LD_LIBRARY_PATH: folders.join(':') }
+}
+
+/** A package's version, as Debian numbers it: of what is installed, else of what lies unpacked. */
+export function packageVersion(name: string): string {
+  if (!existsSync(join(ASIDE, name)))
+    return spawnSync('dpkg-query', ['-W', '-f', `\${Version}`, name], { encoding: 'utf8' }).stdout
+  const log = peerTree(name, `usr/share/doc/${name}/changelog.Debian.gz`)
+  return /\(([^)]+)\)/.exec(gunzipSync(readFileSync(log)).toString('utf8'))?.[1] ?? 'unknown'
 }
 
 /** True if the package is installed or unpacked. */

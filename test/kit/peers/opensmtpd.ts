@@ -11,12 +11,13 @@ import { needPackages } from '../peers.ts'
 export interface OpensmtpdOptions {
   /** Addresses with a Maildir here; their domains are local, and any other address of them is unknown. */
   readonly mailboxes: readonly string[]
+  /** Of no use where the package is built with OpenSSL 3, as in Debian 12: every handshake fails. */
   readonly tls?: { readonly cert: string; readonly key: string }
   /** Names and passwords for the submission port, which opens with them; needs `tls`. */
   readonly auth?: { readonly [user: string]: string }
   /** Where mail for other domains goes; to where its MX points by default. */
   readonly relay?: { readonly host: string; readonly port: number }
-  /** The IPv4 address of a resolver that listens on port 53; the system's by default. */
+  /** The IPv4 address of a resolver that listens on port 53; none is asked by default. */
   readonly dns?: string
 }
 
@@ -55,17 +56,16 @@ export async function startOpensmtpd(options: OpensmtpdOptions): Promise<Opensmt
   writeFileSync(join(folder, 'accounts'), accounts.join(''))
   writeFileSync(join(folder, 'smtpd.conf'), smtpdConf(folder, { port, submission }, options))
   chmodSync(join(folder, 'smtpd.conf'), 0o600)
-  const resolver =
-    options.dns === undefined
-      ? ''
-      : `echo nameserver ${options.dns} >${join(folder, 'resolv.conf')}
-mount --bind ${join(folder, 'resolv.conf')} "$(readlink -f /etc/resolv.conf)"
-`
+  writeFileSync(
+    join(folder, 'resolv.conf'),
+    options.dns === undefined ? 'lookup file\n' : `nameserver ${options.dns}\n`,
+  )
   const daemon = startInstalled({
     packages: [PACKAGE],
     folder,
     script: `mkdir -p /var/lib/opensmtpd/empty
-${resolver}exec /usr/sbin/smtpd -d -f ${folder}/smtpd.conf
+mount --bind ${folder}/resolv.conf "$(readlink -f /etc/resolv.conf)"
+exec /usr/sbin/smtpd -d -f ${folder}/smtpd.conf
 `,
   })
   void daemon.ended.then(remove)

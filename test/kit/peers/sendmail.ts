@@ -75,7 +75,7 @@ exec /usr/libexec/sendmail/sendmail -C /etc/mail/sendmail.cf -bD -q1m
 `
 }
 
-/** Debian's own settings without its dial-up parts, its pause before the greeting and its limits on connections; clients on loopback are strangers. */
+/** Debian's own settings without its dial-up parts, its pause before the greeting and its limits on connections and load; clients on loopback are strangers. */
 const sendmailMc = (port: number, submission: number, { domain, tls, auth, relay }: SendmailOptions): string =>
   `define(\`_USE_ETC_MAIL_')dnl
 include(\`/usr/share/sendmail/cf/m4/cf.m4')dnl

@@ -1,0 +1,227 @@
+// What is published: each product with its version, how it is started here, and where each suite finds it.
+import type { SuiteRun } from '../../../conformance/index.ts'
+import { startCourier } from '../../kit/peers/courier.ts'
+import { startCyrus } from '../../kit/peers/cyrus.ts'
+import { startDovecot } from '../../kit/peers/dovecot.ts'
+import { estafetaVersion, startEstafeta } from '../../kit/peers/estafeta.ts'
+import { startExim } from '../../kit/peers/exim.ts'
+import { HARAKA_VERSION, startHaraka } from '../../kit/peers/haraka.ts'
+import { startOpensmtpd } from '../../kit/peers/opensmtpd.ts'
+import { startPostfix } from '../../kit/peers/postfix.ts'
+import { startSendmail } from '../../kit/peers/sendmail.ts'
+import { packageVersion } from '../../kit/peers.ts'
+
+export interface Tls {
+  readonly cert: string
+  readonly key: string
+}
+
+/** Suite name → where it finds the server, and with what. */
+export type Targets = { readonly [suite: string]: SuiteRun }
+
+export interface Running {
+  readonly targets: Targets
+  stop(): Promise<void>
+}
+
+export interface Product {
+  /** Also the name of its file in conformance/expectations. */
+  readonly name: string
+  readonly title: string
+  version(): string
+  start(tls: Tls): Promise<Running>
+}
+
+const PASSWORD = 'secret'
+const host = '127.0.0.1'
+
+/** Mail for two users of a domain; everything may be tried, since the server is ours. */
+const mailFor = (domain: string) =>
+  ({ host, from: `sender@example.org`, rcpt: `ana@${domain}`, rcpt2: `eva@${domain}`, consent: ['all'] }) as const
+
+// RFC 5321 §4.5.1 wants a postmaster
+const LOCAL_PARTS = ['ana', 'eva', 'postmaster']
+const mailboxesOf = (domain: string): string[] => LOCAL_PARTS.map((name) => `${name}@${domain}`)
+
+const account = (user: string) => ({ user, password: PASSWORD })
+
+const ended =
+  (...servers: readonly { stop(): Promise<void> }[]): (() => Promise<void>) =>
+  async () => {
+    for (const server of servers) await server.stop()
+  }
+
+export const products: readonly Product[] = [
+  {
+    name: 'estafeta',
+    title: 'Estafeta',
+    version: estafetaVersion,
+    async start(tls) {
+      const domain = 'estafeta.test'
+      const server = await startEstafeta({ domain, users: { ana: PASSWORD, eva: PASSWORD }, tls })
+      const mail = { ...mailFor(domain), ...account(`ana@${domain}`) }
+      // who has logged in may send as nobody else
+      const own = { from: `ana@${domain}` }
+      return {
+        targets: {
+          smtp: { ...mail, ...own, port: server.smtp },
+          submission: { ...mail, ...own, port: server.submission, tls: 'starttls' },
+          lmtp: { ...mail, port: server.lmtp },
+          pop3: { ...mail, port: server.pop3, feed: `lmtp://${host}:${server.lmtp}` },
+          imap: { ...mail, port: server.imap },
+        },
+        stop: ended(server),
+      }
+    },
+  },
+  {
+    name: 'postfix',
+    title: 'Postfix',
+    version: () => packageVersion('postfix'),
+    async start(tls) {
+      const domain = 'postfix.test'
+      const mailboxes = mailboxesOf(domain)
+      const server = await startPostfix({
+        mailboxes,
+        tls,
+        hostname: `mx.${domain}`,
+        main: { mynetworks: '192.0.2.0/24' },
+      })
+      // as the submission service that its master.cf has as a comment
+      const submission = await startPostfix({
+        mailboxes,
+        tls,
+        hostname: `mx.${domain}`,
+        auth: { ana: PASSWORD },
+        main: { smtpd_tls_security_level: 'encrypt', smtpd_relay_restrictions: 'permit_sasl_authenticated,reject' },
+      })
+      const mail = mailFor(domain)
+      return {
+        targets: {
+          smtp: { ...mail, port: server.port },
+          submission: { ...mail, ...account('ana'), from: `ana@${domain}`, port: submission.port, tls: 'starttls' },
+        },
+        stop: ended(server, submission),
+      }
+    },
+  },
+  {
+    name: 'exim',
+    title: 'Exim',
+    version: () => packageVersion('exim4-daemon-light'),
+    async start(tls) {
+      const domain = 'exim.test'
+      const server = await startExim({
+        local: { domain, users: LOCAL_PARTS },
+        tls,
+        auth: { ana: PASSWORD },
+        sends: true,
+      })
+      const mail = { ...mailFor(domain), ...account('ana') }
+      return {
+        targets: {
+          smtp: { ...mail, port: server.port },
+          submission: { ...mail, from: `ana@${domain}`, port: server.submission, tls: 'starttls' },
+        },
+        stop: ended(server),
+      }
+    },
+  },
+  {
+    name: 'opensmtpd',
+    title: 'OpenSMTPD',
+    version: () => packageVersion('opensmtpd'),
+    async start() {
+      const domain = 'opensmtpd.test'
+      // without TLS, and so without AUTH: no handshake succeeds where 6.8.0p2 is built with OpenSSL 3
+      const server = await startOpensmtpd({ mailboxes: mailboxesOf(domain) })
+      return { targets: { smtp: { ...mailFor(domain), port: server.port } }, stop: ended(server) }
+    },
+  },
+  {
+    name: 'sendmail',
+    title: 'Sendmail',
+    version: () => packageVersion('sendmail-bin'),
+    async start(tls) {
+      const domain = 'sendmail.test'
+      const server = await startSendmail({ domain, users: LOCAL_PARTS, tls, auth: { ana: PASSWORD } })
+      const mail = { ...mailFor(domain), ...account('ana') }
+      return {
+        targets: {
+          smtp: { ...mail, port: server.port },
+          submission: { ...mail, from: `ana@${domain}`, port: server.submission, tls: 'starttls' },
+        },
+        stop: ended(server),
+      }
+    },
+  },
+  {
+    name: 'haraka',
+    title: 'Haraka',
+    version: () => HARAKA_VERSION,
+    async start(tls) {
+      const domain = 'haraka.test'
+      const server = await startHaraka({ domain, tls, auth: { ana: PASSWORD } })
+      return { targets: { smtp: { ...mailFor(domain), ...account('ana'), port: server.port } }, stop: ended(server) }
+    },
+  },
+  {
+    name: 'dovecot',
+    title: 'Dovecot',
+    version: () => packageVersion('dovecot-imapd'),
+    async start(tls) {
+      const domain = 'dovecot.test'
+      const users = ['ana', 'eva'].map((name) => ({ name: `${name}@${domain}`, password: PASSWORD }))
+      const server = await startDovecot({ users, tls })
+      const mail = { ...mailFor(domain), ...account(`ana@${domain}`) }
+      return {
+        targets: {
+          lmtp: { ...mail, port: server.lmtp },
+          pop3: { ...mail, port: server.pop3, feed: `lmtp://${host}:${server.lmtp}` },
+          imap: { ...mail, port: server.imap },
+        },
+        stop: ended(server),
+      }
+    },
+  },
+  {
+    name: 'cyrus',
+    title: 'Cyrus IMAP',
+    version: () => packageVersion('cyrus-imapd'),
+    async start(tls) {
+      const users = ['ana', 'eva'].map((name) => ({ name, password: PASSWORD }))
+      const server = await startCyrus({ users, tls })
+      const mail = { ...mailFor('cyrus.test'), ...account('ana') }
+      return {
+        targets: {
+          lmtp: { ...mail, port: server.lmtp },
+          pop3: { ...mail, port: server.pop3, feed: `lmtp://${host}:${server.lmtp}` },
+          imap: { ...mail, port: server.imap },
+        },
+        stop: ended(server),
+      }
+    },
+  },
+  {
+    name: 'courier',
+    title: 'Courier',
+    version: () => packageVersion('courier-imap'),
+    async start(tls) {
+      const domain = 'courier.test'
+      // Courier's own MTA is another package: a Postfix delivers into the Maildirs
+      const postfix = await startPostfix({ mailboxes: mailboxesOf(domain), main: { mynetworks: '192.0.2.0/24' } })
+      const server = await startCourier({
+        users: [{ name: 'ana', password: PASSWORD, maildir: postfix.maildir(`ana@${domain}`) }],
+        tls,
+      })
+      const mail = { ...mailFor(domain), ...account('ana') }
+      return {
+        targets: {
+          pop3: { ...mail, port: server.pop3, feed: `smtp://${host}:${postfix.port}` },
+          imap: { ...mail, port: server.imap },
+        },
+        stop: ended(server, postfix),
+      }
+    },
+  },
+]
