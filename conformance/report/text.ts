@@ -1,4 +1,6 @@
 // The run for a terminal: what did not pass, with the requirement and the dialogue, then the totals.
+
+import { visible } from '../judgement.ts'
 import type { CaseResult, RunReport } from '../types.ts'
 import { VERDICTS } from '../types.ts'
 import { formatTranscript } from './transcript.ts'
@@ -21,7 +23,8 @@ export function formatText(report: RunReport, { skipped = false } = {}): string 
   )
   const parts = notable.map(formatFinding)
   const aside = report.results.filter(({ verdict }) => skipped && verdict === 'skip')
-  if (aside.length > 0) parts.push(aside.map(({ facts, reason }) => `skip  ${facts.id}: ${reason}`).join('\n'))
+  if (aside.length > 0)
+    parts.push(aside.map(({ facts, reason }) => `skip  ${facts.id}: ${printable(reason ?? '')}`).join('\n'))
   const known = report.results.filter(({ expectation }) => expectation === 'known')
   if (known.length > 0)
     parts.push(known.map(({ facts, remark }) => `known  ${facts.id}: ${remark || 'no reason given'}`).join('\n'))
@@ -29,13 +32,16 @@ export function formatText(report: RunReport, { skipped = false } = {}): string 
   return `${[...parts, ...(skipped || reasons === '' ? [] : [reasons]), formatTotals(report)].join('\n\n')}\n`
 }
 
+/** What a server said must not steer the terminal. */
+const printable = (text: string): string => text.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/g, visible)
+
 /** Why cases were skipped, the commonest reason first. */
 function formatReasons(results: readonly CaseResult[]): string {
   const counts = new Map<string, number>()
   for (const { verdict, reason } of results)
     if (verdict === 'skip') counts.set(reason ?? '', (counts.get(reason ?? '') ?? 0) + 1)
   const sorted = [...counts].sort(([, a], [, b]) => b - a)
-  const shown = sorted.slice(0, MAX_REASONS).map(([reason, count]) => `skipped: ${count} × ${reason}`)
+  const shown = sorted.slice(0, MAX_REASONS).map(([reason, count]) => `skipped: ${count} × ${printable(reason)}`)
   const rest = sorted.slice(MAX_REASONS).reduce((sum, [, count]) => sum + count, 0)
   return [...shown, ...(rest > 0 ? [`skipped: ${rest} for other reasons (--show-skipped)`] : [])].join('\n')
 }
@@ -47,7 +53,7 @@ function formatFinding(result: CaseResult): string {
   return [
     head,
     `  ${facts.requirement}`,
-    `  ${(reason ?? '').replaceAll('\n', '\n  ')}`,
+    `  ${printable(reason ?? '').replaceAll('\n', '\n  ')}`,
     ...formatTranscript(transcript).map((line) => `    ${line}`),
   ].join('\n')
 }

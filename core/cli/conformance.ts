@@ -206,6 +206,14 @@ function listDryRun(cases: Suite['cases'], target: ReturnType<typeof createTarge
   print(formatTable(['Case', 'Level', 'Then'], rows))
 }
 
+function writeReport(path: string, text: string): void {
+  try {
+    writeFileSync(path, text)
+  } catch (error) {
+    throw new Blocked(`cannot write ${path}: ${(error as NodeJS.ErrnoException).code}`)
+  }
+}
+
 function writeReports(report: RunReport, options: Options): void {
   const files = [
     [options.json, formatJson],
@@ -216,7 +224,7 @@ function writeReports(report: RunReport, options: Options): void {
   const wanted = files.filter(([path]) => path !== undefined)
   for (const [path, format] of wanted) {
     if (path === '-') process.stdout.write(format(report))
-    else if (path !== undefined) writeFileSync(path, format(report))
+    else if (path !== undefined) writeReport(path, format(report))
   }
   const text = formatText(report, { skipped: options.showSkipped ?? false })
   if (wanted.some(([path]) => path === '-')) process.stderr.write(text)
