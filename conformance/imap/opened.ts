@@ -6,6 +6,7 @@ import { copyCases, expungeCases, moveCases } from './copy.ts'
 import { envelopeCases } from './envelope.ts'
 import { fetchItemCases, seenCases } from './fetch-items.ts'
 import { fetchSectionCases } from './fetch-sections.ts'
+import { notifyCases } from './notify.ts'
 import { objectIdCases, previewCases, saveDateCases } from './objects.ts'
 import { catenateCases, replaceCases, urlauthCases } from './rewrite.ts'
 import { searchCases } from './search.ts'
@@ -47,4 +48,5 @@ export const openedCases: readonly ImapCase[] = [
   ...replaceCases,
   ...catenateCases,
   ...urlauthCases,
+  ...notifyCases,
 ]
