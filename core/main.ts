@@ -67,7 +67,7 @@ export interface Server {
   port(service: string): number
   /** Throws, and leaves everything as it was, when the new configuration cannot be used (ConfigError) or an address not be bound. */
   reload(loaded: LoadedConfig): Promise<{ readonly generation: number; readonly notes: readonly string[] }>
-  /** No new connections, sessions may finish for `ms`, then everything is closed and the data folder let go. */
+  /** No new connections, sessions may finish for `ms`, then everything is closed and the data folder let go. Once is enough. */
   stop(ms: number): Promise<void>
 }
 
@@ -265,6 +265,25 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
   )
   if (tls.selfSigned) log.info('no certificate is configured: a self-signed one is in use', { component: 'tls' })
 
+  let stopped: Promise<void> | null = null
+  const stop = async (ms: number): Promise<void> => {
+    log.info('stopping')
+    listening.close()
+    pickup.close()
+    await Promise.all([...protocols.running.map((service) => service.drain(ms)), pipeline.stop(ms)])
+    await control.close()
+    await smtpClient.close()
+    await generations.close()
+    dns?.close()
+    await store.close()
+    await queue.close()
+    await trace.close()
+    admission.close()
+    lock.release()
+    log.info('stopped')
+    log.flush()
+  }
+
   return {
     log,
     site,
@@ -278,22 +297,9 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
       return found.port
     },
     reload,
-    async stop(ms) {
-      log.info('stopping')
-      listening.close()
-      pickup.close()
-      await Promise.all([...protocols.running.map((service) => service.drain(ms)), pipeline.stop(ms)])
-      await control.close()
-      await smtpClient.close()
-      await generations.close()
-      dns?.close()
-      await store.close()
-      await queue.close()
-      await trace.close()
-      admission.close()
-      lock.release()
-      log.info('stopped')
-      log.flush()
+    stop(ms) {
+      stopped ??= stop(ms)
+      return stopped
     },
   }
 }

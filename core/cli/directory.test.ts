@@ -77,6 +77,13 @@ test('a user is added with a password that nobody sees, shown, disabled and remo
   expect(users().size).toBe(0)
 }, 30_000)
 
+test('domains are listed as they are used, and as people read them', async () => {
+  expect((await estafeta('domain add Größe.example')).out).toBe('added xn--gre-6ka8i.example\n')
+  expect((await estafeta('domain list')).out).toMatch(/^xn--gre-6ka8i\.example \(größe\.example\) +virtual/m)
+  expect((await estafeta('domain list')).out).toMatch(/^example\.com +local/m)
+  expect((await estafeta('domain remove größe.example')).out).toBe('removed xn--gre-6ka8i.example\n')
+})
+
 test('domains and aliases, local and virtual', async () => {
   expect((await estafeta('domain add Example.ORG --catch-all ana')).out).toBe('added example.org\n')
   expect((await estafeta('user add paco@example.org --no-password')).code).toBe(0)

@@ -1,4 +1,5 @@
 // estafeta domain: the domains whose mail ends here; virtual ones are added to and removed from the users file.
+import { domainToUnicode } from 'node:url'
 import { Command } from 'commander'
 import { editUsers } from '../directory/edit-users.ts'
 import { makeForServer } from './as-server.ts'
@@ -49,9 +50,15 @@ async function list({ json }: { json?: true }): Promise<void> {
   print(
     formatTable(
       ['domain', 'kind', 'catch-all'],
-      rows.map(({ domain, kind, catchAll }) => [domain, kind, catchAll.join(', ')]),
+      rows.map(({ domain, kind, catchAll }) => [asRead(domain), kind, catchAll.join(', ')]),
     ),
   )
+}
+
+/** With the U-labels that people read beside A-labels. */
+function asRead(domain: string): string {
+  const unicode = domainToUnicode(domain)
+  return unicode === '' || unicode === domain ? domain : `${domain} (${unicode})`
 }
 
 async function virtualDomains(): Promise<{ domain: string; kind: string; catchAll: readonly string[] }[]> {

@@ -144,6 +144,12 @@ describe('profile and site', () => {
     )
     expect(report('profile: ./profiles/mine.yaml\nhostname:')).toContain('hostname: missing')
   })
+  it('takes the setting that a default names for one that is left out', () => {
+    const { site } = load('profile: local-only\nhostname: host.example.com\npostmaster: ana\n')
+    expect(site).toMatchObject({ domains: ['host.example.com'], origin: 'host.example.com' })
+    expect(load('profile: local-only\nhostname: a.b\ndomains: [c.d]\npostmaster: ana\n').site.domains).toEqual(['c.d'])
+  })
+
   it('refuses a profile that names another, and finds the nearest name of an unknown one', () => {
     write('profiles/mine.yaml', 'profile: demo\nabout: x')
     expect(report('profile: ./profiles/mine.yaml')).toContain(

@@ -86,7 +86,7 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
 
   const { name, head, tree: profile } = loadProfile(site, path, folder, problems)
   const complete = problems.length === 0
-  const merged = mergeTrees(mergeTrees(emptyMapping, profile), site)
+  const merged = borrowed(head.questions, mergeTrees(mergeTrees(emptyMapping, profile), site))
   const checked = checkSettings(merged, complete)
   const asked = unanswered(head.questions, merged, name, positionAt(site, ['profile']))
   const isAsked = ({ path: key }: Problem): boolean => asked.some((one) => formatPath(one.path) === formatPath(key))
@@ -157,6 +157,17 @@ function loadProfile(
   if (rest.entries.has('profile'))
     problems.push({ at: positionAt(rest, ['profile']), path: ['profile'], message: 'a profile cannot name another' })
   return { name, head: head.value ?? none.head, tree: normalise(rest, dirname(file)) }
+}
+
+/** Blanks whose default is another setting (`=hostname`) get what that one has. */
+function borrowed(questions: readonly Question[], merged: Tree): Tree {
+  if (merged.kind !== 'map') return merged
+  const entries = new Map(merged.entries)
+  for (const { key, default: preset, list } of questions) {
+    const value = typeof preset === 'string' && preset.startsWith('=') ? entries.get(preset.slice(1)) : undefined
+    if (value && !entries.has(key)) entries.set(key, list ? { kind: 'list', at: value.at, items: [value] } : value)
+  }
+  return { ...merged, entries }
 }
 
 /** Blanks of the profile that must be filled. */

@@ -16,7 +16,7 @@ const question = z.strictObject({
   key: z.string().describe('The setting that the answer fills, as `relay.host`'),
   ask: z.string(),
   example: z.string().optional(),
-  /** Proposed; a text that begins with `=` names another setting, whose answer is proposed. */
+  /** Proposed; a text that begins with `=` names another top-level setting, which stands in for the answer. */
   default: z.union([z.string(), z.number(), z.boolean(), z.array(z.string())]).optional(),
   /** Nothing works without an answer. */
   required: z.boolean().prefault(false),
