@@ -61,6 +61,8 @@ interface Run {
   /** The mailbox of the state `examined`. */
   readonly shared: string
   made: number
+  /** What `made` was when the mailboxes of cases were removed last. */
+  swept: number
 }
 
 const runs = new WeakMap<Target, Run | Error>()
@@ -91,28 +93,42 @@ async function prepare(context: Context, selected: readonly CaseFacts[]): Promis
     if (status !== 'OK') continue
     if (selected.some(({ state }) => state === 'examined')) await fill(c, shared)
     await end(c)
-    return { root, separator: delimiter, shared, made: 0 }
+    return { root, separator: delimiter, shared, made: 0, swept: 0 }
   }
   throw new Blocked(
     `the server makes no mailbox named ${prefixes.map((prefix) => `${prefix}${name}-shared`).join(' or ')}`,
   )
 }
 
-/** Deletes all mailboxes of the run, children first. */
+/** Takes away all mailboxes and subscriptions of the run. */
 async function after(context: Context): Promise<void> {
   const run = runs.get(context.target)
   if (run === undefined || run instanceof Error) return
   const c = await loggedIn(context)
-  for (const command of ['LSUB', 'LIST']) {
-    const { untagged } = await c.send(`${command} "" ${quoted(`${run.root}*`)}`)
-    const names = untagged
-      .filter(({ name }) => name === command)
-      .map(({ values }) => values[2]?.text ?? '')
-      .filter((name) => name.startsWith(run.root))
-      .sort((a, b) => b.length - a.length)
-    for (const name of names) await c.send(`${command === 'LIST' ? 'DELETE' : 'UNSUBSCRIBE'} ${quoted(name)}`)
-  }
+  for (const name of await namesOf(c, run, 'LIST')) await c.send(`DELETE ${quoted(name)}`)
+  for (const name of await namesOf(c, run, 'LSUB')) await c.send(`UNSUBSCRIBE ${quoted(name)}`)
   await end(c)
+}
+
+/** Takes away what the case before has made, so that a server never holds more than one case's mailboxes. */
+async function sweep(context: Context): Promise<void> {
+  const run = runs.get(context.target)
+  if (run === undefined || run instanceof Error || run.swept === run.made) return
+  const c = await loggedIn(context)
+  const { made } = run
+  for (const name of await namesOf(c, run, 'LIST')) if (name !== run.shared) await c.send(`DELETE ${quoted(name)}`)
+  run.swept = made
+  await end(c)
+}
+
+/** Names of the run, children first. */
+async function namesOf(c: Imap, { root }: Run, command: 'LIST' | 'LSUB'): Promise<string[]> {
+  const { untagged } = await c.send(`${command} "" ${quoted(`${root}*`)}`)
+  return untagged
+    .filter(({ name }) => name === command)
+    .map(({ values }) => values[2]?.text ?? '')
+    .filter((name) => name.startsWith(root))
+    .sort((a, b) => b.length - a.length)
 }
 
 async function end(c: Imap): Promise<void> {
@@ -236,4 +252,6 @@ async function finish(c: Imap): Promise<void> {
   )
   await c.wire.closed('the server to close the connection after LOGOUT')
   check(c.wire.bareLines === 0, 'lines that end in CR LF', `${c.wire.bareLines} that end in a bare LF`)
+  // what goes wrong here says nothing about the case
+  await sweep(contextOf(c)).catch(() => {})
 }
