@@ -116,6 +116,10 @@ export class Wire {
   get target(): Target {
     return this.#options.target
   }
+  /** The server has closed; some of what it sent may wait. */
+  get ended(): boolean {
+    return this.#ended
+  }
   /** The server has closed, and all that it sent has been read. */
   get over(): boolean {
     return this.#ended && this.#size === 0
@@ -283,9 +287,15 @@ export class Wire {
       this.note(this.#closedText())
       this.#notify()
     }
+    // what was compressed comes out of the decompressor first
+    const drained = (): void => {
+      const inflate = this.#deflation?.inflate
+      if (inflate && !inflate.destroyed) inflate.flush(constants.Z_SYNC_FLUSH, () => end())
+      else end()
+    }
     socket.on('error', end)
-    socket.on('end', () => end())
-    socket.on('close', () => end())
+    socket.on('end', drained)
+    socket.on('close', drained)
   }
 
   #keep(bytes: Buffer): void {
