@@ -11,6 +11,7 @@ import { objectIdCases, previewCases, saveDateCases } from './objects.ts'
 import { catenateCases, replaceCases, urlauthCases } from './rewrite.ts'
 import { searchCases } from './search.ts'
 import { esearchCases, partialCases, searchresCases, withinCases } from './search-results.ts'
+import { sessionExtensionCases } from './session-extensions.ts'
 import { contextCases, esortCases, sortCases, sortDisplayCases, threadCases } from './sort.ts'
 import { storeCases } from './store.ts'
 import type { ImapCase } from './suite.ts'
@@ -49,4 +50,5 @@ export const openedCases: readonly ImapCase[] = [
   ...catenateCases,
   ...urlauthCases,
   ...notifyCases,
+  ...sessionExtensionCases,
 ]
