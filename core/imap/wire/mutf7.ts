@@ -17,15 +17,20 @@ export function decodeMutf7(text: string): string | null {
   if (!text.includes('&')) return text
   let out = ''
   let at = 0
+  let shiftedBack = -1
   for (;;) {
     const shift = text.indexOf('&', at)
     if (shift < 0) return out + text.slice(at)
     const end = text.indexOf('-', shift)
     if (end < 0) return null
-    const run = end === shift + 1 ? '&' : decodeRun(text.slice(shift + 1, end))
+    const ampersand = end === shift + 1
+    // back to ASCII and at once away again
+    if (!ampersand && shift === shiftedBack) return null
+    const run = ampersand ? '&' : decodeRun(text.slice(shift + 1, end))
     if (run === null) return null
     out += text.slice(at, shift) + run
     at = end + 1
+    shiftedBack = ampersand ? -1 : at
   }
 }
 
