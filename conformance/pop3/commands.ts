@@ -12,6 +12,9 @@ const unknown = (slug: string, line: string, requirement: string): Pop3Case =>
     await p.send('NOOP', '+OK')
   })
 
+/** The server may close behind what it cannot read. */
+const mayClose = (one: Pop3Case): Pop3Case => ({ ...one, ending: 'any' })
+
 export const commandCases: readonly Pop3Case[] = [
   transaction('responses/upper-case', '3', 'Status indicators are in upper case.', ACCOUNT, async (p) => {
     for (const line of ['noop', 'xconformance']) {
@@ -29,19 +32,23 @@ export const commandCases: readonly Pop3Case[] = [
   unknown('longer', 'NOOPS', 'A keyword with a letter more is another one: -ERR.'),
   unknown('shorter', 'NOO', 'A keyword with a letter less is another one: -ERR.'),
   unknown('eight-bit', 'N\xd6OP', 'A keyword with an octet above 127 is none: -ERR.'),
-  transaction(
-    'commands/too-long',
-    '3',
-    'A command line of 4000 octets is refused, and no part of it is taken for a command.',
-    ACCOUNT,
-    async (p) => {
-      await p.wire.write(`NOOP ${'x'.repeat(4000)} STAT\r\n`)
-      await p.wire.speaks(p.target.answerMs)
-      if (p.wire.over) return
-      await p.response('a long line', '-ERR')
-      await p.send('NOOP', '+OK')
-    },
-    'should',
+  mayClose(
+    transaction(
+      'commands/too-long',
+      '3',
+      'A command line of 4000 octets is refused, and no part of it is taken for a command.',
+      ACCOUNT,
+      async (p) => {
+        await p.wire.write(`XCONFORMANCE ${'x'.repeat(4000)} STAT\r\n`)
+        await p.wire.speaks(p.target.answerMs)
+        if (p.wire.over) return
+        await p.response('a long line', '-ERR')
+        await p.wire.write('NOOP\r\n')
+        await p.wire.speaks(p.target.answerMs)
+        if (!p.wire.over) await p.response('NOOP', '+OK')
+      },
+      'should',
+    ),
   ),
   transaction(
     'commands/superfluous-argument',
