@@ -13,6 +13,8 @@ export const SASL_FAULTS = {
   'auth-password-unchecked': 'any password will do, RFC 4954 §6, RFC 5034 §4',
   'auth-cancel-ignored': 'a cancelled exchange gets another challenge, RFC 4954 §4, RFC 5034 §4',
   'auth-base64-lenient': 'characters outside of base64 are skipped, RFC 4954 §4, RFC 5034 §4',
+  'auth-user-unchecked': 'the password logs in under any name, RFC 4616 §2',
+  'auth-password-empty': 'an empty password will do, RFC 4616 §2',
   'auth-identity-ignored': 'PLAIN for another identity logs in as oneself, RFC 4616 §2',
   'auth-nul-optional': 'a PLAIN response without NUL octets is taken, RFC 4616 §2',
   'auth-empty-asks-again': 'an empty response gets the challenge again, RFC 4954 §4, RFC 5034 §4',
@@ -64,7 +66,9 @@ async function plain(initial: string | null, talk: Exchange): Promise<boolean | 
   if (!response.includes('\0')) return has('auth-nul-optional')
   const [identity, own, secret] = response.split('\0')
   const allowed = identity === '' || identity === user || has('auth-identity-ignored')
-  return allowed && own === user && (secret === password || has('auth-password-unchecked'))
+  const named = own === user || has('auth-user-unchecked')
+  const known = secret === password || has('auth-password-unchecked') || (secret === '' && has('auth-password-empty'))
+  return allowed && named && known
 }
 
 async function login(initial: string | null, talk: Exchange): Promise<boolean | null> {
