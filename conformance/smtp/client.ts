@@ -155,7 +155,7 @@ export class Smtp implements Dialect {
     try {
       return await this.expect(to)
     } catch (thrown) {
-      if (this.wire.over) return null
+      if (this.wire.ended) return null
       throw thrown
     }
   }

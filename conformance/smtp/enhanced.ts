@@ -144,10 +144,11 @@ export const enhancedCases: readonly SmtpCase[] = [
     rfc: 'RFC 2034 §4',
     level: 'must',
     requirement: 'The reply to EHLO has no enhanced status codes.',
-    needs: CODES,
-    state: 'ehlo',
+    state: 'greeted',
     async run(s) {
-      checkNoStatus(await s.ehlo())
+      const reply = await s.ehlo()
+      s.need(...CODES.capabilities)
+      checkNoStatus(reply)
     },
   },
   {
@@ -155,9 +156,11 @@ export const enhancedCases: readonly SmtpCase[] = [
     rfc: 'RFC 2034 §4',
     level: 'must',
     requirement: 'The reply to HELO has no enhanced status codes.',
-    needs: CODES,
-    state: 'ehlo',
+    state: 'greeted',
     async run(s) {
+      const other = await s.another()
+      await other.ehlo()
+      other.need(...CODES.capabilities)
       checkNoStatus(await s.send(`HELO ${s.target.helo}`))
     },
   },

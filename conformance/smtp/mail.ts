@@ -115,9 +115,10 @@ export const mailCases: readonly SmtpCase[] = [
     id: 'smtp/mail/bad-syntax-code',
     rfc: 'RFC 5321 §4.1.4',
     level: 'must',
-    requirement: 'A MAIL command whose argument is not acceptable ("MAIL FROM:" without a path) is answered by 501.',
+    requirement:
+      'A MAIL command whose argument is not acceptable ("MAIL FROM:" without a path) is answered by 501, or by 553, which §4.2.2 has for wrong mailbox syntax.',
     line: 'MAIL FROM:',
-    codes: '501',
+    codes: '501|553',
   }),
   commandCase({
     id: 'smtp/mail/no-argument',

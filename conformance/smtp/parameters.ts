@@ -74,10 +74,11 @@ export const sizeCases: readonly SmtpCase[] = [
     id: 'smtp/size/twenty-digits',
     rfc: 'RFC 1870 §3',
     level: 'must',
-    requirement: 'A size of 20 digits is a valid number: it is answered by 250, 452 or 552, not as a syntax error.',
+    requirement:
+      'A size of 20 digits is a valid number: it is taken, or refused as too large (4yz or 550 to 554), not as a syntax error.',
     needs: SIZE,
     line: from(`SIZE=${'9'.repeat(20)}`),
-    codes: '250|452|552',
+    codes: '250|4..|55[0-4]',
   }),
   commandCase({
     id: 'smtp/size/not-a-number',

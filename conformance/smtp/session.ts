@@ -1,5 +1,5 @@
 // SMTP: RSET, NOOP, HELP, QUIT, unknown commands, and the limits on command lines.
-import { check, visible } from '../judgement.ts'
+import { check, Skipped, visible } from '../judgement.ts'
 import { alive, isOneOf, quoted } from './client.ts'
 import { commandCase, type SmtpCase } from './suite.ts'
 
@@ -334,12 +334,13 @@ export const sessionCases: readonly SmtpCase[] = [
     id: 'smtp/limits/line-512',
     rfc: 'RFC 5321 §4.5.3.1.4',
     level: 'must',
-    requirement: 'A command line of 512 octets, CR LF included, is taken.',
+    requirement:
+      'A command line of 512 octets, CR LF included, is taken: NOOP with a string that long as with a short one.',
     state: 'ehlo',
     async run(s) {
-      const { code, raw } = await s.send(`NOOP ${'x'.repeat(505)}`)
-      // a server may refuse the string, not the length
-      check(isOneOf(code, '250|501|504'), '250', `"${visible(raw[0]!)}"`)
+      const { code } = await s.send('NOOP x')
+      if (code !== 250) throw new Skipped('the server takes no string behind NOOP')
+      await s.send(`NOOP ${'x'.repeat(505)}`, '250')
     },
   },
   {
@@ -364,7 +365,7 @@ export const sessionCases: readonly SmtpCase[] = [
     id: 'smtp/limits/too-long-code',
     rfc: 'RFC 5321 §4.5.3.1.9',
     level: 'should',
-    requirement: 'A command line that is too long for the server is answered by 500 or 501.',
+    requirement: 'A command line that is too long for the server is answered by 500 or 501, or by 421 and the end.',
     needs: { consent: ['load'] },
     state: 'ehlo',
     ending: 'any',
@@ -372,7 +373,7 @@ export const sessionCases: readonly SmtpCase[] = [
       await s.wire.write(`XCONFORMANCE ${'x'.repeat(LONG)}\r\n`)
       const reply = await s.replyOrEnd('an overlong line')
       check(
-        reply !== null && isOneOf(reply.code, '50[01]'),
+        reply !== null && isOneOf(reply.code, '50[01]|421'),
         '500',
         reply === null ? 'the end of the connection' : quoted(reply),
       )
