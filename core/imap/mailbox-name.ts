@@ -3,11 +3,9 @@ import { no, Refusal } from './command.ts'
 import { utf8Text } from './wire/encoder.ts'
 import { decodeMutf7 } from './wire/mutf7.ts'
 
-/** Octets as text: modified UTF-7, or UTF-8 after ENABLE IMAP4rev2 and for what is no ASCII; null when it is neither. */
-export function decodeName(octets: string, rev2: boolean): string | null {
-  const text = utf8Text(octets)
-  return text !== null && !rev2 && text === octets ? decodeMutf7(text) : text
-}
+/** Octets as text: UTF-8 after ENABLE IMAP4rev2, modified UTF-7 before (RFC 3501 §5.1: names are 7-bit); null when it is not. */
+export const decodeName = (octets: string, rev2: boolean): string | null =>
+  rev2 ? utf8Text(octets) : decodeMutf7(octets)
 
 /** Throws a Refusal for what is no name. */
 export function readMailboxName(octets: string, rev2: boolean): string {
