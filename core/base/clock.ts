@@ -30,6 +30,12 @@ export const systemClock: Clock = {
   },
 }
 
+/** Keeps the process alive until cancelled: for a command that may wait for nothing but a clock's timers. */
+export function stayAlive(): Timer {
+  const timer = setInterval(() => {}, 2 ** 30)
+  return { cancel: () => clearInterval(timer) }
+}
+
 /** A clock that stands still until `advance` is called: for tests. */
 export class FakeClock implements Clock {
   #now: number

@@ -99,3 +99,27 @@ it('explains a dry run as data, and refuses what is no address', { timeout: 60_0
   expect(wrong).toMatchObject({ code: 64 })
   expect(wrong.err).toContain("'x y' is no mail address")
 })
+
+it('explain and check wait for plugins that wait', { timeout: 60_000 }, async () => {
+  const waits = (what: string) => `import { CLOCK, definePlugin, pass } from 'estafeta/plugin'
+export default definePlugin({
+  name: 'patient', description: 'waits', inject: { clock: CLOCK },
+  ${what === 'setup' ? 'async ' : ''}setup({ clock }) {
+    const wait = () => new Promise((resolve) => clock.after(300, () => resolve(null)))
+    ${what === 'setup' ? 'await wait()' : ''}
+    return { async connect() { await wait(); return pass('waited') } }
+  },
+})
+`
+  writeFileSync(
+    file,
+    'profile: demo\ndata: ./data\nusers: { file: users.yaml }\nplugins: { patient: { use: ./patient.ts, onError: pass } }\n',
+  )
+  writeFileSync(join(folder, 'patient.ts'), waits('connect'))
+  const command = ['explain', '--from', 'x@example.net', '--to', 'slow@estafeta.test', '--ip', '192.0.2.1']
+  const explained = await estafeta(...command)
+  expect(explained).toMatchObject({ code: 0, err: '' })
+  expect(explained.out).toMatch(/patient +normal pass .*waited/)
+  writeFileSync(join(folder, 'patient.ts'), waits('setup'))
+  expect(await estafeta('check')).toMatchObject({ code: 0, err: '' })
+})

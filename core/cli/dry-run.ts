@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { systemClock } from '../base/clock.ts'
+import { stayAlive, systemClock } from '../base/clock.ts'
 import { temporary } from '../base/failure.ts'
 import { silentLogger } from '../base/log.ts'
 import { noAsUser } from '../broker/client.ts'
@@ -35,7 +35,9 @@ export async function openDryRun(given: LoadedConfig): Promise<DryRun> {
   const fresh = existsSync(given.site.data) ? null : mkdtempSync(join(tmpdir(), 'estafeta-dry-run-'))
   const loaded = fresh === null ? given : inFolder(given, fresh)
   const { site, path } = loaded
+  const alive = stayAlive()
   const clean = (): void => {
+    alive.cancel()
     if (fresh !== null) rmSync(fresh, { recursive: true, force: true })
   }
   const dns = createResolver({ ...site.dns, clock, log })
