@@ -81,19 +81,6 @@ const helloCases: readonly SmtpCase[] = [
     },
   },
   {
-    id: 'lmtp/port/not-25',
-    rfc: 'RFC 2033 §5',
-    level: 'must',
-    requirement:
-      'LMTP is not spoken on TCP port 25 (judged: LHLO there has no positive reply; skipped on other ports).',
-    state: 'greeted',
-    async run(s) {
-      if (s.target.port !== 25) throw new Skipped('this is not port 25')
-      await s.send(`LHLO ${s.target.helo}`, '[45]..')
-    },
-    ending: 'any',
-  },
-  {
     id: 'lmtp/lhlo/accepted',
     rfc: 'RFC 2033 §4.1',
     level: 'must',

@@ -174,19 +174,21 @@ export const chunkingCases: readonly SmtpCase[] = [
       await s.message('Text.\r\n')
     },
   ),
-  messageCase('chunking/data-too', 'A server that offers BDAT supports DATA as before.', MAIL, 'data', async (s) => {
+  messageCase('chunking/data-too', 'A server that offers BDAT supports DATA as before.', MAIL, 'rcpt', async (s) => {
+    await s.data()
     await s.endData(`${s.header()}Text.\r\n`)
   }),
   messageCase(
     'chunking/both-in-session',
-    'DATA and BDAT may be used in one session, in different transactions.',
+    'DATA and BDAT may be used in one session, in different transactions: DATA, then BDAT, then DATA again.',
     MAIL,
-    'data',
+    'ehlo',
     async (s) => {
-      await s.endData(`${s.header()}Text.\r\n`)
+      await s.message('Text.\r\n')
       await s.mail()
       await s.rcpt()
       await bdat(s, `${s.header()}Text.\r\n`, true, '250')
+      await s.message('Text.\r\n')
     },
   ),
   {

@@ -90,14 +90,19 @@ export const mailCases: readonly SmtpCase[] = [
     rfc: 'RFC 5321 §4.1.4',
     level: 'must',
     requirement:
-      'A command that is refused by 503 (judged: DATA without a recipient) leaves the open transaction as it is.',
+      'A command that is refused by 503 (judged: DATA without a recipient, a second MAIL) leaves the open transaction as it is: RCPT is taken.',
     needs: { recipient: true },
     state: 'mail',
     async run(s) {
-      const { code } = await s.send('DATA', '354|[45]..')
-      if (code === 354) await s.endData('', '[45]..')
-      if (code !== 503) throw new Skipped('the server does not answer DATA by 503 here')
-      await s.send(`RCPT TO:<${s.recipient}>`, '25[01]')
+      const data = await s.send('DATA', '354|[45]..')
+      if (data.code === 354) {
+        await s.endData('', '[45]..')
+        await s.send('RSET', '250')
+        await s.mail()
+      } else if (data.code === 503) await s.send(`RCPT TO:<${s.recipient}>`, '25[01]')
+      const mail = await s.send(`MAIL FROM:<${s.target.from}>`)
+      if (mail.code === 503) await s.send(`RCPT TO:<${s.recipient}>`, '25[01]')
+      else if (data.code !== 503) throw new Skipped('the server answers neither by 503')
     },
   },
   {

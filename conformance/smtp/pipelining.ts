@@ -14,12 +14,14 @@ export const pipeliningCases: readonly SmtpCase[] = [
     rfc: 'RFC 2920 §3.2',
     level: 'must',
     requirement:
-      'Commands sent as one group (RSET, MAIL, RCPT, RSET, NOOP) are answered in their order, none of them lost.',
+      'Commands sent as one group (RSET, a RCPT that comes too early, MAIL, RCPT, RSET, NOOP) are answered in their order, none of them lost.',
     needs: WITH_RECIPIENT,
     state: 'ehlo',
     async run(s) {
-      await s.wire.write(`RSET\r\nMAIL FROM:<${s.target.from}>\r\nRCPT TO:<${s.recipient}>\r\nRSET\r\nNOOP\r\n`)
+      const to = `RCPT TO:<${s.recipient}>\r\n`
+      await s.wire.write(`RSET\r\n${to}MAIL FROM:<${s.target.from}>\r\n${to}RSET\r\nNOOP\r\n`)
       await s.expect('RSET', '250')
+      await s.expect('the RCPT before MAIL', '503')
       await s.expect('MAIL', '250')
       await s.expect('RCPT', '25[01]')
       await s.expect('RSET', '250')

@@ -183,10 +183,11 @@ export const rcptCases: readonly SmtpCase[] = [
     id: 'smtp/rcpt/control-character',
     rfc: 'RFC 5321 §4.1.2',
     level: 'must',
-    requirement: 'A RCPT command with a control character in its mailbox is refused by a 5yz reply.',
+    requirement:
+      'A RCPT command with a control character behind a path that is taken without it is refused by a 5yz reply.',
     needs: RECIPIENT,
     state: 'mail',
-    line: (s) => `RCPT TO:<con\x01formance@${domainOf(s.recipient)}>`,
+    line: (s) => `RCPT TO:<${s.recipient}>\x01`,
     codes: '5..',
   }),
   commandCase({

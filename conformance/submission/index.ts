@@ -168,7 +168,24 @@ const cases: readonly SmtpCase[] = [
   },
   freeCase('NOOP', () => 'NOOP', '250'),
   freeCase('RSET', () => 'RSET', '250'),
-  freeCase('EHLO', (s) => `EHLO ${s.target.helo}`, '250'),
+  {
+    id: 'submission/auth/free-ehlo',
+    rfc: 'RFC 4954 §6',
+    level: 'must',
+    requirement: 'EHLO is not answered by 530 before the login, but by 250: first, again, and within TLS.',
+    state: 'greeted',
+    client: 'anonymous',
+    async run(s) {
+      const hello = async (): Promise<void> => {
+        const reply = await s.send(`EHLO ${s.target.helo}`)
+        check(reply.code === 250, '250', quoted(reply))
+      }
+      await hello()
+      if (s.target.tls === 'starttls') await s.startTls()
+      await hello()
+      await hello()
+    },
+  },
   freeCase('QUIT', () => 'QUIT', '221'),
   {
     id: 'submission/auth/failed-is-none',
@@ -190,11 +207,12 @@ const cases: readonly SmtpCase[] = [
     id: 'submission/auth/mail-accepted',
     rfc: 'RFC 6409 §4.3',
     level: 'must',
-    requirement: 'An authenticated client can begin a transaction.',
+    requirement: 'An authenticated client can begin a transaction: MAIL is answered by 250.',
     needs: ACCOUNT,
     state: 'ehlo',
     async run(s) {
-      await s.mail()
+      const reply = await s.send(`MAIL FROM:<${s.target.from}>`)
+      check(reply.code === 250, '250 to MAIL', quoted(reply))
     },
   },
   {
