@@ -48,6 +48,8 @@ export const references = (pair: Certificate): { readonly [side: string]: Open }
     private: open('none', { privacyRequired: true }),
     keeping: open('none', { keepsParents: true }),
     limited: open('none', { appendLimit: 100_000 }),
+    limits: open('none', { appendLimit: 100_000, limitByStatus: true }),
+    levels: open('none', { bareLevels: true }),
     minus: open('none', { literalMinus: true }),
   }
 }
@@ -107,3 +109,6 @@ function armed({ before, connect, ...suite }: Suite, server: Faulty, { early }: 
     },
   }
 }
+
+/** The server before which a fault is shown. */
+export const sideOf = ({ side }: Fault): string => side ?? 'reference'

@@ -65,13 +65,6 @@ const appendFaults: Faults = {
   'append-keeps-nul': fault('NUL is kept', '3501 §9 literal', 'append-keeps-nul', 'append/nul'),
   'append-creates': fault('APPEND makes the mailbox', A, 'append-creates', 'append/no-such-mailbox append/trycreate'),
   'append-unselects': fault('APPEND closes the selected mailbox', A, 'append-unselects', 'append/keeps-selection'),
-  'append-limit-overlooked': fault(
-    'APPENDLIMIT is announced, but not kept to',
-    '7889 §4',
-    'append-limit-overlooked',
-    'append/limit',
-    { side: 'limited' },
-  ),
   'append-limit-no-code': fault(
     'NO to a message above APPENDLIMIT has no code',
     '7889 §4',

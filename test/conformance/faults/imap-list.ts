@@ -1,17 +1,18 @@
 // Faults of LIST with its extensions, LSUB, subscriptions and STATUS (RFC 9051 §6.3.7-6.3.11).
-import { drop, type Faults, imapFault as fault, hear, type Rule, reply, say, tagged, twice } from '../fault.ts'
+import { before, drop, type Faults, imapFault as fault, hear, type Rule, reply, say, tagged, twice } from '../fault.ts'
 import { noIsOk } from './imap-state.ts'
 
+const levels = { side: 'levels' } as const
 const L = '3501 §6.3.8'
 const LIST = /^LIST/i
 const LINE = /^\* LIST/
 
 const swapChildren = say(/\\Has(No)?Children/, (_, no) => (no ? '\\HasChildren' : '\\HasNoChildren'))
-/** Each name with another one that does not exist. */
+/** Instead of each name another one that does not exist. */
 const ghosts: Rule = {
   say: (unit) => {
-    const found = /^\* LIST \(([^)]*)\) ("." )"?([^"\r]+)"?\r\n$/.exec(unit)
-    return found ? [unit, `* LIST () ${found[2]}"${found[3]}x"\r\n`] : null
+    const found = /^\* LIST \([^)]*\) ("." )(?:"((?:[^"\\]|\\.)*)"|(\S+))\r\n$/.exec(unit)
+    return found ? [`* LIST () ${found[1]}"${found[2] ?? found[3]}x"\r\n`] : null
   },
 }
 
@@ -42,7 +43,14 @@ const listFaults: Faults = {
     'names that cannot be selected are not listed',
     L,
     drop(/^\* L(IST|SUB) \([^)]*\\Noselect/i),
-    'list/level-without-mailbox lsub/level-by-percent list/empty-name',
+    'lsub/level-by-percent list/empty-name',
+  ),
+  'list-no-levels': fault(
+    'levels that are no mailboxes are not listed',
+    L,
+    drop(/^\* LIST \([^)]*\\Noselect/i),
+    'list/level-without-mailbox',
+    levels,
   ),
   'list-reference-overlooked': fault(
     'the reference is overlooked',
@@ -111,7 +119,7 @@ const listFaults: Faults = {
     'LSUB lists all mailboxes',
     '3501 §6.3.9',
     [hear(/^LSUB/i, 'LIST'), say(LINE, '* LSUB', /^LSUB/i)],
-    'lsub/pattern',
+    'lsub/pattern subscribe/create-does-not',
   ),
   'list-subscribed-only': fault(
     'LIST lists subscribed mailboxes only',
@@ -158,7 +166,6 @@ const subscribeFaults: Faults = {
     'delete-unsubscribes',
     'subscribe/deleted-mailbox-stays',
   ),
-  'create-subscribes': fault('CREATE subscribes', '3501 §6.3.6', 'create-subscribes', 'subscribe/create-does-not'),
 }
 
 const X = '5258 §3'
@@ -199,7 +206,7 @@ const extendedFaults: Faults = {
   'list-empty-pattern-root': fault(
     'an empty pattern gives the root in the extended syntax',
     X,
-    reply(/^LIST .*""( RETURN.*)?$/i, '* LIST (\\Noselect) "/" ""', '% OK done'),
+    before(/^LIST .*\(""/i, '* LIST (\\Noselect) "/" ""'),
     'list-extended/empty-pattern',
   ),
   'list-no-empty-selection': fault(
@@ -295,6 +302,7 @@ const returnFaults: Faults = {
     '5819 §2',
     statusOfLevels,
     'list-status/not-for-levels',
+    levels,
   ),
   'list-special-all': fault(
     'the selection option SPECIAL-USE is overlooked',
@@ -383,7 +391,7 @@ const statusFaults: Faults = {
     '7889 §3.1',
     say(/APPENDLIMIT (\d+|NIL)/, 'APPENDLIMIT ($1)', STATUS),
     'status/appendlimit',
-    { side: 'limited' },
+    { side: 'limits' },
   ),
 }
 

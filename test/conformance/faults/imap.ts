@@ -5,9 +5,13 @@ import { fetchFaults } from './imap-fetch.ts'
 import { listFaultTable } from './imap-list.ts'
 import { mailboxFaults } from './imap-mailbox.ts'
 import { messageFaults } from './imap-messages.ts'
+import { modseqFaults } from './imap-modseq.ts'
+import { nameFaults } from './imap-names.ts'
 import { searchFaults } from './imap-search.ts'
 import { sessionFaults } from './imap-session.ts'
+import { sortFaultTable } from './imap-sort.ts'
 import { imapStateFaults } from './imap-state.ts'
+import { storeFaultTable } from './imap-stores.ts'
 import { structureFaults } from './imap-structure.ts'
 
 export const imapFaults: Faults = {
@@ -17,7 +21,11 @@ export const imapFaults: Faults = {
   ...listFaultTable,
   ...appendFaultTable,
   ...messageFaults,
+  ...nameFaults,
   ...fetchFaults,
   ...structureFaults,
   ...searchFaults,
+  ...modseqFaults,
+  ...sortFaultTable,
+  ...storeFaultTable,
 }

@@ -82,6 +82,8 @@ function list(session: Session, { select, give, status, patterns }: Wish): boole
   const isSelected = (name: string): boolean =>
     (!select.has('SUBSCRIBED') || subscribed.has(name)) &&
     (!select.has('SPECIAL-USE') || (mailboxes.get(name)?.specialUse.length ?? 0) > 0)
+  if (session.server.bareLevels && !select.has('SUBSCRIBED'))
+    for (const name of [...mailboxes.keys()]) for (const one of superiors(name)) names.add(one)
   // superiors that are no mailboxes themselves answer for what is selected below them
   if (select.has('RECURSIVEMATCH')) for (const name of [...names]) for (const one of superiors(name)) names.add(one)
   for (const name of [...names].sort()) {
@@ -117,7 +119,8 @@ function attributes(session: Session, name: string, give: ReadonlySet<string>): 
   const account = session.account!
   const mailbox = account.mailboxes.get(name)
   const found: string[] = []
-  if (!mailbox) found.push('\\NonExistent')
+  if (!mailbox && account.hasInferiors(name)) found.push('\\Noselect')
+  else if (!mailbox) found.push('\\NonExistent')
   else if (mailbox.noSelect) found.push('\\Noselect')
   found.push(account.hasInferiors(name) ? '\\HasChildren' : '\\HasNoChildren')
   if (give.has('SUBSCRIBED') && account.subscribed.has(name)) found.push('\\Subscribed')

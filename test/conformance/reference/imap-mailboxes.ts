@@ -66,7 +66,7 @@ const create: Run = (session, syntax) => {
     throw new No('there is such a mailbox', 'ALREADYEXISTS')
   if (wanted.split(DELIMITER).includes('')) throw new No('a level of the name is empty', 'CANNOT')
   const buried = session.faulty('delete-keeps-messages') ? session.account!.deleted.get(wanted) : undefined
-  const mailbox = session.account!.create(wanted, !session.faulty('create-no-superiors'))
+  const mailbox = session.account!.create(wanted, !session.server.bareLevels && !session.faulty('create-no-superiors'))
   if (session.faulty('create-subscribes')) session.account!.subscribed.add(wanted)
   if (buried) mailbox.messages.push(...buried)
   if (session.faulty('create-with-welcome'))

@@ -176,10 +176,11 @@ const flagKeys = (session: Session): { readonly [name: string]: Key } => ({
   NEW: (message) => session.isRecent(message) && !message.flags.has('\\Seen'),
   OLD: (message) => !session.isRecent(message),
   RECENT: (message) => session.isRecent(message),
+  SAVEDATESUPPORTED: () => true,
 })
 
 function dateKey(name: string, syntax: Syntax, session: Session): Key | null {
-  const found = /^(SENT)?(BEFORE|ON|SINCE)$/.exec(name)
+  const found = /^(SENT|SAVED)?(BEFORE|ON|SINCE)$/.exec(name)
   if (!found) return null
   const day = syntax.date()
   const compare = (one: number): boolean => {
@@ -187,7 +188,7 @@ function dateKey(name: string, syntax: Syntax, session: Session): Key | null {
     return found[2] === 'BEFORE' ? one < day : one >= day
   }
   return (message) => {
-    if (!found[1] && session.faulty('search-on-forenoon') && message.date.getUTCHours() >= 12) return false
+    if (found[1] !== 'SENT' && session.faulty('search-on-forenoon') && message.date.getUTCHours() >= 12) return false
     const shifted = new Date(message.date.getTime() + (session.faulty('search-date-other-zone') ? -10 * 3_600_000 : 0))
     const sent = (): number | null => {
       const part = parseMessage(message.raw)
@@ -195,7 +196,9 @@ function dateKey(name: string, syntax: Syntax, session: Session): Key | null {
         ? dayOf(new Date(fieldValue(part.fields, 'date') ?? 0))
         : sentDay(part)
     }
-    const one = found[1] ? sent() : dayOf(shifted)
+    const isSaved = found[1] === 'SAVED' && !session.faulty('savedate-internal')
+    if (isSaved) return compare(dayOf(message.saved))
+    const one = found[1] === 'SENT' ? sent() : dayOf(shifted)
     return one !== null && compare(one)
   }
 }

@@ -13,6 +13,10 @@ export interface ServerSide {
   /** Whether LOGIN is refused without TLS. */
   readonly privacyRequired: boolean
   readonly offersTls: boolean
+  /** Names above a new mailbox are levels, not mailboxes. */
+  readonly bareLevels: boolean
+  /** APPENDLIMIT is announced without a number: STATUS tells it. */
+  readonly limitByStatus: boolean
   /** RFC 7889; 0 is none. */
   readonly appendLimit: number
   /** A mailbox with inferiors is not deleted. */
@@ -75,11 +79,13 @@ export class Session {
     const text = this.rev2 ? fromOctets(octets) : decodeMutf7(octets)
     if (text === null && /[\x80-\xff]/.test(octets)) throw new Bad('8-bit octets in a mailbox name')
     if (text === null && code !== '') throw new No('the name is no modified UTF-7', code)
-    return this.faulty('inbox-minds-case') ? (text ?? octets) : canonicalName(text ?? octets)
+    // RFC 9051 §5.1: names are Net-Unicode, so in the form NFC
+    const normal = this.faulty('names-unnormalized') ? (text ?? octets) : (text ?? octets).normalize('NFC')
+    return this.faulty('inbox-minds-case') ? normal : canonicalName(normal)
   }
 
   encode(name: string): string {
-    return this.rev2 ? toOctets(name) : encodeMutf7(name)
+    return this.rev2 || this.faulty('utf8-in-rev1') ? toOctets(name) : encodeMutf7(name)
   }
 
   find(name: string, code = 'NONEXISTENT'): Mailbox {

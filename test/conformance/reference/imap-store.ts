@@ -84,7 +84,10 @@ export class Mailbox {
 export const DELIMITER = '/'
 
 export class Account {
-  readonly mailboxes = new Map<string, Mailbox>([['INBOX', new Mailbox()]])
+  readonly mailboxes = new Map<string, Mailbox>([
+    ['INBOX', new Mailbox()],
+    ['Sent', Object.assign(new Mailbox(), { specialUse: ['\\Sent'] })],
+  ])
   readonly subscribed = new Set<string>()
   /** For a fault: what was in deleted mailboxes. */
   readonly deleted = new Map<string, Message[]>()

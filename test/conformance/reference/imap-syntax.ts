@@ -191,7 +191,8 @@ export const asNString = (value: string | null, utf8 = false): string =>
 /** RFC 3501 §5.1.3; null for what is no modified UTF-7. */
 export function decodeMutf7(octets: string): string | null {
   if (/[^\x20-\x7e]/.test(octets)) return null
-  let valid = true
+  // a shift right behind a shift is superfluous
+  let valid = !/&[^-]+-&[^-]/.test(octets)
   const text = octets.replace(/&([^-]*)(-?)/g, (_, encoded: string, end: string) => {
     if (end === '' || /[^A-Za-z0-9+,]/.test(encoded)) valid = false
     if (encoded === '') return '&'

@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import { Rewriter, type Rule } from '../fault.ts'
+import { capabilities, enable, readId } from './imap-capabilities.ts'
 import { mailboxCommands } from './imap-mailboxes.ts'
 import { appendCommand, messageCommands } from './imap-messages.ts'
 import { type ServerSide, Session } from './imap-session.ts'
@@ -21,6 +22,9 @@ export interface ImapOptions {
   readonly keepsParents?: boolean
   /** APPENDLIMIT (RFC 7889), in octets. */
   readonly appendLimit?: number
+  readonly limitByStatus?: boolean
+  /** Names above a new mailbox are levels, not mailboxes. */
+  readonly bareLevels?: boolean
   /** LITERAL- instead of LITERAL+ (RFC 7888 §5). */
   readonly literalMinus?: boolean
   readonly rules?: readonly Rule[]
@@ -49,6 +53,8 @@ export async function startImapReference(options: ImapOptions): Promise<ImapRefe
     privacyRequired: options.privacyRequired ?? false,
     offersTls: options.tls !== undefined,
     appendLimit: options.appendLimit ?? 0,
+    limitByStatus: options.limitByStatus ?? false,
+    bareLevels: options.bareLevels ?? false,
     keepsParents: options.keepsParents ?? false,
     literals: options.literalMinus ? 'LITERAL-' : 'LITERAL+',
   }
@@ -207,7 +213,8 @@ class Connection {
       const found = /~?\{(\d+)(\+?)\}$/.exec(text)
       if (!found) return text
       const size = Number(found[1])
-      if (size > MAX_LITERAL) {
+      const limit = /^\S+ APPEND /i.test(head) ? this.#session.server.appendLimit || MAX_LITERAL : MAX_LITERAL
+      if (size > limit) {
         this.#session.say(`${/^[^ ]*/.exec(head)![0]} NO [TOOBIG] A literal is too big`)
         if (found[2] !== '') throw new Closed()
         return null
@@ -276,6 +283,7 @@ class Connection {
       case 'ID':
         syntax.sp()
         readId(syntax)
+        if (session.faulty('id-enters')) session.account = session.server.somebody()
         session.untagged('ID ("name" "Reference")')
         return 'Done'
       case 'STARTTLS':
@@ -369,50 +377,3 @@ class Connection {
 
 /** RFC 9051 §7.5.1: no EXPUNGE while these are answered. */
 const NO_EXPUNGES = new Set(['FETCH', 'STORE', 'SEARCH', 'UID', 'LOGOUT', 'STARTTLS'])
-
-function capabilities(session: Session): string {
-  const { offersTls, privacyRequired, literals } = session.server
-  const names = ['IMAP4rev2', 'IMAP4rev1', literals, 'ID', 'ENABLE', 'SASL-IR']
-  if (!session.account) {
-    if (offersTls && !session.secure) names.push('STARTTLS')
-    names.push(privacyRequired && !session.secure ? 'LOGINDISABLED' : 'AUTH=PLAIN')
-    return names.join(' ')
-  }
-  return [
-    ...names,
-    ...'IDLE NAMESPACE UIDPLUS MULTIAPPEND UNSELECT CHILDREN LIST-EXTENDED LIST-STATUS ESEARCH SEARCHRES MOVE'.split(
-      ' ',
-    ),
-    ...(session.server.appendLimit > 0 ? [`APPENDLIMIT=${session.server.appendLimit}`] : []),
-    ...'BINARY SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE WITHIN SAVEDATE'.split(' '),
-  ].join(' ')
-}
-
-function enable(session: Session, syntax: Syntax): string {
-  const enabled: string[] = []
-  do {
-    syntax.sp()
-    const name = syntax.atom()
-    const isRev2 = session.faulty('enable-minds-case') ? name === 'IMAP4rev2' : name.toUpperCase() === 'IMAP4REV2'
-    if (isRev2 && !session.rev2) {
-      session.rev2 = true
-      enabled.push('IMAP4rev2')
-    }
-  } while (!syntax.over)
-  session.untagged(`ENABLED${enabled.map((name) => ` ${name}`).join('')}`)
-  return 'Done'
-}
-
-/** RFC 2971 §3.3: at most 30 fields, names of at most 30 octets, values of at most 1024. */
-function readId(syntax: Syntax): void {
-  if (!syntax.take('NIL')) {
-    const pairs = syntax.list(() => {
-      const name = syntax.string()
-      syntax.sp()
-      return [name, syntax.take('NIL') ? '' : syntax.string()] as const
-    })
-    if (pairs.length > 30 || pairs.some(([name, value]) => name.length > 30 || value.length > 1024))
-      throw new Bad('too much')
-  }
-  syntax.end()
-}
