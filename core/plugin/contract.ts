@@ -40,6 +40,7 @@ export {
 } from '../message/address.ts'
 export { type ListedAddress, parseAddressList } from '../message/address-list.ts'
 export { contentBytes, contentChunks, type MessageContent, type SpooledBody } from '../message/content.ts'
+export { decodeHeaderText } from '../message/encoded-word.ts'
 export type { MailParameters, Notify, Recipient } from '../message/envelope.ts'
 export type { HeaderField, HeaderView } from '../message/header.ts'
 export { replies } from '../message/reply.ts'

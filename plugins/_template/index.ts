@@ -1,5 +1,5 @@
 // my-plugin: what it does, in one sentence.
-import { definePlugin, LOGGER, type MessageAnswer, reject, replies, z } from 'estafeta/plugin'
+import { decodeHeaderText, definePlugin, LOGGER, type MessageAnswer, reject, replies, z } from 'estafeta/plugin'
 
 const config = z.strictObject({
   word: z.string().min(1).default('lottery').describe('Subjects with this word are refused'),
@@ -15,7 +15,7 @@ export default definePlugin({
     return {
       // the hooks: connect, helo, auth, mail, rcpt, data, message, queued, expand, route, couriers, mailbox, observe, close
       message({ header, queueId }): MessageAnswer {
-        const subject = header.get('Subject') ?? ''
+        const subject = decodeHeaderText(header.get('Subject') ?? '')
         if (!subject.toLowerCase().includes(unwanted)) return { add: [{ name: 'X-My-Plugin', value: 'passed' }] }
         log.info(`refused for its subject: ${subject}`, { qid: queueId })
         return { all: reject(replies.blocked('Your subject is not welcome here'), `subject has '${word}'`) }
