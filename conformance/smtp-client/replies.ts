@@ -35,7 +35,7 @@ const temporary = (slug: keyof typeof POINTS, words: string): SmtpClientCase =>
       x.mx.script = { on: { [POINTS[slug]]: once('451 4.3.0 not now') } }
       await x.hand()
       await x.again()
-      check(x.reports.length === 0, 'no report', 'one')
+      check(x.returns.length === 0, 'no report of a failure', 'one')
     },
     RETRY,
   )
@@ -56,7 +56,7 @@ const lost = (
       x.mx.script = script(x)
       await x.hand()
       await x.again()
-      check(x.reports.length === 0, 'no report', 'one')
+      check(x.returns.length === 0, 'no report of a failure', 'one')
     },
     RETRY,
   ),
@@ -156,7 +156,7 @@ export const replyCases: readonly SmtpClientCase[] = [
       x.mx.script = { on: { RCPT: once('459 not now') } }
       await x.hand()
       await x.again()
-      check(x.reports.length === 0, 'no report', 'one')
+      check(x.returns.length === 0, 'no report of a failure', 'one')
     },
     RETRY,
   ),
@@ -339,7 +339,7 @@ export const replyCases: readonly SmtpClientCase[] = [
       const reached = () =>
         new Set(x.mails.flatMap(({ recipients }) => recipients.filter((r) => isPositive(r.code)).map((r) => r.path)))
       await x.until('all four recipients to get it', () => reached().size === 4, x.target.retryMs ?? 0)
-      check(x.reports.length === 0, 'no report', 'one')
+      check(x.returns.length === 0, 'no report of a failure', 'one')
     },
     RETRY,
   ),
@@ -352,8 +352,8 @@ export const replyCases: readonly SmtpClientCase[] = [
       await x.hand({ to: ['a', 'b', 'c', 'd'] })
       const reached = () =>
         new Set(x.mails.flatMap(({ recipients }) => recipients.filter((r) => isPositive(r.code)).map((r) => r.path)))
-      await x.until('all four recipients to get it', () => reached().size === 4 || x.reports[0], x.target.retryMs ?? 0)
-      check(x.reports.length === 0, 'no report', 'one')
+      await x.until('all four recipients to get it', () => reached().size === 4 || x.returns[0], x.target.retryMs ?? 0)
+      check(x.returns.length === 0, 'no report of a failure', 'one')
     },
     RETRY,
   ),

@@ -83,6 +83,10 @@ export class Exchange implements Dialect {
   get reports(): Mail[] {
     return this.sessions.flatMap(({ mails }) => mails).filter((one) => this.isReport(one))
   }
+  /** Reports that give a message up: not those about a delay, or about success. */
+  get returns(): Mail[] {
+    return this.reports.filter(({ text }) => !/^Action:\s*(delayed|relayed|delivered|expanded)\b/im.test(text))
+  }
   isReport({ recipients }: Mail): boolean {
     return recipients.some(({ path }) => path.toLowerCase().endsWith(`@back.${this.domain}`))
   }
@@ -109,8 +113,11 @@ export class Exchange implements Dialect {
 
   /** Listens on ::1, as the host given; false where that cannot be. */
   async six(host: Host): Promise<boolean> {
-    return (await this.hub.openSix((socket) => this.#take(host, socket))) !== null
+    const address = await this.hub.openSix((socket) => this.#take(host, socket))
+    if (address !== null) this.#six.push(address)
+    return address !== null
   }
+  readonly #six: string[] = []
 
   hostOf(session: Session): Host | undefined {
     return this.#hosts.find(({ sessions }) => sessions.includes(session))
@@ -254,7 +261,7 @@ export class Exchange implements Dialect {
   /** No connection of the case comes again: what still comes is taken. */
   settle(): void {
     this.#over = true
-    this.hub.settle(this.domain, this.#hosts.map(({ address }) => address).concat('::1'))
+    this.hub.settle(this.domain, [...this.#hosts.map(({ address }) => address), ...this.#six])
   }
 }
 

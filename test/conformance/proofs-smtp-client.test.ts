@@ -1,0 +1,44 @@
+// Every case of the smtp-client suite passes before a correct sender, and fails before one with its faults.
+import { findSuite } from 'estafeta/conformance'
+import { describe, expect, it } from 'vitest'
+import { freePorts } from '../kit/free-port.ts'
+import { faultsOf, judge, noticed, told } from './proof.ts'
+import { SMTP_CLIENT_PROOFS } from './proofs-smtp-client.ts'
+import { startSender } from './reference/sender.ts'
+import { SENDER_FAULTS, type SenderFault } from './reference/sender-faults.ts'
+
+const PATIENT = { answerSeconds: 5, retryWaitSeconds: 6 }
+const HASTY = { answerSeconds: 2, retryWaitSeconds: 3 }
+
+describe('the smtp-client suite', () => {
+  const run = async (fault: SenderFault | null, ids: readonly string[] | null) => {
+    const [listen = 0, dns = 0] = await freePorts(2)
+    const sender = await startSender({
+      port: listen,
+      names: { host: '127.0.0.1', port: dns },
+      ...(fault === null ? {} : { fault }),
+    })
+    const runner = { listen: `127.0.0.1:${listen}`, dns: `127.0.0.1:${dns}` }
+    try {
+      return await judge('smtp-client', { port: sender.port, ...runner, ...(fault === null ? PATIENT : HASTY) }, ids)
+    } finally {
+      await sender.close()
+    }
+  }
+
+  it('has a fault for each of its cases, and a case for each fault', () => {
+    const ids = findSuite('smtp-client').cases.map(({ id }) => id)
+    expect(Object.keys(SMTP_CLIENT_PROOFS).toSorted()).toEqual(ids.toSorted())
+    expect([...new Set(Object.values(SMTP_CLIENT_PROOFS).flat())].toSorted()).toEqual([...SENDER_FAULTS].toSorted())
+  })
+
+  it('passes whole before a correct sender', async () => {
+    const results = await run(null, null)
+    expect(told(results.filter(({ verdict }) => verdict !== 'pass'))).toEqual([])
+  }, 240_000)
+
+  it.concurrent.each(faultsOf(SMTP_CLIENT_PROOFS, 'smtp-client'))('notices the fault %s', async (fault, ids) => {
+    const results = await run(fault, ids)
+    expect(told(results.filter((result) => !noticed(result)))).toEqual([])
+  })
+})
