@@ -41,8 +41,6 @@ import { openStore } from './store/open-store.ts'
 import type { Trace } from './trace/trace.ts'
 import { openTrace } from './trace/trace-store.ts'
 
-/** Connections of one client within a minute: a mail server that sends a lot stays well below. */
-const CONNECTIONS_PER_MINUTE = 600
 /** Services that are not SMTP's or LMTP's. */
 const PROTOCOL_OF: { readonly [service: string]: string } = { imap: 'imap', imaps: 'imap', pop3: 'pop3', pop3s: 'pop3' }
 
@@ -179,15 +177,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     ...(broker ? { readKey: broker.readKey } : {}),
   }).catch(asTlsProblem(loaded))
   const networks = createNetworks(site.networks)
-  const admission = createAdmission(
-    {
-      connections: site.limits.connections,
-      connectionsPerClient: site.limits.connectionsPerClient,
-      connectionsPerMinute: CONNECTIONS_PER_MINUTE,
-    },
-    clock,
-    (ip) => networks.contains(ip),
-  )
+  const admission = createAdmission(site.limits, clock, (ip) => networks.contains(ip))
   undo.push(() => admission.close())
   const common = { generations, store, clock, log, tls, admission, spool, trace }
   const smtp = createSmtpService({

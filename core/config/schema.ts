@@ -233,6 +233,12 @@ export const configSchema = z.strictObject({
         .prefault(100)
         .meta({ restart: true })
         .describe('Connections at once from one address'),
+      connectionsPerMinute: z
+        .int()
+        .min(1)
+        .prefault(600)
+        .meta({ restart: true })
+        .describe('New connections a minute from one address'),
       bodyMemory: size
         .prefault('32MiB')
         .meta({ restart: true })

@@ -44,6 +44,7 @@ export interface Site {
     readonly recipients: number
     readonly connections: number
     readonly connectionsPerClient: number
+    readonly connectionsPerMinute: number
     /** Octets of bodies held in memory by the whole process. */
     readonly bodyMemory: number
   }

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs'
 import type { Dovecot } from '../kit/peers/dovecot.ts'
 import { type DovecotOptions, startDovecot } from '../kit/peers/dovecot.ts'
+import { startHaraka } from '../kit/peers/haraka.ts'
 import type { Postfix } from '../kit/peers/postfix.ts'
 import { type PostfixOptions, startPostfix } from '../kit/peers/postfix.ts'
 import { MAIL_UID, type Measured, PASSWORD, USERS } from './server.ts'
@@ -63,5 +64,19 @@ ${options.extra ?? ''}`,
     startMs: performance.now() - started,
     queued: async () => 0,
     stop: () => dovecot.stop(),
+  }
+}
+
+/** Drops what it accepts, without a queue on disk: as fast as Node and plugins are without durability. */
+export async function startMeasuredHaraka(domain: string): Promise<Measured & { readonly port: number }> {
+  const started = performance.now()
+  const haraka = await startHaraka({ domain })
+  return {
+    port: haraka.port,
+    daemon: haraka,
+    pids: [haraka.pid],
+    startMs: performance.now() - started,
+    queued: async () => 0,
+    stop: () => haraka.stop(),
   }
 }

@@ -55,7 +55,7 @@ export async function startEstafeta(
     log: { file: join(data, 'log') },
     // nothing but what is measured
     listen: { ...Object.fromEntries(SERVICES.map((name) => [name, []])), ...(listen as object) },
-    limits: { connections: 20_000, connectionsPerClient: 20_000 },
+    limits: { connections: 20_000, connectionsPerClient: 20_000, connectionsPerMinute: 1_000_000 },
     plugins: {
       rbl: { enabled: false },
       'spf-dkim-dmarc': { enabled: false },

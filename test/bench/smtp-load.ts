@@ -14,6 +14,8 @@ export interface Load {
   /** Many messages on one connection; else a connection a message. */
   readonly kept: boolean
   readonly to: string
+  /** Sends this file in place of a message of its own. */
+  readonly file?: string
   /** A running number before the recipient. */
   readonly number?: boolean
 }
@@ -54,7 +56,8 @@ export const warmUp = (server: Measured, port: number, load: Load): Promise<Load
 
 async function smtpSource(port: number, load: Load): Promise<void> {
   const args = [
-    ...['-s', String(load.sessions), '-m', String(load.messages), '-l', String(load.size), '-C', '50'],
+    ...['-s', String(load.sessions), '-m', String(load.messages), '-C', '50'],
+    ...(load.file === undefined ? ['-l', String(load.size)] : ['-F', load.file]),
     ...['-M', 'client.test', '-f', 'sender@client.test', '-t', load.to],
     ...(load.kept ? ['-d'] : []),
     ...(load.number ? ['-N'] : []),

@@ -21,6 +21,7 @@ export const testSite = (data: string, changes: Partial<Site> = {}): Site => ({
     recipients: 1000,
     connections: 1000,
     connectionsPerClient: 100,
+    connectionsPerMinute: 600,
     bodyMemory: 32 * 2 ** 20,
   },
   store: { format: 'maildir' },

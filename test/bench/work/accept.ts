@@ -1,9 +1,9 @@
 // Accepting 4 KiB messages into the durable queue, both servers dropping them behind it; and how long one alone takes.
 import { freePort } from '../../kit/free-port.ts'
 import { alternate, type Context, place, type Work } from '../context.ts'
-import { startMeasuredPostfix } from '../peer.ts'
+import { startMeasuredHaraka, startMeasuredPostfix } from '../peer.ts'
 import { type Figure, median, quantile } from '../report.ts'
-import { startEstafeta, writeUsers } from '../server.ts'
+import { type Measured, startEstafeta, writeUsers } from '../server.ts'
 import { type Load, type LoadResult, runLoad, timeOneMessage, warmUp } from '../smtp-load.ts'
 
 const SIZE = 4096
@@ -13,18 +13,28 @@ interface Case {
   readonly sessions: number
   readonly kept: boolean
   readonly messages: number
-  readonly target?: number
+  /** Ours over Postfix's. */
+  readonly target: number
+  /** Ours over Haraka's, which keeps nothing on disk. */
+  readonly haraka?: number
 }
 
 const CASES: readonly Case[] = [
   { sessions: 1, kept: false, messages: 500, target: 1.5 },
-  { sessions: 10, kept: false, messages: 2000, target: 3 },
+  { sessions: 10, kept: false, messages: 2000, target: 3, haraka: 2 },
   { sessions: 50, kept: false, messages: 2000, target: 3 },
-  { sessions: 10, kept: true, messages: 3000, target: 4 },
+  { sessions: 10, kept: true, messages: 3000, target: 4, haraka: 1.3 },
   { sessions: 50, kept: true, messages: 3000, target: 5 },
 ]
+const nameOf = ({ kept, sessions }: Case) => `accept, ${kept ? 'kept connections' : 'a connection each'}, s=${sessions}`
 
-const load = ({ sessions, kept, messages }: Case): Load => ({ sessions, kept, messages, size: SIZE, to: TO })
+const load = ({ sessions, kept, messages }: Omit<Case, 'target'>): Load => ({
+  sessions,
+  kept,
+  messages,
+  size: SIZE,
+  to: TO,
+})
 
 export const accept: Work = {
   name: 'accept',
@@ -46,7 +56,7 @@ export const accept: Work = {
     }
     const figures: Figure[] = []
     for (const one of CASES) {
-      const name = `accept, ${one.kept ? 'kept connections' : 'a connection each'}, s=${one.sessions}`
+      const name = nameOf(one)
       const pair = await alternate(
         context,
         name,
@@ -57,8 +67,9 @@ export const accept: Work = {
       figures.push(...figuresOf(name, one, pair))
     }
     figures.push(...(await latency(context, port, theirs.postfix.port)))
-    await ours.stop()
     await theirs.stop()
+    figures.push(...(await besideHaraka(context, ours, port)))
+    await ours.stop()
     return figures
   },
 }
@@ -72,7 +83,7 @@ function figuresOf(name: string, one: Case, pair: { ours: LoadResult[]; theirs: 
       unit: 'messages/s',
       peer: 'Postfix',
       better: 'higher',
-      ...(one.target === undefined ? {} : { target: { ratio: one.target } }),
+      target: { ratio: one.target },
     },
     {
       ...of('donePerSecond'),
@@ -91,6 +102,36 @@ function figuresOf(name: string, one: Case, pair: { ours: LoadResult[]; theirs: 
     },
     { ...of('clientUs'), work: '  CPU a message, client', unit: 'µs', peer: 'Postfix', better: 'lower' },
   ]
+}
+
+async function besideHaraka(context: Context, ours: Measured, port: number): Promise<Figure[]> {
+  const theirs = await startMeasuredHaraka(TO.slice(TO.indexOf('@') + 1))
+  const figures: Figure[] = []
+  try {
+    for (const one of CASES) {
+      if (one.haraka === undefined) continue
+      await warmUp(theirs, theirs.port, load(one))
+      const pair = await alternate(
+        context,
+        `${nameOf(one)}, beside Haraka`,
+        () => runLoad(ours, port, load(one)),
+        () => runLoad(theirs, theirs.port, load(one)),
+        (r) => `${r.acceptedPerSecond.toFixed(0)}/s (${r.cpuUs.toFixed(0)} µs CPU)`,
+      )
+      figures.push({
+        ours: pair.ours.map((r) => r.acceptedPerSecond),
+        theirs: pair.theirs.map((r) => r.acceptedPerSecond),
+        work: nameOf(one),
+        unit: 'messages/s',
+        peer: 'Haraka (not durable)',
+        better: 'higher',
+        target: { ratio: one.haraka },
+      })
+    }
+  } finally {
+    await theirs.stop()
+  }
+  return figures
 }
 
 /** Ten messages a second, one server at a time. */

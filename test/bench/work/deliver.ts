@@ -1,91 +1,199 @@
-// Accepting 4 KiB messages and delivering them into 100 Maildirs, every file synced, until the queue is empty.
-import { writeFileSync } from 'node:fs'
+// Accepting 4 KiB messages and delivering them into 100 Maildirs, every file synced, until the queue is empty; with SPF, DKIM and DMARC too.
+import { generateKeyPairSync } from 'node:crypto'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { dkimSign } from 'mailauth/lib/dkim/sign.js'
+import { type DnsServer, startDnsServer } from '../../kit/dns-server.ts'
 import { freePort } from '../../kit/free-port.ts'
-import { alternate, place, type Work } from '../context.ts'
+import { type Context, place, type Work } from '../context.ts'
 import { freshFileSystem } from '../file-system.ts'
-import { startMeasuredPostfix } from '../peer.ts'
-import { MAIL_UID, startEstafeta, USERS, writeUsers } from '../server.ts'
-import { type LoadResult, runLoad, warmUp } from '../smtp-load.ts'
+import { startMeasuredDovecot, startMeasuredPostfix } from '../peer.ts'
+import type { Figure } from '../report.ts'
+import { MAIL_UID, type Measured, startEstafeta, USERS, writeUsers } from '../server.ts'
+import { type Load, type LoadResult, runLoad, warmUp } from '../smtp-load.ts'
 
-const LOAD = { sessions: 10, messages: 2000, size: 4096, kept: false, to: 'user@peer.test', number: true } as const
+const LOAD: Load = { sessions: 10, messages: 2000, size: 4096, kept: false, to: 'user@peer.test', number: true }
 
 /** The running number before the recipient, by its last two digits, as one of the 100 users. */
 const RULES = ['/^([0-9])user@peer\\.test$/ m0$1@peer.test', '/^[0-9]*([0-9][0-9])user@peer\\.test$/ m$1@peer.test']
+
+/** Mail of a domain with SPF, DKIM and DMARC, and the name server that says so. */
+interface Checked {
+  readonly message: string
+  readonly dns: DnsServer
+}
+
+type Server = 'ours' | 'checked' | 'virtual' | 'lmtp'
 
 export const deliver: Work = {
   name: 'deliver',
   description: 'accept 4 KiB messages and deliver them into 100 Maildirs',
   async run(context) {
     const folder = place(context, 'deliver')
-    let plain = false
-    const onFreshDisk = (name: string, measure: (path: string) => Promise<LoadResult>) => async () => {
-      const disk = freshFileSystem(folder, `${name}-${Math.round(performance.now())}`)
-      plain ||= !disk.fresh
-      try {
-        return await measure(disk.path)
-      } finally {
-        disk.remove()
-      }
+    const checked = await signedMail(folder)
+    const measure: { readonly [server in Server]: (path: string) => Promise<LoadResult> } = {
+      ours: (path) => measureOurs(path, null),
+      checked: (path) => measureOurs(path, checked),
+      virtual: measureVirtual,
+      lmtp: measureLmtp,
     }
-    const pair = await alternate(
-      context,
-      'accept and deliver, s=10',
-      onFreshDisk('ours', measureOurs),
-      onFreshDisk('theirs', measureTheirs),
-      (r) => `${r.donePerSecond.toFixed(0)}/s (${r.cpuUs.toFixed(0)} µs CPU)`,
-    )
-    if (plain) context.say('no loop device: measured in plain folders of one file system')
-    const of = (key: keyof LoadResult) => ({
-      ours: pair.ours.map((r) => r[key]),
-      theirs: pair.theirs.map((r) => r[key]),
-    })
-    return [
-      {
-        ...of('donePerSecond'),
-        work: 'accept and deliver into 100 Maildirs, s=10',
-        unit: 'messages/s',
-        peer: 'Postfix virtual(8)',
-        better: 'higher',
-        target: { ratio: 2.5 },
-      },
-      { ...of('cpuUs'), work: '  CPU a message', unit: 'µs', peer: 'Postfix virtual(8)', better: 'lower' },
-    ]
+    const results: { readonly [server in Server]: LoadResult[] } = { ours: [], checked: [], virtual: [], lmtp: [] }
+    for (let round = 1; round <= context.rounds; round++)
+      for (const server of Object.keys(results) as Server[]) {
+        const result = await onFreshDisk(context, folder, `${server}-${round}`, measure[server])
+        results[server].push(result)
+        const { donePerSecond, cpuUs } = result
+        context.say(`deliver, round ${round}, ${server}: ${donePerSecond.toFixed(0)}/s (${cpuUs.toFixed(0)} µs CPU)`)
+      }
+    await checked.dns.close()
+    return figuresOf(results)
   },
 }
 
-async function measureOurs(path: string): Promise<LoadResult> {
+function figuresOf(results: { readonly [server in Server]: LoadResult[] }): Figure[] {
+  const compare = (work: string, ours: Server, theirs: Server, peer: string, ratio: number): Figure[] => {
+    const of = (key: keyof LoadResult) => ({
+      ours: results[ours].map((r) => r[key]),
+      theirs: results[theirs].map((r) => r[key]),
+    })
+    return [
+      { ...of('donePerSecond'), work, unit: 'messages/s', peer, better: 'higher', target: { ratio } },
+      { ...of('cpuUs'), work: '  CPU a message', unit: 'µs', peer, better: 'lower' },
+    ]
+  }
+  return [
+    ...compare('accept and deliver into 100 Maildirs, s=10', 'ours', 'virtual', 'Postfix virtual(8)', 2.5),
+    ...compare('accept and deliver into 100 Maildirs, s=10', 'ours', 'lmtp', 'Postfix, LMTP, Dovecot', 5),
+    ...compare('with SPF, DKIM and DMARC checked', 'checked', 'virtual', 'Postfix virtual(8), no checks', 1.2),
+  ]
+}
+
+async function onFreshDisk(
+  context: Context,
+  folder: string,
+  name: string,
+  measure: (path: string) => Promise<LoadResult>,
+): Promise<LoadResult> {
+  const disk = freshFileSystem(folder, name)
+  if (!disk.fresh) context.say('no loop device: measured in a plain folder')
+  try {
+    return await measure(disk.path)
+  } finally {
+    disk.remove()
+  }
+}
+
+/** After the warm-up, so that threads have started and code is compiled. */
+async function measureWarm(server: Measured, port: number, load: Load): Promise<LoadResult> {
+  await warmUp(server, port, load)
+  return runLoad(server, port, load)
+}
+
+async function measureOurs(path: string, checked: Checked | null): Promise<LoadResult> {
   const port = await freePort()
   writeUsers(join(path, 'data'))
   writeFileSync(join(path, 'virtual'), RULES.map((rule) => `${rule}\n`).join(''), { mode: 0o644 })
   const server = await startEstafeta(
     path,
-    { listen: { smtp: [`127.0.0.1:${port}`] }, plugins: { 'virtual-users': { maps: ['regexp:virtual'] } } },
+    {
+      listen: { smtp: [`127.0.0.1:${port}`] },
+      plugins: {
+        'virtual-users': { maps: ['regexp:virtual'] },
+        ...(checked ? { 'spf-dkim-dmarc': { enabled: true } } : {}),
+      },
+      ...(checked ? { networks: [], dns: { servers: [checked.dns.address] } } : {}),
+    },
     [port],
   )
   try {
-    await warmUp(server, port, LOAD)
-    return await runLoad(server, port, LOAD)
+    const result = await measureWarm(server, port, checked ? { ...LOAD, file: checked.message } : LOAD)
+    if (checked) assertChecked(join(path, 'data'))
+    return result
   } finally {
     await server.stop()
   }
 }
 
-async function measureTheirs(path: string): Promise<LoadResult> {
-  writeFileSync(join(path, 'alias.pcre'), RULES.map((rule) => `${rule}\n`).join(''))
+async function measureVirtual(path: string): Promise<LoadResult> {
   const server = await startMeasuredPostfix({
     folder: path,
     mailboxes: USERS.map((name) => `${name}@peer.test`),
     main: {
-      virtual_alias_maps: `pcre:${join(path, 'alias.pcre')}`,
+      ...aliases(path),
       virtual_uid_maps: `static:${MAIL_UID}`,
       virtual_gid_maps: `static:${MAIL_UID}`,
     },
   })
   try {
-    await warmUp(server, server.postfix.port, LOAD)
-    return await runLoad(server, server.postfix.port, LOAD)
+    return await measureWarm(server, server.postfix.port, LOAD)
   } finally {
     await server.stop()
   }
+}
+
+async function measureLmtp(path: string): Promise<LoadResult> {
+  const dovecot = await startMeasuredDovecot({
+    mailLocation: `maildir:${path}/mail/%n`,
+    extra: 'auth_username_format = %Ln',
+  })
+  const postfix = await startMeasuredPostfix({
+    folder: join(path, 'postfix'),
+    main: {
+      ...aliases(path),
+      virtual_mailbox_domains: 'peer.test',
+      virtual_transport: `lmtp:inet:127.0.0.1:${dovecot.dovecot.lmtp}`,
+    },
+  })
+  try {
+    const both = { ...postfix, pids: [...postfix.pids, ...dovecot.pids] }
+    return await measureWarm(both, postfix.postfix.port, LOAD)
+  } finally {
+    await postfix.stop()
+    await dovecot.stop()
+  }
+}
+
+function aliases(path: string): { readonly virtual_alias_maps: string } {
+  writeFileSync(join(path, 'alias.pcre'), RULES.map((rule) => `${rule}\n`).join(''))
+  return { virtual_alias_maps: `pcre:${join(path, 'alias.pcre')}` }
+}
+
+async function signedMail(folder: string): Promise<Checked> {
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const text = [
+    'From: sender@client.test',
+    'To: user@peer.test',
+    'Subject: signed',
+    'Date: Sun, 22 Nov 2026 10:00:00 +0000',
+    'Message-ID: <signed@client.test>',
+    '',
+    ...Array.from({ length: LOAD.size / 80 }, () => 'x'.repeat(78)),
+    '',
+  ].join('\r\n')
+  const { signatures } = await dkimSign(text, {
+    canonicalization: 'relaxed/relaxed',
+    signingDomain: 'client.test',
+    selector: 'bench',
+    privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  })
+  const key = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
+  const dns = await startDnsServer({
+    'client.test': { TXT: ['v=spf1 ip4:127.0.0.1 -all'], A: ['127.0.0.1'] },
+    'bench._domainkey.client.test': { TXT: [`v=DKIM1; k=rsa; p=${key}`] },
+    '_dmarc.client.test': { TXT: ['v=DMARC1; p=reject'] },
+  })
+  const message = join(folder, 'signed.eml')
+  // smtp-source ends each line by CR LF itself
+  writeFileSync(message, `${signatures.trimEnd()}\r\n${text}`.replaceAll('\r\n', '\n'))
+  return { message, dns }
+}
+
+/** A figure for checks that were not made would be worth nothing. */
+function assertChecked(data: string): void {
+  const files = readdirSync(data, { recursive: true, withFileTypes: true })
+  const mail = files.find((file) => file.isFile() && /\/(new|cur)$/.test(file.parentPath))
+  const text = mail ? readFileSync(join(mail.parentPath, mail.name), 'latin1') : ''
+  const results = /^Authentication-Results:(?:.*\r?\n[ \t])*.*/m.exec(text)?.[0] ?? ''
+  for (const result of ['spf=pass', 'dkim=pass', 'dmarc=pass'])
+    if (!results.includes(result)) throw new Error(`no ${result} in the delivered message: ${results || 'no results'}`)
 }

@@ -34,6 +34,7 @@ const limits = (messageSize: number, mailboxSize: number) => ({
   recipients: 100,
   connections: 100,
   connectionsPerClient: 100,
+  connectionsPerMinute: 600,
   bodyMemory: 1 << 20,
 })
 

@@ -472,6 +472,7 @@ function limits(over: Partial<NonNullable<NonNullable<SmtpServiceOptions['site']
     recipients: 1000,
     connections: 1000,
     connectionsPerClient: 100,
+    connectionsPerMinute: 600,
     bodyMemory: 2 ** 25,
     ...over,
   }

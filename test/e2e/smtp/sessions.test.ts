@@ -352,7 +352,14 @@ describe('the spool', () => {
   })
 
   test('an endless message is cut off', async () => {
-    const limits = { messageSize: 1000, mailboxSize: 0, recipients: 10, connections: 10, connectionsPerClient: 10 }
+    const limits = {
+      messageSize: 1000,
+      mailboxSize: 0,
+      recipients: 10,
+      connections: 10,
+      connectionsPerClient: 10,
+      connectionsPerMinute: 600,
+    }
     const server = await start({ site: { limits: { ...limits, bodyMemory: 1 } } })
     const client = await greeted(await server.listen('smtp'))
     client.send(MESSAGE)
