@@ -255,6 +255,40 @@ export const helloCases: readonly SmtpCase[] = [
     },
   },
   {
+    id: 'smtp/ehlo/announces-what-works',
+    rfc: 'RFC 5321 §4.2.4',
+    level: 'must',
+    requirement: 'A command that the reply to EHLO lists (HELP, EXPN, VRFY, ETRN, AUTH) is not answered by 500 or 502.',
+    state: 'ehlo',
+    client: 'anonymous',
+    async run(s) {
+      const [mechanism = 'PLAIN'] = s.capabilities.get('AUTH') ?? []
+      for (const line of ['HELP', 'EXPN postmaster', 'VRFY postmaster', 'ETRN example.org', `AUTH ${mechanism}`]) {
+        const [verb = ''] = line.split(' ')
+        if (!s.has(verb)) continue
+        const reply = await s.send(line)
+        if (reply.code === 334) await s.send('*')
+        check(!isOneOf(reply.code, '50[02]'), `${verb} to be known`, quoted(reply))
+      }
+    },
+  },
+  {
+    id: 'smtp/ehlo/unverified-name',
+    rfc: 'RFC 5321 §4.1.4',
+    level: 'must',
+    requirement:
+      "Mail is not refused, at MAIL or RCPT, because the name in EHLO does not match the client's address (judged: example.com).",
+    needs: { recipient: true },
+    state: 'ehlo',
+    async run(s) {
+      // a name that exists, and is surely not this client's
+      const { code } = await s.send('EHLO example.com')
+      if (code !== 250) throw new Skipped('the server takes no second EHLO')
+      await s.send(`MAIL FROM:<${s.target.from}>`, '250')
+      await s.send(`RCPT TO:<${s.recipient}>`, '25[01]')
+    },
+  },
+  {
     id: 'smtp/ehlo/8bitmime',
     rfc: 'RFC 5321 §2.4',
     level: 'should',
