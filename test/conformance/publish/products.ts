@@ -58,19 +58,22 @@ export const products: readonly Product[] = [
     version: estafetaVersion,
     async start(tls) {
       const domain = 'estafeta.test'
-      const server = await startEstafeta({ domain, users: { ana: PASSWORD, eva: PASSWORD }, tls })
+      const users = { ana: PASSWORD, eva: PASSWORD }
+      // the rate of a stranger's connections is limited, and a suite's is beyond that: to all but submission we are no stranger
+      const server = await startEstafeta({ domain, users, tls, config: { networks: ['127.0.0.0/8'] } })
+      const strict = await startEstafeta({ domain, users, tls })
       const mail = { ...mailFor(domain), ...account(`ana@${domain}`) }
       // who has logged in may send as nobody else
       const own = { from: `ana@${domain}` }
       return {
         targets: {
           smtp: { ...mail, ...own, port: server.smtp },
-          submission: { ...mail, ...own, port: server.submission, tls: 'starttls' },
+          submission: { ...mail, ...own, port: strict.submission, tls: 'starttls' },
           lmtp: { ...mail, port: server.lmtp },
           pop3: { ...mail, port: server.pop3, feed: `lmtp://${host}:${server.lmtp}` },
           imap: { ...mail, port: server.imap },
         },
-        stop: ended(server),
+        stop: ended(server, strict),
       }
     },
   },
@@ -172,7 +175,10 @@ export const products: readonly Product[] = [
     async start(tls) {
       const domain = 'dovecot.test'
       const users = ['ana', 'eva'].map((name) => ({ name: `${name}@${domain}`, password: PASSWORD }))
-      const server = await startDovecot({ users, tls })
+      // no waiting after failed logins
+      const extra =
+        'auth_failure_delay = 0\nservice anvil {\n  unix_listener anvil-auth-penalty {\n    mode = 0\n  }\n}\n'
+      const server = await startDovecot({ users, tls, extra })
       const mail = { ...mailFor(domain), ...account(`ana@${domain}`) }
       return {
         targets: {
