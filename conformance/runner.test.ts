@@ -1,6 +1,8 @@
 // The runner against servers that hang, flood, reset and lie: every case ends with its verdict, and the run with its code.
 import { createServer, type Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { describe, expect, test } from 'vitest'
+import { createAuthority } from '../test/kit/certificates.ts'
 import { runSuite } from './index.ts'
 import { Blocked, Skipped, Violation } from './judgement.ts'
 import { exitCodeOf, runCases } from './runner.ts'
@@ -237,6 +239,59 @@ describe('hostile servers', () => {
     const { results, counts } = await runAgainst(server, cases)
     expect(results.map(({ verdict }) => verdict)).toEqual(['pass', 'blocked', 'pass'])
     expect(counts).toEqual({ pass: 2, fail: 0, warn: 0, skip: 0, blocked: 1, unclean: 0 })
+  })
+})
+
+describe('TLS', () => {
+  /** TLS from the first octet, or behind STARTTLS; offers STARTTLS in the clear alone. */
+  async function secureServer(implicit: boolean) {
+    const { cert, key } = await (await createAuthority()).issue()
+    const secure = (socket: Socket): void => {
+      const tls = new TLSSocket(socket, { isServer: true, cert, key })
+      tls.on('error', () => {})
+      smtpServer(implicit ? {} : { hello: '' })(tls)
+    }
+    const plain = smtpServer({
+      EHLO: '250-test.example\r\n250 STARTTLS\r\n',
+      STARTTLS(socket) {
+        socket.removeAllListeners('data')
+        socket.write('220 go\r\n', () => secure(socket))
+      },
+    })
+    return implicit ? secure : plain
+  }
+
+  test('implicit: the connection has TLS before the greeting', async () => {
+    const seen: boolean[] = []
+    const run: SmtpCase['run'] = async (s) => void seen.push(s.wire.secure)
+    expect(await verdictAgainst(await secureServer(true), { run }, { tls: 'implicit' })).toMatchObject({
+      verdict: 'pass',
+    })
+    expect(seen).toEqual([true])
+  })
+
+  test('implicit against a server without TLS blocks', async () => {
+    expect(await verdictAgainst(smtpServer(), {}, { tls: 'implicit' })).toMatchObject({ verdict: 'blocked' })
+  })
+
+  test('starttls: cases begin within TLS, except those about STARTTLS itself', async () => {
+    const seen: boolean[] = []
+    const run: SmtpCase['run'] = async (s) => void seen.push(s.wire.secure)
+    const own = oneCase({ id: 'test/t/2', run, needs: { capabilities: ['STARTTLS'] } })
+    const report = await runAgainst(await secureServer(false), [oneCase({ run }), own], { tls: 'starttls' })
+    expect([report.counts.pass, ...seen]).toEqual([2, true, false])
+  })
+
+  test('starttls against a server that does not offer it blocks', async () => {
+    const { verdict, reason } = await verdictAgainst(smtpServer(), {}, { tls: 'starttls' })
+    expect([verdict, reason]).toEqual(['blocked', 'the server does not announce STARTTLS'])
+  })
+
+  test('none: nothing is secured, though it is offered', async () => {
+    const result = await verdictAgainst(await secureServer(false), {
+      run: async (s) => void expect(s.wire.secure).toBe(false),
+    })
+    expect(result.verdict).toBe('pass')
   })
 })
 
