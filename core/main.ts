@@ -205,6 +205,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     data: site.data,
     socket: submit,
     log,
+    clock,
     origin: site.origin,
     ownerOf,
     shared: broker !== null,

@@ -16,11 +16,14 @@ import {
   watch,
   writeSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
+import type { Clock } from '../base/clock.ts'
 import { asFailure, permanent } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { type LocalEnvelope, submitLocally } from './local-client.ts'
 
+/** What could not be taken in is tried again. */
+const RETRY_MS = 5 * 60_000
 /** More than any message size limit; the server's own limit refuses what is above it. */
 const MAX_FILE = 512 * 1024 * 1024
 
@@ -49,6 +52,7 @@ export interface PickupOptions {
   readonly data: string
   readonly socket: string
   readonly log: Logger
+  readonly clock: Clock
   /** Name of a uid, null for the server's own and for root: their envelopes may name any sender. */
   readonly ownerOf: (uid: number) => Promise<string | null>
   readonly origin: string
@@ -56,7 +60,10 @@ export interface PickupOptions {
   readonly shared: boolean
 }
 
-/** Takes in what lies there, then watches. A file that cannot be taken stays, with a warning. */
+/**
+ * Takes in what lies there, then watches. A file that cannot be taken now stays, with a warning, and is tried again; one
+ * that is refused for good is set aside under a hidden name.
+ */
 export function startPickup(options: PickupOptions): { close(): void } {
   const folder = folderOf(options.data)
   mkdirSync(folder, { recursive: true })
@@ -81,11 +88,18 @@ export function startPickup(options: PickupOptions): { close(): void } {
   }
   const watcher = watch(folder, run)
   watcher.unref()
+  const retry = options.clock.every(RETRY_MS, run)
   run()
-  return { close: () => watcher.close() }
+  return {
+    close() {
+      watcher.close()
+      retry.cancel()
+    },
+  }
 }
 
 async function takeOne(path: string, options: PickupOptions): Promise<void> {
+  const log = options.log.with({ component: 'pickup' })
   try {
     const { file, uid } = readOwn(path)
     const end = file.indexOf(10)
@@ -94,14 +108,16 @@ async function takeOne(path: string, options: PickupOptions): Promise<void> {
     const sender = owner === null ? envelope.sender : `${owner}@${options.origin}`
     const answer = await submitLocally(options.socket, { ...envelope, sender }, file.subarray(end + 1))
     if (answer.kind === 'sent') {
-      for (const text of answer.refused) options.log.warn(`pickup: ${path}: ${text}`, { component: 'pickup' })
+      for (const text of answer.refused) log.warn(`pickup: ${path}: ${text}`)
       unlinkSync(path)
-    } else
-      options.log.warn(`pickup: ${path} stays: ${answer.kind === 'refused' ? answer.text : 'no server'}`, {
-        component: 'pickup',
-      })
+      log.info(`pickup: ${path} taken in: ${answer.text}`)
+    } else if (answer.kind === 'refused' && answer.code >= 500) {
+      const aside = join(dirname(path), `.refused-${basename(path)}`)
+      renameSync(path, aside)
+      log.error(`pickup: refused, set aside as ${aside}: ${answer.text}`)
+    } else log.warn(`pickup: ${path} stays: ${answer.kind === 'refused' ? answer.text : 'no server'}`)
   } catch (thrown) {
-    options.log.warn(`pickup: ${path} stays: ${asFailure(thrown).detail}`, { component: 'pickup' })
+    log.warn(`pickup: ${path} stays: ${asFailure(thrown).detail}`)
   }
 }
 

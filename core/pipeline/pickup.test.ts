@@ -1,0 +1,90 @@
+// What local programs left while the server was down: taken in, tried again when it must wait, set aside when it is refused.
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { FakeClock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
+import { dropInPickup, startPickup } from './pickup.ts'
+
+const ENVELOPE = { sender: 'ana@example.com', recipients: ['paco@example.com'], notify: null, ret: null, envid: null }
+const MESSAGE = Buffer.from('Subject: x\r\n\r\nx\r\n')
+
+let data: string
+let server: Server
+let clock: FakeClock
+let pickup: { close(): void }
+let warnings: string[]
+let told: () => void
+/** Replies to MAIL, one after the other; the last for good. */
+let answers: string[]
+
+beforeEach(async () => {
+  data = mkdtempSync(join(tmpdir(), 'estafeta-pickup-'))
+  mkdirSync(join(data, 'pickup'))
+  warnings = []
+  answers = ['250 ok']
+  clock = new FakeClock()
+  server = createServer((socket) => {
+    let message = false
+    socket.write('220 test\r\n')
+    socket.on('error', () => {})
+    socket.on('data', (chunk) => {
+      for (const line of chunk.toString().split('\r\n').slice(0, -1)) {
+        if (message && line !== '.') continue
+        const mail = line.startsWith('MAIL') && (answers.length > 1 ? answers.shift() : answers[0])
+        const done = message
+        message = line === 'DATA'
+        socket.write(`${mail || (message ? '354 go' : done ? '250 queued' : '250 ok')}\r\n`)
+      }
+    })
+  })
+  await once(server.listen(join(data, 'submit.sock')), 'listening')
+})
+afterEach(async () => {
+  pickup.close()
+  await new Promise((resolve) => server.close(resolve))
+  rmSync(data, { recursive: true })
+})
+
+function start(): void {
+  const note = (text: string) => {
+    warnings.push(text)
+    told?.()
+  }
+  const log: Logger = { debug() {}, info: note, warn: note, error: note, with: () => log }
+  const ownerOf = async () => null
+  pickup = startPickup({ data, socket: join(data, 'submit.sock'), log, clock, ownerOf, origin: 'x', shared: false })
+}
+const heard = (pattern: RegExp): Promise<void> =>
+  new Promise((resolve) => {
+    told = () => warnings.some((line) => pattern.test(line)) && resolve()
+    told()
+  })
+const left = () => readdirSync(join(data, 'pickup'))
+
+test('what must wait is tried again after some minutes', async () => {
+  answers = ['452 4.3.1 no room', '250 ok']
+  dropInPickup(data, ENVELOPE, MESSAGE)
+  start()
+  await heard(/stays: 4\.3\.1 no room/)
+  expect(left()).toHaveLength(1)
+  clock.advance(5 * 60_000)
+  await heard(/taken in/)
+  expect(left()).toEqual([])
+})
+
+test('what is refused for good is set aside, and said so once', async () => {
+  answers = ['552 5.3.4 too big']
+  dropInPickup(data, ENVELOPE, MESSAGE)
+  start()
+  await heard(/refused/)
+  expect(warnings).toEqual([expect.stringMatching(/set aside as .*\.refused-\w{32}: 5\.3\.4 too big/)])
+  expect(left()).toEqual([expect.stringMatching(/^\.refused-\w{32}$/)])
+  answers = ['250 ok']
+  dropInPickup(data, ENVELOPE, MESSAGE)
+  await heard(/taken in/)
+  expect(left()).toEqual([expect.stringMatching(/^\.refused-/)])
+})
