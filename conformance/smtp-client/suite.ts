@@ -237,9 +237,9 @@ export class Exchange implements Dialect {
     return this.mail()
   }
 
-  /** The report to the sender. */
+  /** The report to the sender that a message failed. */
   async report(): Promise<Mail> {
-    return this.until('a report to the sender', () => this.reports[0])
+    return this.until('a report to the sender', () => this.returns[0])
   }
 
   /** Waits for what must not come. */

@@ -10,9 +10,25 @@ import { SENDER_FAULTS, type SenderFault } from './reference/sender-faults.ts'
 const PATIENT = { answerSeconds: 5, retryWaitSeconds: 6 }
 const HASTY = { answerSeconds: 2, retryWaitSeconds: 3 }
 
+/** Runs that go on beside each other look for ports one after another, and never get the same. */
+const taken = new Set<number>()
+let turn: Promise<unknown> = Promise.resolve()
+function twoPorts(): Promise<[number, number]> {
+  const found = turn.then(async (): Promise<[number, number]> => {
+    for (;;) {
+      const [a = 0, b = 0] = await freePorts(2)
+      if (taken.has(a) || taken.has(b)) continue
+      taken.add(a).add(b)
+      return [a, b]
+    }
+  })
+  turn = found
+  return found
+}
+
 describe('the smtp-client suite', () => {
   const run = async (fault: SenderFault | null, ids: readonly string[] | null) => {
-    const [listen = 0, dns = 0] = await freePorts(2)
+    const [listen, dns] = await twoPorts()
     const sender = await startSender({
       port: listen,
       names: { host: '127.0.0.1', port: dns },
