@@ -83,11 +83,11 @@ class Pop3Session {
     if (line === '' && this.#has('empty-line-ignored')) return
     if (line === '' && this.#has('empty-line-taken')) return this.#voice.say('noop')
     if (this.#has('line-cut-at-200') && line.length > 200) this.#voice.say('unknown')
-    if (line.length + 2 > (this.#has('line-limit-254') ? 254 : LINE_LIMIT)) {
+    if (line.length + 2 > LINE_LIMIT) {
       this.#voice.say('line-too-long')
       return this.#has('long-line-tail-obeyed') ? this.#obey(line.slice(510)) : undefined
     }
-    const space = line.search(this.#has('arguments-tabs') ? /[ \t]/ : / /)
+    const space = line.indexOf(' ')
     const [word, argument] = space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)]
     const handler = this.#knows(word) ? this.#handler(this.#verbOf(word)) : null
     if (!handler && this.#has('unknown-closes')) this.#over = true
@@ -140,7 +140,7 @@ class Pop3Session {
       AUTH: (argument) => this.#auth(argument),
       STLS: (argument) => this.#stls(argument),
       UTF8: (argument) => {
-        const good = argument === '' || this.#has('utf8-argument-taken')
+        const good = argument === ''
         this.#messages.utf8 ||= good
         return this.#voice.say(good ? 'utf8' : 'syntax')
       },
@@ -224,7 +224,7 @@ class Pop3Session {
   }
 
   async #stls(argument: string): Promise<unknown> {
-    if (argument !== '' && !this.#has('stls-argument-taken')) return this.#voice.say('syntax')
+    if (argument !== '') return this.#voice.say('syntax')
     if (this.#line.encrypted) return this.#voice.say('stls-again')
     this.#voice.say('stls')
     if (this.#has('stls-in-clear') || this.#has('stls-err')) return
@@ -262,7 +262,7 @@ class Pop3Session {
       .update(this.#timestamp + PASSWORD)
       .digest('hex')}`
     const digestless = argument === USER && this.#has('apop-digest-optional')
-    this.#login((argument === right && !this.#has('apop-refused')) || this.#has('apop-unchecked') || digestless)
+    this.#login(argument === right || this.#has('apop-unchecked') || digestless)
   }
 
   #login(right: boolean): unknown {
@@ -278,8 +278,7 @@ class Pop3Session {
       return this.#voice.say('login-wrong')
     }
     if (this.#has('login-hollow')) return this.#voice.say('login')
-    if (maildrop.locked && !this.#messages.opened && !this.#has('maildrop-shared') && !this.#has('maildrop-torn'))
-      return this.#voice.say('login-locked')
+    if (maildrop.locked && !this.#messages.opened && !this.#has('maildrop-torn')) return this.#voice.say('login-locked')
     maildrop.locked = true
     this.#holds = true
     this.#messages.open()
