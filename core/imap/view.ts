@@ -24,6 +24,8 @@ export interface ViewOptions {
   readonly recent: boolean
 }
 
+const withRecent = new WeakMap<readonly Flag[], readonly Flag[]>()
+
 export class View {
   readonly mailbox: Mailbox
   /** UIDs by sequence number - 1. Shared, never written. */
@@ -92,9 +94,14 @@ export class View {
     return this.#recent.length === 0 ? new Uint32Array(0) : this.known.filter((uid) => this.isRecent(uid))
   }
 
-  /** What FETCH shows. */
+  /** What FETCH shows; the same array for the same flags, as from the store. */
   flagsOf({ uid, flags }: MessageMeta): readonly Flag[] {
-    return this.isRecent(uid) ? [...flags, '\\Recent'] : flags
+    if (!this.isRecent(uid)) return flags
+    const known = withRecent.get(flags)
+    if (known) return known
+    const all = [...flags, '\\Recent']
+    withRecent.set(flags, all)
+    return all
   }
 
   /** 0: not in the view. Mostly it is asked for one after another. */
