@@ -159,6 +159,19 @@ export const hangUp = (pattern: RegExp): Rule => ({
   hear: (line, { tag }) => (pattern.test(line.slice(tag.length + 1)) ? { kind: 'close' } : null),
 })
 
+/** A rule with a memory: made anew for each connection. */
+export function perConnection(make: () => Rule): Rule {
+  const made = new WeakMap<object, Rule>()
+  const own = ({ counts }: ExchangeState): Rule => {
+    if (!made.has(counts)) made.set(counts, make())
+    return made.get(counts)!
+  }
+  return {
+    hear: (line, state) => own(state).hear?.(line, state) ?? null,
+    say: (unit, during, state) => own(state).say?.(unit, during, state) ?? null,
+  }
+}
+
 /** Only the first time in a connection, or from the given time on. */
 export const only = (rule: Rule, wanted: (count: number) => boolean): Rule => {
   const counted: Rule = {

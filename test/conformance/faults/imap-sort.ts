@@ -1,5 +1,5 @@
 // Faults of SORT, THREAD, ESORT and CONTEXT=SEARCH (RFC 5256, 5957, 5267), before Dovecot.
-import { before, drop, type Faults, hear, imapFault, type Rule, reply, say } from '../fault.ts'
+import { before, drop, type Faults, hear, imapFault, perConnection, type Rule, reply, say } from '../fault.ts'
 
 const fault = (wrong: string, rfc: string, does: Rule | readonly Rule[], proves: string) =>
   imapFault(wrong, rfc, does, proves, { side: 'dovecot' })
@@ -14,16 +14,18 @@ const ids = (topic: string, slugs: string): string =>
     .join(' ')
 const badIsOk = say(/^(\S+) BAD/, '$1 OK')
 
-function seenAfter(command: RegExp): Rule {
-  let done = false
+/** From the first SORT on, every message is \\Seen. */
+const seenBySort = perConnection(() => {
+  let sorted = false
   return {
     hear(line) {
-      done ||= command.test(line)
-      return null
+      const isLater = sorted
+      sorted ||= / SORT /i.test(line)
+      return isLater ? { kind: 'pass', line: line.replace(/ SEEN/i, ' ALL').replace(/ UNSEEN/i, ' NOT ALL') } : null
     },
-    say: (unit) => (done && /FLAGS \(/.test(unit) ? [unit.replace(/FLAGS \(/, 'FLAGS (\\Seen ')] : null),
+    say: (unit) => (sorted && unit.includes('FLAGS (') ? [unit.replace('FLAGS (', 'FLAGS (\\Seen ')] : null),
   }
-}
+})
 
 const S = '5256 §3'
 const sortFaults: Faults = {
@@ -40,7 +42,7 @@ const sortFaults: Faults = {
     `sort/tie ${ids('sort', 'arrival date size subject')}`,
   ),
   'sort-reverse-overlooked': fault('REVERSE is overlooked', S, hear(/REVERSE /i, ''), 'sort/reverse'),
-  'sort-date-arrival': fault('DATE is taken for ARRIVAL', S, instead('DATE', 'ARRIVAL'), 'sort/date-zone sort/date'),
+  'sort-date-arrival': fault('DATE is taken for ARRIVAL', S, instead('DATE', 'ARRIVAL'), 'sort/date-zone'),
   'sort-first-criterion': fault(
     'only the first criterion counts',
     S,
@@ -73,7 +75,7 @@ const sortFaults: Faults = {
     badIsOk,
     'sort/without-charset sort/unknown-criterion sort/no-criteria thread/unknown-algorithm',
   ),
-  'sort-marks': fault('SORT sets \\Seen', S, seenAfter(/ SORT /i), 'sort/keeps-unseen'),
+  'sort-marks': fault('SORT sets \\Seen', S, seenBySort, 'sort/keeps-unseen'),
   'sort-modseq-untold': fault(
     'SORT with MODSEQ tells no mod-sequence',
     '7162 §3.1.9',
@@ -107,7 +109,7 @@ const threadFaults: Faults = {
     threads((all) => `(${all.join(' ')})`),
     ids(
       'thread',
-      'orderedsubject-children orderedsubject-threads-by-date references-siblings references-missing-parent references-missing-parent-of-one references-unrelated references-id-case refs references-references-first references-equal-subjects',
+      'orderedsubject-children orderedsubject-threads-by-date references-siblings references-missing-parent references-unrelated references-id-case refs references-references-first references-equal-subjects',
     ),
   ),
   'thread-by-number': fault(

@@ -1,5 +1,17 @@
 // Faults of CATENATE, ACL, METADATA, QUOTA, PREVIEW, COMPRESS and OBJECTID, before Dovecot and Cyrus.
-import { drop, type Faults, hear, imapFault, octets, type Rule, reply, say, tagged } from '../fault.ts'
+import {
+  before,
+  drop,
+  type Faults,
+  hear,
+  imapFault,
+  octets,
+  perConnection,
+  type Rule,
+  reply,
+  say,
+  tagged,
+} from '../fault.ts'
 import { noIsOk } from './imap-state.ts'
 
 const fault = (
@@ -17,7 +29,9 @@ const ids = (topic: string, slugs: string): string =>
 const badIsOk = say(/^(\S+) BAD/, '$1 OK')
 
 /** From a command on, responses are other ones. */
-function since(command: RegExp, pattern: RegExp, replacement: string): Rule {
+const since = (command: RegExp, pattern: RegExp, replacement: string): Rule =>
+  perConnection(() => sinceThen(command, pattern, replacement))
+function sinceThen(command: RegExp, pattern: RegExp, replacement: string): Rule {
   let done = false
   return {
     hear(line) {
@@ -28,7 +42,9 @@ function since(command: RegExp, pattern: RegExp, replacement: string): Rule {
   }
 }
 /** From a command on, others are answered by this. */
-function refusedSince(command: RegExp, others: RegExp, text: string): Rule {
+const refusedSince = (command: RegExp, others: RegExp, text: string): Rule =>
+  perConnection(() => refusedThen(command, others, text))
+function refusedThen(command: RegExp, others: RegExp, text: string): Rule {
   let done = false
   return {
     hear(line, { tag }) {
@@ -84,10 +100,7 @@ const catenateFaults: Faults = {
   'catenate-appends-partly': fault(
     'CATENATE that fails appends something',
     '9051 §6.3.12',
-    [
-      say(/MESSAGES (\d+)/, (_, n) => `MESSAGES ${Number(n) + 1}`),
-      say(/^\* (\d+) EXISTS/, (_, n) => `* ${Number(n) + 1} EXISTS`),
-    ],
+    before(/^UID FETCH/i, '* 10 FETCH (UID 10)'),
     'catenate/failed-appends-nothing',
   ),
   'catenate-no-appenduid': fault('there is no APPENDUID', CAT, say(/ \[APPENDUID [^\]]*\]/, ''), 'catenate/appenduid'),
@@ -168,7 +181,7 @@ const metadataFaults: Faults = {
     'SETMETADATA does nothing',
     META,
     reply(/^SETMETADATA/i, '% OK done'),
-    ids('metadata', 'set-and-get replace remove lines several'),
+    ids('metadata', 'set-and-get replace lines several'),
   ),
   'metadata-set-once': fault(
     'an entry that is there is not replaced',
@@ -183,9 +196,9 @@ const metadataFaults: Faults = {
     'metadata/lines',
   ),
   'metadata-short': fault(
-    'values of 1000 octets and more are cut',
+    'values of more than 1000 octets are refused',
     '5464 §4.1',
-    octets(/"?\/\S+/, (value) => value.slice(0, 1000)),
+    reply(/^SETMETADATA .*(x{1000}|\{10\d\d)/i, '% NO [METADATA MAXSIZE 1000] too long'),
     'metadata/size',
   ),
   'metadata-first-only': fault(
@@ -275,7 +288,7 @@ const previewFaults: Faults = {
     'PREVIEW is NIL',
     PRE,
     preview(() => null),
-    ids('preview', 'string of-the-text empty'),
+    'preview/string',
   ),
   'preview-invented': fault(
     'PREVIEW of an empty body has a text',
@@ -293,7 +306,7 @@ const previewFaults: Faults = {
   'preview-long': fault(
     'PREVIEW has 257 characters',
     '8970 §3.3',
-    preview((text) => text.padEnd(257, 'x')),
+    preview((text) => text + text.padEnd(257, 'x')),
     ids('preview', 'length length-advised'),
   ),
   'preview-latin': fault(
@@ -305,7 +318,7 @@ const previewFaults: Faults = {
   'preview-encoded': fault(
     'PREVIEW is transfer encoded',
     '8970 §3.3',
-    preview((text) => text.replace(/[^\x20-\x7e]/g, (c) => `=${c.charCodeAt(0).toString(16).toUpperCase()}`)),
+    preview((text) => text.replace(/\xc3\xb1/g, '=F1')),
     'preview/decoded',
   ),
   'preview-markup': fault(
