@@ -20,12 +20,12 @@ type Define = (
   more?: More,
 ) => ImapCase
 
-/** Cases `imap/<topic>/<slug>` of one state; `rfc` is `9051 §6.4.5`. */
+/** Cases `imap/<topic>/<slug>` of one state; `rfc` is `9051 §6.4.5`, or a draft's name. */
 export const topic =
   (name: string, state: ImapCase['state'], ...capabilities: readonly string[]): Define =>
   (slug, rfc, requirement, run, more = {}) => ({
     id: `imap/${name}/${slug}`,
-    rfc: `RFC ${rfc}`,
+    rfc: rfc.startsWith('draft-') ? rfc : `RFC ${rfc}`,
     level: more.level ?? 'must',
     requirement,
     needs: withCapabilities(...capabilities, ...(more.capabilities ?? [])),

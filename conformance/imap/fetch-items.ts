@@ -1,7 +1,7 @@
 // IMAP: FETCH of flags, dates, sizes and UIDs, its macros, its message sets, and when it sets \Seen.
-import { check, visible } from '../judgement.ts'
+import { check, Skipped } from '../judgement.ts'
 import { flags, item, itemIn, octets, same, section, topic, uidOf, uids } from './cases.ts'
-import { fetched, flagsOf, type Imap, isNumber, quoted, shown, untagged } from './client.ts'
+import { codeOf, fetched, flagsOf, type Imap, isNumber, quoted, shown } from './client.ts'
 import { CORPUS, fixture, number } from './corpus.ts'
 import { again, freshMailbox } from './suite.ts'
 
@@ -301,12 +301,8 @@ export const seenCases = [
   ),
   seen('kept', '9051 §2.3.2', '\\Seen that a FETCH has set is there in later sessions.', async (c) => {
     await c.ok(`FETCH ${UNSEEN} (BODY[TEXT])`)
-    const permanent = untagged(c.selected!, 'OK').find(({ code }) => code?.name === 'PERMANENTFLAGS')
-    check(
-      permanent === undefined || /\\Seen/i.test(permanent.code!.text),
-      '\\Seen to be permanent',
-      visible(permanent?.raw ?? ''),
-    )
+    const permanent = codeOf(c.selected!, 'PERMANENTFLAGS')
+    if (permanent !== null && !/\\Seen/i.test(permanent.text)) throw new Skipped('\\Seen is not among PERMANENTFLAGS')
     const other = await again(c)
     await other.must(`EXAMINE ${quoted(c.mailbox)}`)
     check((await flags(other, UNSEEN)).includes('\\seen'), '\\Seen in another session', 'none')

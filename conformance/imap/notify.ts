@@ -110,7 +110,7 @@ export const notifyCases = [
     await (await again(c)).append(c.mailbox, TEXT)
     await told(c, 'EXISTS', ({ number }) => number === COUNT + 1)
   }),
-  define('none', '5465 §3.2', 'After NOTIFY NONE nothing is told unasked.', async (c) => {
+  define('none', '5465 §3.1', 'After NOTIFY NONE nothing is told unasked.', async (c) => {
     await c.ok(SELECTED)
     await c.ok('NOTIFY NONE')
     await (await again(c)).append(c.mailbox, TEXT)

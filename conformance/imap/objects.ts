@@ -97,14 +97,15 @@ export const objectIdCases = [
   object(
     'not-reused',
     '8474 §4',
-    'A mailbox deleted and made again has another MAILBOXID or the same UIDVALIDITY.',
+    'A mailbox deleted and made again with another UIDVALIDITY has another MAILBOXID.',
     async (c) => {
       const before = [mailboxId(c.selected!), codeOf(c.selected!, 'UIDVALIDITY')?.text]
       await c.must('CLOSE')
       await c.must(`DELETE ${quoted(c.mailbox)}`)
       await c.must(`CREATE ${quoted(c.mailbox)}`)
       const now = await c.select(c.mailbox)
-      check(mailboxId(now) !== before[0], `another MAILBOXID than ${before[0]}`, mailboxId(now))
+      const kept = codeOf(now, 'UIDVALIDITY')?.text === before[1]
+      check(kept || mailboxId(now) !== before[0], `another MAILBOXID than ${before[0]}`, mailboxId(now))
     },
   ),
   object('emailid', '8474 §5.3', 'FETCH EMAILID gives an identifier in parentheses.', (c) => emailId(c, 1)),
@@ -303,8 +304,12 @@ export const previewCases = [
     },
     { level: 'may' },
   ),
-  preview('empty', '8970 §3.2', 'The preview of a message with an empty body is the empty string.', async (c) =>
-    same(await previewOf(c, number('emptybody')), '', 'PREVIEW'),
+  preview(
+    'empty',
+    '8970 §3.2',
+    'The preview of a message with an empty body is the empty string.',
+    async (c) => same(await previewOf(c, number('emptybody')), '', 'PREVIEW'),
+    { level: 'should' },
   ),
   preview('lazy', '8970 §4.1', 'FETCH PREVIEW (LAZY) is supported: a string or NIL.', async (c) => {
     const value = itemIn(fetched(await c.ok('FETCH 1 (PREVIEW (LAZY))')), 1, 'PREVIEW')

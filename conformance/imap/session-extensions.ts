@@ -1,7 +1,7 @@
 // IMAP: extensions about the session as a whole and about searching elsewhere: COMPRESS, UTF8=ACCEPT, UNAUTHENTICATE, MULTISEARCH and their like.
 import { check, Skipped, visible } from '../judgement.ts'
 import { expand, item, numbers, octets, same, search, topic, uids } from './cases.ts'
-import { codeOf, fetched, flagsOf, type Imap, items, pairs, quoted, type Response, untagged } from './client.ts'
+import { codeOf, fetched, flagsOf, type Imap, items, pairs, quoted, type Response, single, untagged } from './client.ts'
 import { CORPUS } from './corpus.ts'
 import { alongside, freshMailbox } from './suite.ts'
 
@@ -315,7 +315,7 @@ const uidOnlyCases = [
   ),
   uidOnly(
     'vanished',
-    '9586 §3.5',
+    '9586 §3.4',
     'After ENABLE UIDONLY, removed messages are told by VANISHED, not by EXPUNGE.',
     async (c) => {
       const all = await uids(c)
@@ -388,6 +388,15 @@ const idleModSeqCases = [
   ),
 ]
 
+const jmap = topic('jmapaccess', 'authenticated', 'JMAPACCESS')
+
+const jmapCases = [
+  jmap('url', '9698', 'GETJMAPACCESS tells the URL of the JMAP session by one untagged JMAPACCESS.', async (c) => {
+    const url = single(await c.ok('GETJMAPACCESS'), 'JMAPACCESS').values[0]?.text ?? ''
+    check(/^https:\/\/\S+$/.test(url), 'a URL that begins with https://', visible(url))
+  }),
+]
+
 export const sessionExtensionCases = [
   ...compressCases,
   ...utf8FetchCases,
@@ -398,4 +407,5 @@ export const sessionExtensionCases = [
   ...progressCases,
   ...messageLimitCases,
   ...idleModSeqCases,
+  ...jmapCases,
 ]

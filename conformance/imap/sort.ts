@@ -477,7 +477,7 @@ export const threadCases = [
   ),
   thread(
     'refs',
-    '5256 §3 THREAD',
+    'draft-ietf-morg-inthread',
     'THREAD=REFS threads by references and not by subjects.',
     async (c) => {
       await make(c, [X, letter(2, 'Re: x', 'b'), letter(3, 'other', 'c', references('a'))])
