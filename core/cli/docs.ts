@@ -2,6 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { coverageOf, UNSEEN } from '../../conformance/coverage.ts'
+import { suites } from '../../conformance/suites.ts'
 import { packageRoot } from '../config/profiles.ts'
 import { describeSchema, rowsOf, type SettingRow, settingRows } from '../config/reference.ts'
 import { formatDuration, formatSize } from '../config/units.ts'
@@ -22,6 +24,7 @@ export async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
     ['plugins.md', HEAD + (await pluginsPage())],
     ['replies.md', HEAD + repliesPage()],
     ['commands.md', HEAD + (await commandsPage())],
+    ['conformance-coverage.md', HEAD + coveragePage()],
   ])
 }
 
@@ -144,6 +147,31 @@ function helpOf(command: Command): string {
 }
 
 const sentence = (text: string): string => `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`
+
+function coveragePage(): string {
+  const cases = suites.flatMap((suite) => suite.cases)
+  const counts = suites.map((suite) => {
+    const of = (level: string) => String(suite.cases.filter((one) => one.level === level).length)
+    return [`\`${suite.name}\``, String(suite.cases.length), of('must'), of('should'), of('may')]
+  })
+  const rfcs = coverageOf(cases).map(({ name, title, sections }) => {
+    const rows = sections.map(({ section, cases: found }) => [section, found.map(({ id }) => `\`${id}\``).join(' ')])
+    return `## ${name}: ${title}\n\n${table(['Section', 'Cases'], rows)}\n`
+  })
+  const unseen = UNSEEN.map(({ rfc, what, why }) => [rfc, what, why])
+  return `# What the conformance suites cover
+
+${cases.length} cases, each one statement of a section. \`estafeta conformance <suite> --list\` prints them with their
+requirements; [the guide](../conformance-guide.md) says how to run them.
+
+${table(['Suite', 'Cases', 'MUST', 'SHOULD', 'MAY'], counts)}
+
+## What is not testable from outside
+
+${table(['Section', 'Demand', 'Why not'], unseen)}
+
+${rfcs.join('\n')}`
+}
 
 // ---------------------------------------------------------------- tables
 
