@@ -88,8 +88,9 @@ function openScope(target: Target, ms: number) {
   let opened = 0
   const context: Context = {
     target,
-    async open() {
-      const wire = await Wire.connect({ target, number: ++opened, transcript, signal: over.signal })
+    async open(tls) {
+      const wanted = tls === undefined ? target : { ...target, tls }
+      const wire = await Wire.connect({ target: wanted, number: ++opened, transcript, signal: over.signal })
       wires.push(wire)
       return wire
     },

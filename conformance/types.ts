@@ -53,8 +53,8 @@ export interface Dialect {
 /** What a suite gets to work with during one case. */
 export interface Context {
   readonly target: Target
-  /** Opens a connection whose transcript belongs to the case. */
-  open(): Promise<Wire>
+  /** Opens a connection whose transcript belongs to the case; with another TLS mode than the target's, if one is given. */
+  open(tls?: TlsMode): Promise<Wire>
   /** The same for a connection that came to the runner, which plays the server on it. */
   adopt(socket: Socket): Wire
   /** Work that is done when the case is over, however it ended; the next case of a suite that runs alone waits for it. */

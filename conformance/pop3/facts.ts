@@ -28,16 +28,27 @@ export const transaction = (
 })
 
 /** -ERR to a message that is not there, or to a number that is none. */
-export const refuses = (id: string, section: string, command: string, requirement: string): Pop3Case =>
-  transaction(id, section, requirement, ACCOUNT, async (p) => {
-    await p.send(command, '-ERR')
+export const refuses = (
+  id: string,
+  section: string,
+  command: string,
+  requirement: string,
+  needs: Pop3Case['needs'] = SOME,
+): Pop3Case =>
+  transaction(id, section, requirement, needs, async (p) => {
+    const { status, raw } = await p.send(command)
+    // what a faulty server marked is none of the owner's wish
+    if (status === '+OK' && command.startsWith('DELE')) await p.send('RSET')
+    check(status === '-ERR', `-ERR to "${command}"`, `"${visible(raw)}"`)
     await p.send('NOOP', '+OK')
   })
 
 /** Skips where the optional command is not there at all. */
 export async function optional(p: Pop3, line: string): Promise<string[]> {
-  const { status } = await p.send(line)
-  if (status !== '+OK') throw new Skipped(`the server does not offer ${line.split(' ')[0]}`)
+  const verb = line.split(' ')[0]!
+  const { status, raw } = await p.send(line)
+  check(status === '+OK' || !p.has(verb), `+OK to "${line}", since ${verb} is announced`, `"${visible(raw)}"`)
+  if (status !== '+OK') throw new Skipped(`the server does not offer ${verb}`)
   return p.lines(line)
 }
 

@@ -1,4 +1,5 @@
 // POP3: USER, PASS and APOP: their arguments, their order, and what a failure leaves behind.
+import { createHash } from 'node:crypto'
 import { Blocked, check, Skipped, visible } from '../judgement.ts'
 import { authorization } from './facts.ts'
 import { beside, type Pop3Case } from './suite.ts'
@@ -142,7 +143,12 @@ export const loginCases: readonly Pop3Case[] = [
     'APOP in the transaction state is answered by -ERR.',
     ACCOUNT,
     async (p) => {
-      await p.send(`APOP ${p.account.user} ${'0'.repeat(32)}`, '-ERR')
+      const { user, password } = p.account
+      const timestamp = /<[^>]*>/.exec(p.greeting)?.[0] ?? ''
+      const digest = createHash('md5')
+        .update(timestamp + password)
+        .digest('hex')
+      await p.send(`APOP ${user} ${digest}`, '-ERR')
     },
     { state: 'transaction' },
   ),

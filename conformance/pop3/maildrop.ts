@@ -34,7 +34,7 @@ export const listCases: readonly Pop3Case[] = [
     'list/form',
     '5',
     'LIST gives a line with number and size for each message, then a period.',
-    ACCOUNT,
+    SOME,
     async (p) => {
       for (const line of await p.multi('LIST')) parseListing(line)
     },
@@ -83,8 +83,10 @@ export const listCases: readonly Pop3Case[] = [
 ]
 
 export const retrCases: readonly Pop3Case[] = [
-  transaction('retr/ok', '5', 'RETR gives the message and a final period.', SOME, async (p) => {
-    await p.multi('RETR 1')
+  transaction('retr/ok', '5', 'RETR gives the whole message and a final period.', SOME, async (p) => {
+    const number = await p.fixture('lines')
+    const { body } = splitMessage(await p.multi(`RETR ${number}`))
+    check(String(body) === String(FIXTURES.lines), FIXTURES.lines!.join(', '), visible(body.join(', ')))
   }),
   transaction(
     'retr/size',
@@ -164,7 +166,13 @@ export const deleCases: readonly Pop3Case[] = [
       check(status === '-ERR', '-ERR', status)
     },
   ),
-  refuses('dele/no-such-message', '5', `DELE ${NONE}`, 'DELE of a message that is not there is answered by -ERR.'),
+  refuses(
+    'dele/no-such-message',
+    '5',
+    `DELE ${NONE}`,
+    'DELE of a message that is not there is answered by -ERR.',
+    DELETING,
+  ),
   transaction(
     'dele/not-before-quit',
     '5',
@@ -217,8 +225,10 @@ export const topCases: readonly Pop3Case[] = [
     'TOP n 0 gives the header and the empty line behind it, and nothing of the body.',
     SOME,
     async (p) => {
-      const found = splitMessage(await optional(p, 'TOP 1 0'))
+      const lines = await optional(p, 'TOP 1 0')
+      const found = splitMessage(lines)
       const whole = splitMessage(await p.multi('RETR 1'))
+      check(lines.at(-1) === '', 'an empty line behind the header', `"${visible(lines.at(-1) ?? '')}"`)
       check(
         String(found.header) === String(whole.header),
         'the header of the message',
@@ -244,7 +254,8 @@ export const topCases: readonly Pop3Case[] = [
     'TOP with more lines than the body has gives the whole message.',
     SOME,
     async (p) => {
-      const found = await optional(p, 'TOP 1 1000000')
+      await optional(p, 'TOP 1 0')
+      const found = await p.multi('TOP 1 1000000')
       const whole = await p.multi('RETR 1')
       check(found.join('\n') === whole.join('\n'), 'the whole message', `${found.length} of ${whole.length} lines`)
     },

@@ -70,16 +70,16 @@ export const saslCases: readonly Pop3Case[] = [
     await p.send(`${secret.slice(0, 4)}!${secret.slice(4)}`, '-ERR')
   }),
   auth('padding-in-front', 'A response that begins with a pad character is refused.', async (p) => {
-    await begin(p)
-    await p.send('=AAA', '-ERR')
+    const secret = await begin(p)
+    await p.send(`=${secret}`, '-ERR')
   }),
   auth('padding-inside', 'A response with a pad character inside is refused.', async (p) => {
     const secret = await begin(p)
-    await p.send(`AAA=${secret}`, '-ERR')
+    await p.send(`${secret.slice(0, 4)}=${secret.slice(4)}`, '-ERR')
   }),
   auth('bad-initial-response', 'An initial response that is not base64 is answered by -ERR.', async (p) => {
-    plain(p)
-    await p.send('AUTH PLAIN !!!!', '-ERR')
+    const secret = plain(p)
+    await p.send(`AUTH PLAIN ${secret.slice(0, 4)}!${secret.slice(4)}`, '-ERR')
   }),
   auth('empty-initial-response', '"=" is an initial response of no octets, not a missing one.', async (p) => {
     plain(p)

@@ -160,6 +160,7 @@ export const sessionCases: readonly Pop3Case[] = [
       const { user, password } = p.account
       await p.send(`USER ${user}`, '+OK')
       await p.send(`PASS ${password}`, '+OK')
+      await p.stat()
     },
   },
   {

@@ -4,8 +4,8 @@ import { Blocked, check, Skipped } from '../judgement.ts'
 import type { Case, CaseFacts, Context, Suite } from '../types.ts'
 import { Pop3 } from './client.ts'
 
-/** `connected`: nothing read; `authorization`: greeted, CAPA asked, TLS as the target says; `transaction`: logged in by USER and PASS. */
-const STATES = ['connected', 'authorization', 'transaction'] as const
+/** `bare`: a connection without TLS, whatever the target says; `connected`: nothing read; `authorization`: greeted, CAPA asked, TLS as the target says; `transaction`: logged in by USER and PASS. */
+const STATES = ['bare', 'connected', 'authorization', 'transaction'] as const
 
 export interface Pop3Case extends Case<Pop3> {
   readonly state: (typeof STATES)[number]
@@ -122,8 +122,8 @@ export async function again(p: Pop3): Promise<Pop3> {
 const contexts = new WeakMap<Pop3, Context>()
 
 async function connect(context: Context, one: CaseFacts): Promise<Pop3> {
-  if (one.state === 'connected') {
-    const raw = new Pop3(await context.open())
+  if (one.state === 'connected' || one.state === 'bare') {
+    const raw = new Pop3(await context.open(one.state === 'bare' ? 'none' : undefined))
     contexts.set(raw, context)
     return raw
   }
