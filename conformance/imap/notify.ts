@@ -236,6 +236,15 @@ export const notifyCases = [
       check(attributes.includes('\\subscribed'), '\\Subscribed', attributes.join(' '))
     },
   ),
+  define(
+    'implies-noop',
+    '5465 §3.1',
+    'NOTIFY SET tells what has changed in the selected mailbox before its end.',
+    async (c) => {
+      await (await again(c)).append(c.mailbox, TEXT)
+      same(numbers(await c.ok(SELECTED), 'EXISTS').at(-1), COUNT + 1, 'EXISTS')
+    },
+  ),
   define('replaced', '5465 §3.1', 'A later NOTIFY SET takes the place of the earlier one.', async (c) => {
     const [first, second] = [await freshMailbox(c), await freshMailbox(c)]
     await c.ok(`NOTIFY SET (MAILBOXES ${quoted(first)} (MessageNew MessageExpunge))`)
