@@ -64,7 +64,9 @@ export const replies = {
   tlsRequired: () => reply(530, '5.7.0', 'Must issue a STARTTLS command first'),
   encryptionNeeded: () => reply(538, '5.7.11', 'Encryption required for this authentication mechanism'),
   noTransaction: () => reply(503, '5.5.1', 'Need MAIL before this command'),
-  noValidRecipients: () => reply(554, '5.5.1', 'No valid recipients'),
+  /** RFC 5321 §3.3; RFC 2033 §4.2 */
+  noValidRecipients: (protocol: 'ESMTP' | 'LMTP') =>
+    reply(protocol === 'LMTP' ? 503 : 554, '5.5.1', 'No valid recipients'),
   nulInMessage: () => reply(550, '5.6.0', 'NUL octets are not allowed in a message'),
   bareLineFeed: () => reply(550, '5.6.11', 'Bare CR or LF is not allowed'),
   // permanent: addresses, size, policy

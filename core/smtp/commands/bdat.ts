@@ -19,7 +19,7 @@ export const bdat = defineCommand({
     }
     const { transaction } = session
     if (transaction === null) return expect(replies.noTransaction())
-    if (transaction.recipients.length === 0) return expect(replies.noValidRecipients())
+    if (transaction.recipients.length === 0) return expect(replies.noValidRecipients(session.role.protocol))
     if (session.reception.active) return expect(null)
     return whenAnswered(session.generation.hooks.data(transaction), (verdict) => {
       if (verdict.kind === 'pass') {

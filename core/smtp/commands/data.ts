@@ -10,7 +10,7 @@ export const data = defineCommand({
   run(session, args) {
     const transaction = session.transaction!
     if (args !== '') return refuse(replies.syntaxError('No parameters allowed'))
-    if (transaction.recipients.length === 0) return refuse(replies.noValidRecipients()) // RFC 5321 §3.3
+    if (transaction.recipients.length === 0) return refuse(replies.noValidRecipients(session.role.protocol))
     noteEarlyTalk(session, 'DATA')
     return whenAnswered(session.generation.hooks.data(transaction), (verdict) => {
       if (verdict.kind !== 'pass') return refuseByHook('DATA', verdict, transaction)

@@ -951,7 +951,10 @@ const lmtp: Dialogue[] = [
       C: DATA
       S: 250 *
       S: 550 5.7.1 *
-      S: 554 5.5.1 *`,
+      S: 503 5.5.1 No valid recipients
+      C: BDAT 2 LAST
+      C| \\r\\n
+      S: 503 5.5.1 No valid recipients`,
   },
   {
     name: 'LMTP: a refusal of the content goes to each recipient',
