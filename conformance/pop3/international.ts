@@ -1,7 +1,7 @@
 // POP3: UTF8 and LANG (RFC 6856), login within TLS (RFC 2595), TLS from the start (RFC 8314).
 import { check, Skipped, visible } from '../judgement.ts'
 import { ACCOUNT, authorization, splitMessage } from './facts.ts'
-import { FIXTURES, type Pop3Case } from './suite.ts'
+import { beside, FIXTURES, type Pop3Case } from './suite.ts'
 
 const UTF8 = { capabilities: ['UTF8'] } as const
 const LANG = { capabilities: ['LANG'] } as const
@@ -118,7 +118,7 @@ export const internationalCases: readonly Pop3Case[] = [
     'On a port with TLS from the start, the greeting comes within TLS.',
     null,
     async (p) => {
-      if (p.target.tls !== 'implicit') throw new Skipped('the connection does not begin with TLS')
+      if (beside(p).context.target.tls !== 'implicit') throw new Skipped('the connection does not begin with TLS')
       await p.wire.speaks(500)
       check(p.wire.waiting() === '', 'nothing before the handshake', visible(p.wire.waiting()))
       await p.wire.startTls()
