@@ -38,7 +38,7 @@ const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 const lines = [...readme.matchAll(/^\$ (.*)$/gm)].map((match) => match[1]!)
 
 test('the lines of the transcript do what the README shows', async () => {
-  expect(lines).toHaveLength(3)
+  expect(lines).toHaveLength(4)
   const [send, read, trace] = lines as [string, string, string]
   expect(await paste(send)).toEqual({ code: 0, stdout: '', stderr: '' })
   await demo.printed(/status=sent/)
@@ -49,6 +49,13 @@ test('the lines of the transcript do what the README shows', async () => {
   const story = await paste(trace)
   expect(story.stdout).toContain('deliver-local')
   expect(story.stdout).toMatch(/attempt {2}local {2}sent/)
+})
+
+test('the line for protocol people finds nothing to complain of in the demo', async () => {
+  // the port stands beside its flag here
+  const run = await paste(lines.at(-1)!.replace(/--port (\d+)/, (_, port) => `--port ${Number(port) + offset}`))
+  expect(run).toMatchObject({ code: 0, stderr: '' })
+  expect(run.stdout).toMatch(/^smtp at 127\.0\.0\.1:\d+: [1-9]\d* cases, [1-9]\d* pass, 0 fail, 0 warn/)
 })
 
 test('every line that the demo prints to paste works', async () => {
