@@ -194,7 +194,7 @@ function runOf(target: Target): Run {
 
 /** A name that no mailbox has, which the suite removes at the end of the run, as those of its children. */
 export function freshName(c: Imap, word = 'm'): string {
-  const run = runOf(c.target)
+  const run = runOf(contextOf(c).target)
   return `${run.root}-${++run.made}-${word}`
 }
 
@@ -212,7 +212,7 @@ export async function fill(c: Imap, mailbox: string): Promise<void> {
 
 /** The hierarchy separator of the names that freshName gives; throws Skipped when names are flat. */
 export function separatorOf(c: Imap): string {
-  const { separator } = runOf(c.target)
+  const { separator } = runOf(contextOf(c).target)
   if (separator === null) throw new Skipped('the server has no hierarchy of names')
   return separator
 }
