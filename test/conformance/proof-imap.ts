@@ -50,6 +50,7 @@ export const references = (pair: Certificate): { readonly [side: string]: Open }
     limited: open('none', { appendLimit: 100_000 }),
     limits: open('none', { appendLimit: 100_000, limitByStatus: true }),
     levels: open('none', { bareLevels: true }),
+    extended: open('none', { extended: true }),
     minus: open('none', { literalMinus: true }),
   }
 }

@@ -13,7 +13,18 @@ beforeAll(async () => {
   pair = await (await createAuthority()).issue()
 })
 
-const SIDES = ['reference', 'starttls', 'implicit', 'private', 'keeping', 'limited', 'limits', 'levels', 'minus']
+const SIDES = [
+  'reference',
+  'starttls',
+  'implicit',
+  'private',
+  'keeping',
+  'limited',
+  'limits',
+  'levels',
+  'extended',
+  'minus',
+]
 const faults = Object.entries(imapFaults).filter(([, fault]) => SIDES.includes(sideOf(fault)))
 const provenOn = (side: string): string[] => [
   ...new Set(faults.flatMap(([, fault]) => (sideOf(fault) === side ? fault.proves : []))),

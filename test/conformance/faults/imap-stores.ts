@@ -266,12 +266,6 @@ const quotaFaults: Faults = {
     noIsOk(/^GETQUOTA /i),
     'quota/no-such-root',
   ),
-  'quota-mailbox-wanted': fault(
-    'GETQUOTAROOT wants a mailbox that exists',
-    QUOTA,
-    reply(/^GETQUOTAROOT (?!"?INBOX)/i, '% NO no such mailbox'),
-    'quota/mailbox-to-be',
-  ),
   'quota-usage-constant': fault(
     'the usage stays when messages come',
     '9208 §4.2.1',

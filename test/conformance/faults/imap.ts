@@ -1,6 +1,7 @@
 // All faults by which the cases of the IMAP suite are shown to be able to fail.
 import type { Faults } from '../fault.ts'
 import { appendFaultTable } from './imap-append.ts'
+import { extendedFaults } from './imap-extended.ts'
 import { fetchFaults } from './imap-fetch.ts'
 import { listFaultTable } from './imap-list.ts'
 import { mailboxFaults } from './imap-mailbox.ts'
@@ -28,4 +29,5 @@ export const imapFaults: Faults = {
   ...modseqFaults,
   ...sortFaultTable,
   ...storeFaultTable,
+  ...extendedFaults,
 }

@@ -2,18 +2,25 @@
 import type { Session } from './imap-session.ts'
 import { Bad, type Syntax } from './imap-syntax.ts'
 
+const EXTENDED =
+  'UTF8=ACCEPT PARTIAL REPLACE UNAUTHENTICATE QUOTA QUOTA=RES-STORAGE MULTISEARCH INPROGRESS MESSAGELIMIT=1000'.split(
+    ' ',
+  )
+
 export function capabilities(session: Session): string {
   const { offersTls, privacyRequired, literals, appendLimit, limitByStatus } = session.server
   const names = ['IMAP4rev2', 'IMAP4rev1', literals, 'ID', 'ENABLE', 'SASL-IR', 'IDLE']
   if (!session.account) {
     if (offersTls && !session.secure) names.push('STARTTLS')
     names.push(privacyRequired && !session.secure ? 'LOGINDISABLED' : 'AUTH=PLAIN')
+    if (session.server.extended) names.push('AUTH=CRAM-MD5')
     return names.join(' ')
   }
   return [
     ...names,
     ...'NAMESPACE UIDPLUS MULTIAPPEND UNSELECT CHILDREN LIST-EXTENDED LIST-STATUS ESEARCH SEARCHRES MOVE'.split(' '),
     ...(appendLimit > 0 ? [limitByStatus ? 'APPENDLIMIT' : `APPENDLIMIT=${appendLimit}`] : []),
+    ...(session.server.extended ? EXTENDED : []),
     ...'BINARY SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE WITHIN SAVEDATE'.split(' '),
   ].join(' ')
 }
@@ -24,6 +31,10 @@ export function enable(session: Session, syntax: Syntax): string {
     syntax.sp()
     const name = syntax.atom()
     const isRev2 = session.faulty('enable-minds-case') ? name === 'IMAP4rev2' : name.toUpperCase() === 'IMAP4REV2'
+    if (name.toUpperCase() === 'UTF8=ACCEPT' && session.server.extended && !session.utf8) {
+      session.utf8 = true
+      enabled.push('UTF8=ACCEPT')
+    }
     if (isRev2 && !session.rev2) {
       session.rev2 = true
       enabled.push('IMAP4rev2')

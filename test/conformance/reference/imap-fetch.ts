@@ -245,5 +245,5 @@ export function fetch(session: Session, places: readonly number[], items: readon
 
 export const asMailbox = (session: Session, name: string): string => {
   const encoded = session.encode(name)
-  return /^[A-Za-z0-9_./&+,-]+$/.test(encoded) ? encoded : asString(encoded, session.rev2)
+  return /^[A-Za-z0-9_./&+,-]+$/.test(encoded) ? encoded : asString(encoded, session.unicode)
 }

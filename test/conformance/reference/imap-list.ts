@@ -61,7 +61,7 @@ function option(syntax: Syntax, known: readonly string[]): string {
 }
 
 const readText = (session: Session, octets: string): string =>
-  (session.rev2 ? fromOctets(octets) : decodeMutf7(octets)) ?? octets
+  (session.unicode ? fromOctets(octets) : decodeMutf7(octets)) ?? octets
 
 /** `*` is everything, `%` everything in one level; INBOX has no case. */
 function toExpression(pattern: string): RegExp {

@@ -180,6 +180,8 @@ export function statusItems(session: Session, mailbox: Mailbox, items: readonly 
     UNSEEN: () => count('\\Seen', false),
     DELETED: () => count('\\Deleted', true),
     APPENDLIMIT: () => session.server.appendLimit,
+    'DELETED-STORAGE': () =>
+      messages.reduce((sum, { raw, flags }) => sum + (flags.has('\\Deleted') ? raw.length : 0), 0),
     SIZE: () => messages.reduce((sum, { raw }) => sum + raw.length, 0),
   }
   return items

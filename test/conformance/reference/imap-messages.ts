@@ -1,7 +1,7 @@
 // The reference IMAP server's commands about messages: RFC 9051 §6.3.12 and §6.4.
 import { fetch, parseItems } from './imap-fetch.ts'
 import type { Run } from './imap-mailboxes.ts'
-import { search } from './imap-search.ts'
+import { readRange, search, sliceOf } from './imap-search.ts'
 import { asSet, type Session } from './imap-session.ts'
 import { type Draft, type Mailbox, type Message, SYSTEM_FLAGS } from './imap-store.ts'
 import { Bad, No, type Syntax } from './imap-syntax.ts'
@@ -48,7 +48,7 @@ function asStored({ raw, date, flags }: Draft, session: Session): Draft {
   }
 }
 
-function readDraft(syntax: Syntax, session: Session): Draft {
+export function readDraft(syntax: Syntax, session: Session): Draft {
   syntax.sp()
   const flags = syntax.peek() === '(' ? readFlags(syntax) : []
   if (flags.length > 0 || syntax.text[syntax.at - 1] === ')') syntax.sp()
@@ -57,8 +57,14 @@ function readDraft(syntax: Syntax, session: Session): Draft {
     date = readDate(syntax, session)
     syntax.sp()
   }
+  const isUtf8 = session.utf8 && syntax.take('UTF8 (')
   if (!/^~?\{/.test(syntax.peek(2))) throw new Bad('expected a literal')
   const { data, binary } = syntax.literal()
+  if (isUtf8) syntax.expect(')')
+  // RFC 6855 §4
+  const isEightBit = /[\x80-\xff]/.test(data.split('\r\n\r\n')[0]!)
+  if (session.server.extended && isEightBit && !isUtf8 && !session.faulty('utf8-append-always'))
+    throw new No('ENABLE UTF8=ACCEPT first')
   if (!binary && data.includes('\0') && !session.faulty('append-keeps-nul')) throw new Bad('NUL in a literal')
   return { raw: data, date, flags }
 }
@@ -98,8 +104,12 @@ const fetchMessages =
   (session, syntax) => {
     const set = readSet(syntax)
     const items = parseItems(syntax, session)
+    // RFC 9394 §3.3
+    const range = session.server.extended && byUid && syntax.take(' (PARTIAL') ? readRange(syntax) : null
+    if (range !== null) syntax.expect(')')
     syntax.end()
-    fetch(session, session.resolve(set, byUid), items, byUid)
+    const places = session.resolve(set, byUid)
+    fetch(session, range === null ? places : sliceOf(places, range), items, byUid)
     session.sync(false)
     return 'Done'
   }
@@ -163,7 +173,7 @@ function readBareFlags(syntax: Syntax): string[] {
   return known(flags)
 }
 
-function needWritable(session: Session): void {
+export function needWritable(session: Session): void {
   if (session.readOnly) throw new No('the mailbox was examined, not selected', 'READ-ONLY')
 }
 

@@ -7,11 +7,13 @@ import { Bad, fromOctets, No, type Syntax } from './imap-syntax.ts'
 type Key = (message: Message, place: number) => boolean
 
 export function search(session: Session, syntax: Syntax, byUid: boolean, tag: string): void {
-  const options = parseReturn(syntax)
+  const { options, range } = parseReturn(syntax, session)
   let charset = ''
   if (syntax.take('CHARSET ')) {
     charset = syntax.astring().toUpperCase()
     syntax.sp()
+    // RFC 6855 §3
+    if (session.utf8 && !session.faulty('utf8-charset-taken')) throw new Bad('no CHARSET after ENABLE UTF8=ACCEPT')
     const isKnown = ['US-ASCII', 'UTF-8'].includes(charset)
     // RFC 9051 §6.4.4.1: NO to a SEARCH that saves empties $
     if (
@@ -32,20 +34,59 @@ export function search(session: Session, syntax: Syntax, byUid: boolean, tag: st
     for (const { message } of session.view) session.mailbox!.setFlags(message, [...message.flags, '\\Seen'])
   const places = session.view.flatMap(({ message }, at) => (keys.every((key) => key(message, at)) ? [at] : []))
   const found = places.map((at) => (byUid ? session.view[at]!.message.uid : at + 1))
-  if (options?.has('SAVE') || session.faulty('searchres-always-saves')) save(session, places, options ?? new Set())
+  const part = range === null ? null : sliceOf(found, range)
+  if (options?.has('SAVE') || session.faulty('searchres-always-saves'))
+    save(session, range === null ? places : sliceOf(places, range), options ?? new Set())
   if (options === null && !session.rev2) session.untagged(`SEARCH${found.map((number) => ` ${number}`).join('')}`)
   else if (!(options?.size === 1 && options.has('SAVE')) || session.faulty('save-tells'))
-    extended(session, found, options ?? new Set(['ALL']), byUid, tag)
+    extended(
+      session,
+      found,
+      options ?? new Set(['ALL']),
+      byUid,
+      tag,
+      part === null ? null : `(${range} ${part.length === 0 ? 'NIL' : asSet(part)})`,
+    )
 }
 
-function parseReturn(syntax: Syntax): Set<string> | null {
-  if (!syntax.take('RETURN ')) return null
-  const options = new Set(syntax.list(() => syntax.atom().toUpperCase()))
+function parseReturn(syntax: Syntax, session: Session): { options: Set<string> | null; range: string | null } {
+  if (!syntax.take('RETURN ')) return { options: null, range: null }
+  let range: string | null = null
+  const options = new Set(
+    syntax.list(() => {
+      const name = syntax.atom().toUpperCase()
+      if (name === 'PARTIAL' && session.server.extended) range = readRange(syntax)
+      return name
+    }),
+  )
+  // RFC 9394 §3.1
+  if (options.has('PARTIAL') && options.has('ALL') && !session.faulty('partial-with-all'))
+    throw new Bad('PARTIAL or ALL')
+  if (range !== null) options.delete('PARTIAL')
+  if (range !== null) options.add('.')
   syntax.sp()
   for (const option of options)
-    if (!['MIN', 'MAX', 'ALL', 'COUNT', 'SAVE'].includes(option)) throw new Bad(`no result option ${option}`)
+    if (!['MIN', 'MAX', 'ALL', 'COUNT', 'SAVE', '.'].includes(option)) throw new Bad(`no result option ${option}`)
   if (options.size === 0) options.add('ALL')
-  return options
+  return { options, range }
+}
+
+/** `1:500`, or from the end `-1:-500` (RFC 9394 §4). */
+export function readRange(syntax: Syntax): string {
+  syntax.sp()
+  const found = /^(-?)([1-9]\d*):(-?)([1-9]\d*)(?=[ )])/.exec(syntax.text.slice(syntax.at))
+  if (!found || found[1] !== found[3]) throw new Bad('expected a range')
+  syntax.at += found[0].length
+  return found[0]
+}
+
+/** The range counts in what was found, ascending. */
+export function sliceOf<T>(all: readonly T[], range: string): T[] {
+  const ends = range.split(':').map((end) => Math.abs(Number(end)))
+  const [low, high] = [Math.min(...ends), Math.max(...ends)]
+  const ordered = range.startsWith('-') ? all.toReversed() : all
+  const part = ordered.slice(low - 1, high)
+  return range.startsWith('-') ? part.reverse() : part
 }
 
 /** RFC 5182 §2.1: with MIN or MAX and neither ALL nor COUNT, only those are saved. */
@@ -65,12 +106,14 @@ function extended(
   options: ReadonlySet<string>,
   byUid: boolean,
   tag: string,
+  partial: string | null = null,
 ): void {
   const parts = [`ESEARCH (TAG "${tag}")`]
   if (byUid) parts.push('UID')
   if (options.has('MIN') && found.length > 0) parts.push(`MIN ${found[0]}`)
   if (options.has('MAX') && found.length > 0) parts.push(`MAX ${found.at(-1)}`)
   if (options.has('ALL') && found.length > 0) parts.push(`ALL ${asSet(found)}`)
+  if (partial !== null) parts.push(`PARTIAL ${partial}`)
   if (options.has('COUNT')) parts.push(`COUNT ${found.length}`)
   session.untagged(parts.join(' '))
 }
@@ -251,7 +294,10 @@ function bodyText(part: Part, session: Session): string {
   const encoded = session.faulty('search-encoded-body')
   const octets = encoded ? part.body : (decodeBody(part) ?? part.body)
   const charset = part.params.find(([name]) => name.toLowerCase() === 'charset')?.[1] ?? 'utf-8'
-  return toText(octets, session.faulty('search-body-latin') ? 'latin1' : charset)
+  return toText(
+    octets,
+    session.faulty('search-body-latin') ? 'latin1' : session.faulty('search-body-utf8') ? 'utf-8' : charset,
+  )
 }
 
 /** RFC 2047; the space between two encoded words goes. */

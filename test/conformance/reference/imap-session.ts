@@ -13,6 +13,8 @@ export interface ServerSide {
   /** Whether LOGIN is refused without TLS. */
   readonly privacyRequired: boolean
   readonly offersTls: boolean
+  /** Further extensions are announced. */
+  readonly extended: boolean
   /** Names above a new mailbox are levels, not mailboxes. */
   readonly bareLevels: boolean
   /** APPENDLIMIT is announced without a number: STATUS tells it. */
@@ -38,6 +40,8 @@ export class Session {
   mailboxName = ''
   readOnly = false
   rev2 = false
+  /** UTF8=ACCEPT (RFC 6855) is enabled. */
+  utf8 = false
   loggedOut = false
   /** What sequence numbers mean. */
   view: Seen[] = []
@@ -73,10 +77,15 @@ export class Session {
     this.say(`* ${text}`)
   }
 
+  /** Whether octets above 127 stand in quoted strings. */
+  get unicode(): boolean {
+    return this.rev2 || this.utf8
+  }
+
   /** A mailbox name as the client sends it (RFC 3501 §5.1.3, RFC 9051 §5.1). */
   name(octets: string, code = ''): string {
     if (octets === '' || /[\x00-\x1f\x7f]/.test(octets)) throw new No('no mailbox has such a name', code)
-    const text = this.rev2 ? fromOctets(octets) : decodeMutf7(octets)
+    const text = this.unicode ? fromOctets(octets) : decodeMutf7(octets)
     if (text === null && /[\x80-\xff]/.test(octets)) throw new Bad('8-bit octets in a mailbox name')
     if (text === null && code !== '') throw new No('the name is no modified UTF-7', code)
     // RFC 9051 §5.1: names are Net-Unicode, so in the form NFC
@@ -85,7 +94,7 @@ export class Session {
   }
 
   encode(name: string): string {
-    return this.rev2 || this.faulty('utf8-in-rev1') ? toOctets(name) : encodeMutf7(name)
+    return this.unicode || this.faulty('utf8-in-rev1') ? toOctets(name) : encodeMutf7(name)
   }
 
   find(name: string, code = 'NONEXISTENT'): Mailbox {

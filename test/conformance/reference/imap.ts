@@ -1,8 +1,10 @@
 // A small careful IMAP4rev2 and IMAP4rev1 server in memory, written for the proofs of the conformance suite alone, with named faults.
+import { createHmac } from 'node:crypto'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
 import { Rewriter, type Rule } from '../fault.ts'
 import { capabilities, enable, readId } from './imap-capabilities.ts'
+import { extensionCommands } from './imap-extensions.ts'
 import { mailboxCommands } from './imap-mailboxes.ts'
 import { appendCommand, messageCommands } from './imap-messages.ts'
 import { type ServerSide, Session } from './imap-session.ts'
@@ -25,6 +27,8 @@ export interface ImapOptions {
   readonly limitByStatus?: boolean
   /** Names above a new mailbox are levels, not mailboxes. */
   readonly bareLevels?: boolean
+  /** UTF8=ACCEPT, PARTIAL, REPLACE, UNAUTHENTICATE, QUOTA, CRAM-MD5 … are there too. */
+  readonly extended?: boolean
   /** LITERAL- instead of LITERAL+ (RFC 7888 §5). */
   readonly literalMinus?: boolean
   readonly rules?: readonly Rule[]
@@ -54,6 +58,7 @@ export async function startImapReference(options: ImapOptions): Promise<ImapRefe
     offersTls: options.tls !== undefined,
     appendLimit: options.appendLimit ?? 0,
     limitByStatus: options.limitByStatus ?? false,
+    extended: options.extended ?? false,
     bareLevels: options.bareLevels ?? false,
     keepsParents: options.keepsParents ?? false,
     literals: options.literalMinus ? 'LITERAL-' : 'LITERAL+',
@@ -239,7 +244,7 @@ class Connection {
 
   async #execute(text: string): Promise<void> {
     const session = this.#session
-    const syntax = new Syntax(text, session.rev2)
+    const syntax = new Syntax(text, session.unicode)
     if (session.faulty('literal-unescaped')) syntax.literalOf = (octets) => octets.replace(/["\\]/g, '')
     let tag = '*'
     try {
@@ -296,10 +301,11 @@ class Connection {
       case 'AUTHENTICATE':
         return this.#authenticate(syntax)
     }
-    const run = mailboxCommands[name] ?? messageCommands[name]
+    const more = session.server.extended ? extensionCommands[name] : undefined
+    const run = more ?? mailboxCommands[name] ?? messageCommands[name]
     if (!run && !['APPEND', 'ENABLE', 'IDLE'].includes(name)) throw new Bad(`no command ${name}`)
     if (state === 'not authenticated') throw new Bad('log in first')
-    if (name in messageCommands && state !== 'selected') throw new Bad('select a mailbox first')
+    if ((name in messageCommands || name === 'REPLACE') && state !== 'selected') throw new Bad('select a mailbox first')
     if (name === 'APPEND') return appendCommand(session, syntax, tag)
     if (name === 'ENABLE') return enable(session, syntax)
     if (name === 'IDLE') return this.#idle(syntax)
@@ -341,6 +347,7 @@ class Connection {
     const mechanism = syntax.atom().toUpperCase()
     const initial = syntax.take(' ') ? syntax.text.slice(syntax.at) : null
     this.#needsNobody()
+    if (mechanism === 'CRAM-MD5' && this.#session.server.extended) return this.#cramMd5(initial)
     if (mechanism !== 'PLAIN') throw new No('no such mechanism', 'CANNOT')
     if (initial === null) this.#session.say('+ ')
     const response = initial ?? (await this.#line()).replace(/\r?\n$/, '')
@@ -357,6 +364,20 @@ class Connection {
     if (authzid !== '' && authzid !== user && !this.#session.faulty('authzid-overlooked'))
       throw new No('not allowed', 'AUTHORIZATIONFAILED')
     return this.#enter(user, password)
+  }
+
+  /** RFC 2195; the server speaks first, so that no initial response may be (RFC 4959 §3). */
+  async #cramMd5(initial: string | null): Promise<string> {
+    if (initial !== null) throw new Bad('no initial response here')
+    const challenge = `<${Date.now()}@reference.example>`
+    this.#session.say(`+ ${Buffer.from(challenge).toString('base64')}`)
+    const response = (await this.#line()).replace(/\r?\n$/, '')
+    if (response === '*') throw new Bad('cancelled')
+    const text = Buffer.from(response, 'base64').toString('utf8')
+    const user = text.slice(0, Math.max(0, text.lastIndexOf(' ')))
+    const password = this.#options.users[user] ?? ''
+    const expected = createHmac('md5', password).update(challenge).digest('hex')
+    return this.#enter(user, text === `${user} ${expected}` ? password : `not ${password}`)
   }
 
   async #idle(syntax: Syntax): Promise<string> {
