@@ -23,6 +23,23 @@ export const told = (results: readonly CaseResult[]): string[] =>
 
 export const noticed = ({ verdict }: CaseResult): boolean => ['fail', 'warn', 'unclean'].includes(verdict)
 
+/** Seconds that a correct server has for an answer, and one with a fault, which may be silence. */
+export const PATIENCE = { correct: 10, faulty: 0.5 }
+
+/** The cases that a fault does not turn red; those asked again at leisure, as a busy machine may have kept them from it. */
+export async function unnoticed(
+  run: (ids: readonly string[], answerSeconds: number) => Promise<readonly CaseResult[]>,
+  ids: readonly string[],
+): Promise<readonly CaseResult[]> {
+  const missed = (await run(ids, PATIENCE.faulty)).filter((result) => !noticed(result))
+  if (missed.length === 0) return []
+  const again = await run(
+    missed.map(({ facts }) => facts.id),
+    PATIENCE.correct,
+  )
+  return again.filter((result) => !noticed(result))
+}
+
 /** The faults that cases of the suite must notice, each with the ids of those cases. */
 export function faultsOf<Fault extends string>(
   proofs: { readonly [id: string]: readonly Fault[] },

@@ -2,7 +2,7 @@
 import { type CaseResult, findSuite, type TlsMode } from 'estafeta/conformance'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Certificate, createAuthority } from '../kit/certificates.ts'
-import { faultsOf, judge, noticed, told } from './proof.ts'
+import { faultsOf, judge, noticed, PATIENCE, told, unnoticed } from './proof.ts'
 import { POP3_PROOFS } from './proofs-pop3.ts'
 import { PASSWORD, startPop3Reference, USER } from './reference/pop3.ts'
 import type { Pop3Fault } from './reference/pop3-faults.ts'
@@ -15,27 +15,33 @@ beforeAll(async () => {
 })
 
 describe('the pop3 suite', () => {
-  const run = async (fault: Pop3Fault | null, ids: readonly string[], tls: TlsMode) => {
+  const run = async (
+    fault: Pop3Fault | null,
+    ids: readonly string[],
+    answerSeconds: number,
+    tls: TlsMode,
+    account = true,
+  ) => {
     const maildrop = new Maildrop(fault === 'uidl-reused')
     const deliver = (_: string, message: string): void => maildrop.add(`${message}\r\n`)
     const feed = await startSmtpReference({ protocol: 'lmtp', pair, deliver })
     const implicitTls = tls === 'implicit' && fault !== 'greeting-in-clear'
     const server = await startPop3Reference({ pair, maildrop, implicitTls, ...(fault === null ? {} : { fault }) })
-    const account = { user: USER, password: PASSWORD, rcpt: USER, feed: `lmtp://127.0.0.1:${feed.port}` }
-    const answerSeconds = fault === null ? 5 : 0.5
+    const login = account ? { user: USER, password: PASSWORD } : {}
+    const given = { ...login, rcpt: USER, feed: `lmtp://127.0.0.1:${feed.port}` }
     try {
-      return await judge('pop3', { port: server.port, tls, ...account, answerSeconds }, ids)
+      return await judge('pop3', { port: server.port, tls, ...given, answerSeconds }, ids)
     } finally {
       await Promise.all([server.close(), feed.close()])
     }
   }
 
   /** Within TLS; then what skips itself there: in the clear, and on a port with TLS from the start. */
-  const runAll = async (fault: Pop3Fault | null, ids: readonly string[]) => {
+  const runAll = async (fault: Pop3Fault | null, ids: readonly string[], answerSeconds: number) => {
     const results: CaseResult[] = []
     let left = ids
     for (const tls of ['starttls', 'none', 'implicit'] as const) {
-      const judged = left.length > 0 ? await run(fault, left, tls) : []
+      const judged = left.length > 0 ? await run(fault, left, answerSeconds, tls) : []
       const skipped = tls === 'implicit' ? [] : judged.filter(({ verdict }) => verdict === 'skip')
       results.push(...judged.filter((result) => !skipped.includes(result)))
       left = skipped.map(({ facts }) => facts.id)
@@ -49,12 +55,23 @@ describe('the pop3 suite', () => {
   })
 
   it('passes whole before a correct server', async () => {
-    const results = await runAll(null, ids)
+    const results = await runAll(null, ids, PATIENCE.correct)
     expect(told(results.filter(({ verdict }) => verdict !== 'pass'))).toEqual([])
   })
 
+  it.each([
+    ['none', true],
+    ['implicit', true],
+    ['none', false],
+    ['starttls', false],
+    ['implicit', false],
+  ] as const)('holds nothing against a correct server, tls %s, with an account: %s', async (tls, account) => {
+    const results = await run(null, ids, PATIENCE.correct, tls, account)
+    expect(told(results.filter(noticed))).toEqual([])
+  })
+
   it.concurrent.each(faultsOf(POP3_PROOFS, 'pop3'))('notices the fault %s', async (fault, ids) => {
-    const results = await runAll(fault, ids)
-    expect(told(results.filter((result) => !noticed(result)))).toEqual([])
+    const missed = await unnoticed((some, answerSeconds) => runAll(fault, some, answerSeconds), ids)
+    expect(told(missed)).toEqual([])
   })
 })

@@ -2,7 +2,7 @@
 import { findSuite } from 'estafeta/conformance'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { type Certificate, createAuthority } from '../kit/certificates.ts'
-import { faultsOf, judge, noticed, told } from './proof.ts'
+import { faultsOf, judge, noticed, PATIENCE, told, unnoticed } from './proof.ts'
 import { type Setting, SMTP_PROOFS, SMTP_SETTINGS } from './proofs-smtp.ts'
 import { PASSWORD, startSmtpReference, USER } from './reference/smtp.ts'
 import type { SmtpFault } from './reference/smtp-faults.ts'
@@ -13,24 +13,32 @@ beforeAll(async () => {
 })
 
 describe.each(['smtp', 'submission', 'lmtp'] as const)('the %s suite', (protocol) => {
-  const run = async (fault: SmtpFault | null, setting: Setting, ids: readonly string[]) => {
-    const { liberty, ...place } = setting
+  const run = async (fault: SmtpFault | null, setting: Setting, ids: readonly string[], answerSeconds: number) => {
+    const { liberty, account, ...place } = setting
     const faults = { ...(fault ? { fault } : {}), ...(liberty ? { liberty } : {}) }
-    const server = await startSmtpReference({ protocol, pair, ...faults })
-    const account = { user: USER, password: PASSWORD, rcpt: USER, rcpt2: 'berta@example.org' }
-    const answerSeconds = fault ? 0.5 : 5
+    const server = await startSmtpReference({ protocol, pair, ...faults, implicitTls: place.tls === 'implicit' })
+    const login = account === 'none' ? {} : { user: USER, password: PASSWORD }
+    const recipients = { rcpt: USER, rcpt2: 'berta@example.org' }
+    const given = {
+      port: server.port,
+      tls: 'starttls',
+      answerSeconds,
+      ...login,
+      ...recipients,
+    } as const
     try {
-      return await judge(protocol, { port: server.port, tls: 'starttls', ...account, answerSeconds, ...place }, ids)
+      return await judge(protocol, { ...given, ...place }, ids)
     } finally {
       await server.close()
     }
   }
 
   /** All these cases, those that need it in their setting. */
-  const runAll = async (fault: SmtpFault | null, ids: readonly string[]) => {
+  const runAll = async (fault: SmtpFault | null, ids: readonly string[], answerSeconds: number) => {
     const set = ids.filter((id) => id in SMTP_SETTINGS)
     const rest = ids.filter((id) => !set.includes(id))
-    const runs = [run(fault, {}, rest), ...set.map((id) => run(fault, SMTP_SETTINGS[id]!, [id]))]
+    const runs = set.map((id) => run(fault, SMTP_SETTINGS[id]!, [id], answerSeconds))
+    if (rest.length > 0) runs.push(run(fault, {}, rest, answerSeconds))
     return (await Promise.all(runs)).flat()
   }
   const ids = findSuite(protocol).cases.map(({ id }) => id)
@@ -41,12 +49,23 @@ describe.each(['smtp', 'submission', 'lmtp'] as const)('the %s suite', (protocol
   })
 
   it('passes whole before a correct server', async () => {
-    const results = await runAll(null, ids)
+    const results = await runAll(null, ids, PATIENCE.correct)
     expect(told(results.filter(({ verdict }) => verdict !== 'pass'))).toEqual([])
   })
 
+  it.each<Setting>([
+    { tls: 'none' },
+    { tls: 'none', account: 'none' },
+    { tls: 'implicit' },
+    { tls: 'implicit', account: 'none' },
+    { account: 'none' },
+  ])('holds nothing against a correct server, reached by $tls', async (setting) => {
+    const results = await run(null, setting, ids, PATIENCE.correct)
+    expect(told(results.filter(noticed))).toEqual([])
+  })
+
   it.concurrent.each(faultsOf(SMTP_PROOFS, protocol))('notices the fault %s', async (fault, ids) => {
-    const results = await runAll(fault, ids)
-    expect(told(results.filter((result) => !noticed(result)))).toEqual([])
+    const missed = await unnoticed((some, answerSeconds) => runAll(fault, some, answerSeconds), ids)
+    expect(told(missed)).toEqual([])
   })
 })

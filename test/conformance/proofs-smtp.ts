@@ -5,7 +5,8 @@ import type { SmtpFault } from './reference/smtp-faults.ts'
 export interface Setting {
   /** A way to serve that other cases hold against it, or that is left open to servers. */
   readonly liberty?: SmtpFault
-  readonly tls?: 'none'
+  readonly tls?: 'none' | 'implicit'
+  readonly account?: 'none'
   /** Where the server is reached: 0.0.0.0 is this host, too, and not called loopback. */
   readonly host?: string
 }
