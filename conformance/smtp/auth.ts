@@ -162,11 +162,12 @@ export const authCases: readonly SmtpCase[] = [
   }),
   authCase({
     slug: 'wrong-password-refused',
-    requirement: 'A wrong password is not answered by 235, but by a 4yz or 5yz reply.',
+    requirement: 'A wrong password, and an empty one, is not answered by 235, but by a 4yz or 5yz reply.',
     needs: ACCOUNT,
     async run(s) {
       needPlain(s)
       await s.send(`AUTH PLAIN ${secret(s, `${s.target.password}x`)}`, '[45]..')
+      await s.send(`AUTH PLAIN ${secret(s, '')}`, '[45]..')
     },
   }),
   authCase({

@@ -46,6 +46,8 @@ export const chunkingCases: readonly SmtpCase[] = [
       await bdat(s, text.slice(0, 7), false, '250')
       await bdat(s, text.slice(7, -9), false, '250')
       await bdat(s, text.slice(-9, -1), false, '250')
+      // far beyond what one read of a socket gives
+      await bdat(s, `\n${`${'x'.repeat(70)}\r\n`.repeat(1000)}\r`, false, '250')
       await bdat(s, text.slice(-1), true, '250')
     },
   ),

@@ -195,16 +195,18 @@ export const dataCases: readonly SmtpCase[] = [
     id: 'smtp/data/split-end',
     rfc: 'RFC 5321 §4.1.1.4',
     level: 'must',
-    requirement: 'The end of the message is recognised however it is cut into packets, and never before it is whole.',
+    requirement:
+      'The end of the message is recognised however it is cut into packets, and never before it is whole: a doubled period that is cut in its middle is none.',
     needs: MAIL,
     state: 'data',
     async run(s) {
-      await s.wire.write(`${s.header()}Text.\r`)
-      for (const octet of '\n.\r\n') {
+      const parts = [`${s.header()}Text.\r\n.`, '.\r\nMore text.\r', '\n', '.', '\r']
+      for (const part of parts) {
+        await s.wire.write(part)
         await s.wire.speaks(30)
         check(s.wire.waiting() === '', 'no reply before the end is whole', `"${visible(s.wire.waiting())}"`)
-        await s.wire.write(octet)
       }
+      await s.wire.write('\n')
       await s.expect('the end of the message', '250')
     },
   },

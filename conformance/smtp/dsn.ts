@@ -107,8 +107,8 @@ export const dsnCases: readonly SmtpCase[] = [
   rcptTakes(
     'notify-case',
     '4.1',
-    'The values of NOTIFY are recognised in any case (NOTIFY=Success,dELAY).',
-    'NOTIFY=Success,dELAY',
+    'NOTIFY and its values are recognised in any case (notify=Success,dELAY).',
+    'notify=Success,dELAY',
   ),
   rcptRefuses(
     'notify-never-alone',

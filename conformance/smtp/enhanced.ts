@@ -82,8 +82,15 @@ export const enhancedCases: readonly SmtpCase[] = [
     'The reply to an unknown command begins with an enhanced status code of class 5.',
     (s) => s.send('XCONFORMANCE', '5..'),
   ),
-  statusCase('sequence', 'The refusal of RCPT without MAIL begins with an enhanced status code of class 5.', (s) =>
-    s.send('RCPT TO:<conformance@example.org>', '5..'),
+  statusCase(
+    'sequence',
+    'The refusals of RCPT without MAIL, and of DATA without MAIL, begin with an enhanced status code of class 5.',
+    async (s) => {
+      const data = await s.send('DATA')
+      if (data.code === 354) await s.endData('', '[45]..')
+      else checkStatus(data)
+      return s.send('RCPT TO:<conformance@example.org>', '5..')
+    },
   ),
   statusCase('syntax', 'The refusal of a MAIL without a path begins with an enhanced status code of class 5.', (s) =>
     s.send('MAIL FROM:', '5..'),

@@ -127,12 +127,14 @@ export const helloCases: readonly SmtpCase[] = [
     id: 'smtp/ehlo/verb-case',
     rfc: 'RFC 5321 §2.4',
     level: 'must',
-    requirement: 'Command verbs are recognised in upper, lower and mixed case.',
+    requirement: 'Command verbs (judged: EHLO, NOOP, RSET, QUIT) are recognised in upper, lower and mixed case.',
     state: 'greeted',
+    ending: 'any',
     async run(s) {
       await s.send(`eHlO ${s.target.helo}`, '250')
       await s.send('nOOp', '250')
       await s.send('rset', '250')
+      await s.send('qUiT', '221')
     },
   },
   {

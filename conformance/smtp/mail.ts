@@ -56,8 +56,8 @@ export const mailCases: readonly SmtpCase[] = [
     id: 'smtp/mail/keyword-case',
     rfc: 'RFC 5321 §2.4',
     level: 'must',
-    requirement: '"FROM:" is recognised in any case.',
-    line: (s) => `MAIL fRoM:<${s.target.from}>`,
+    requirement: 'MAIL and "FROM:" are recognised in any case.',
+    line: (s) => `mAiL fRoM:<${s.target.from}>`,
     codes: '250',
   }),
   {

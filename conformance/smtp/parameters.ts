@@ -136,11 +136,13 @@ export const sizeCases: readonly SmtpCase[] = [
     id: 'smtp/size/agreed',
     rfc: 'RFC 1870 §6.3',
     level: 'should',
-    requirement: 'Once a declared size was taken, a message of that size is not refused by 552.',
+    requirement:
+      'Once a declared size was taken (judged: 100000 octets), a message of that size is not refused by 552.',
     needs: { ...SIZE, recipient: true, consent: ['mail'] },
     state: 'ehlo',
     async run(s) {
-      const text = `${s.header()}${lines('Text.')}`
+      const header = s.header()
+      const text = `${header}${lines('x'.repeat(70)).repeat(Math.floor((100_000 - header.length) / 72))}`
       await s.mail(` SIZE=${text.length}`)
       await s.rcpt()
       await s.data()

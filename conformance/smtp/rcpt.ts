@@ -42,7 +42,7 @@ export const rcptCases: readonly SmtpCase[] = [
     id: 'smtp/rcpt/keyword-case',
     rfc: 'RFC 5321 §2.4',
     level: 'must',
-    requirement: '"TO:" is recognised in any case.',
+    requirement: 'RCPT and "TO:" are recognised in any case.',
     needs: RECIPIENT,
     state: 'mail',
     line: (s) => `rcpt tO:<${s.recipient}>`,

@@ -73,6 +73,8 @@ async function connect(context: Context, one: SmtpCase, hello: string, login: bo
   await s.begin({ hello, tls: !needsStartTls, login: login && one.client !== 'anonymous' && !needsStartTls })
   if (needsStartTls && s.wire.secure) throw new Skipped('the connection has TLS already')
   s.need(...(one.needs?.capabilities ?? []))
+  if (login && one.needs?.account && one.client !== 'anonymous' && !s.has('AUTH'))
+    throw new Skipped('the server offers no AUTH on this connection')
   if (rank >= 3) await s.mail()
   if (rank >= 4) await s.rcpt()
   if (rank >= 5) await s.data()
