@@ -255,7 +255,7 @@ export const multiAppendCases: readonly ImapCase[] = [
         literal(MESSAGE.replace('appended', 'two')),
       ])
       await c.examine(mailbox)
-      const found = await c.fetch('1:*', '(FLAGS BODY.PEEK[HEADER.FIELDS (SUBJECT)])')
+      const found = await c.fetch('1:*', '(FLAGS INTERNALDATE BODY.PEEK[HEADER.FIELDS (SUBJECT)])')
       const shown = [...found]
         .sort(([a], [b]) => a - b)
         .map(
@@ -263,6 +263,8 @@ export const multiAppendCases: readonly ImapCase[] = [
         )
         .join(', ')
       check(shown === 'one \\seen, two \\flagged', 'one \\seen, two \\flagged', shown)
+      const date = found.get(2)?.get('INTERNALDATE')?.text ?? ''
+      check(timeOf(date) === timeOf('17-Jul-1996 02:44:25 -0700'), '17-Jul-1996 02:44:25 -0700', date)
     },
   ),
   multi('cancelled', 'RFC 3502 §6.3.11', 'An empty literal ends an APPEND of several messages with NO.', async (c) => {

@@ -114,7 +114,8 @@ export const listCases: readonly ImapCase[] = [
     'RFC 3501 §6.3.8',
     '% inside a pattern matches within one level of the hierarchy.',
     async (c) => {
-      const { top, deep, separator } = await tree(c)
+      const { top, one, deep, separator } = await tree(c)
+      await c.must(`CREATE ${quoted([one, 'deeper', 'deep'].join(separator))}`)
       expectNames(await listing(c, `LIST "" ${quoted(`${top}${separator}%${separator}deep`)}`), deep)
     },
   ),

@@ -1,6 +1,6 @@
 // IMAP: CREATE, DELETE and RENAME.
 import { check, Skipped, visible } from '../judgement.ts'
-import { codeOf, flagsOf, type Imap, literal, numberOf, pairs, quoted, single } from './client.ts'
+import { codeOf, flagsOf, type Imap, literal, numberOf, pairs, quoted, single, type Value } from './client.ts'
 import { CORPUS } from './corpus.ts'
 import {
   casesOf,
@@ -54,6 +54,14 @@ async function uidsAreNew(c: Imap, name: string, validity: number, next: number)
     `UIDVALIDITY ${newValidity}, UIDNEXT ${newNext}`,
   )
 }
+
+/** \Recent is no property of the message. */
+const textOf = (item: string, value: Value): string =>
+  item === 'FLAGS'
+    ? flagsOf(value)
+        .filter((flag) => flag !== '\\recent')
+        .join(' ')
+    : value.text
 
 export const createCases: readonly ImapCase[] = [
   create('new', 'RFC 3501 §6.3.3', 'CREATE makes a mailbox, which LIST then lists.', async (c) => {
@@ -288,12 +296,12 @@ export const renameCases: readonly ImapCase[] = [
       await fill(c, from)
       const content = async (name: string): Promise<string> => {
         await c.examine(name)
-        const found = await c.fetch('1:*', '(INTERNALDATE RFC822.SIZE BODY.PEEK[])')
+        const found = await c.fetch('1:*', '(FLAGS INTERNALDATE RFC822.SIZE BODY.PEEK[])')
         return [...found]
           .map(([, one]) =>
             [...one]
-              .filter(([key]) => key !== 'FLAGS')
-              .map(([, { text }]) => text)
+              .map(([item, value]) => textOf(item, value))
+              .sort()
               .join(),
           )
           .join('|')

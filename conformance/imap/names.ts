@@ -28,11 +28,17 @@ export const utf7Cases: readonly ImapCase[] = [
     await c.ok(`CREATE ${quoted(name)}`)
     expectNames(await beginning(c, name.slice(0, name.indexOf('&'))), name)
   }),
-  utf7('case-sensitive', 'RFC 3501 §5.1.3', 'The base64 of a name is case-sensitive.', async (c) => {
-    const start = freshName(c)
-    await c.must(`CREATE ${quoted(`${start}&AOk-`)}`)
-    await c.no(`STATUS ${quoted(`${start}&aok-`)} (MESSAGES)`)
-  }),
+  utf7(
+    'case-sensitive',
+    'RFC 3501 §5.1.3',
+    'The base64 of a name is case-sensitive: it is listed as it was made, and is another name in other letters.',
+    async (c) => {
+      const start = freshName(c)
+      await c.must(`CREATE ${quoted(`${start}&AOk-`)}`)
+      expectNames(await beginning(c, start), `${start}&AOk-`)
+      await c.no(`STATUS ${quoted(`${start}&aok-`)} (MESSAGES)`)
+    },
+  ),
   utf7(
     'text-in-ascii',
     'RFC 3501 §9',
@@ -58,8 +64,9 @@ export const utf7Cases: readonly ImapCase[] = [
   utf7(
     'eight-bit-create',
     'RFC 3501 §5.1',
-    'CREATE of a name with octets above 127 is refused.',
+    'CREATE of a name with octets above 127 is refused, as a quoted string and as a literal.',
     async (c) => {
+      await c.refused(`CREATE ${quoted(`${freshName(c)}${octetsOf('\u00e9')}`)}`)
       await c.refused(['CREATE ', literal(`${freshName(c)}${octetsOf('\u00e9')}`)])
     },
     { level: 'should' },
@@ -69,6 +76,7 @@ export const utf7Cases: readonly ImapCase[] = [
     'RFC 3501 §5.1',
     'LIST gives no name with octets above 127.',
     async (c) => {
+      await c.must(`CREATE ${quoted(`${freshName(c)}&AOk-`)}`)
       const wrong = (await listing(c, 'LIST "" "*"')).find(({ name }) => /[\x80-\xff]/.test(name))
       check(wrong === undefined, 'names in ASCII', visible(wrong?.name ?? ''))
     },

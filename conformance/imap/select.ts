@@ -46,14 +46,22 @@ export const selectCases: readonly ImapCase[] = [
   select(
     'uidvalidity',
     'RFC 3501 §6.3.1',
-    'SELECT sends an untagged OK with UIDVALIDITY and its number.',
+    'SELECT sends an untagged OK with UIDVALIDITY and a number from 1 to 4294967295.',
     async (c) => {
-      codeNumber(selectionOf(c), 'UIDVALIDITY')
+      const value = codeNumber(selectionOf(c), 'UIDVALIDITY')
+      check(value >= 1 && value <= 0xffff_ffff, '1 to 4294967295', String(value))
     },
   ),
-  select('uidnext', 'RFC 3501 §6.3.1', 'SELECT sends an untagged OK with UIDNEXT and its number.', async (c) => {
-    codeNumber(selectionOf(c), 'UIDNEXT')
-  }),
+  select(
+    'uidnext',
+    'RFC 3501 §6.3.1',
+    'SELECT sends an untagged OK with UIDNEXT and a number above the UID of the last message.',
+    async (c) => {
+      const next = codeNumber(selectionOf(c), 'UIDNEXT')
+      const last = numberOf((await c.fetch('*', 'UID')).get(CORPUS.length)?.get('UID'), 'UID')
+      check(next > last, `UIDNEXT above ${last}`, String(next))
+    },
+  ),
   select('permanentflags', 'RFC 3501 §6.3.1', 'SELECT sends PERMANENTFLAGS.', async (c) => {
     const code = codeOf(selectionOf(c), 'PERMANENTFLAGS')
     check(
