@@ -1,5 +1,5 @@
 // IMAP: what sessions learn of changes: EXISTS, EXPUNGE and FETCH unasked, \Recent, and the rules of UIDs.
-import { check, visible } from '../judgement.ts'
+import { check, Skipped, visible } from '../judgement.ts'
 import { flags, itemIn, numbers, same, search, topic, uids } from './cases.ts'
 import { codeOf, fetched, flagsOf, type Imap, quoted, type Result, single, untagged } from './client.ts'
 import { CORPUS } from './corpus.ts'
@@ -211,9 +211,11 @@ export const recentCases = [
 const uid = topic('uid', 'selected')
 const UID = '9051 §2.3.1.1'
 
-const numberIn = (result: Result, name: string): number => {
+/** The number of a code that SELECT must give, which other cases judge. */
+function numberIn(result: Result, name: string): number {
   const code = codeOf(result, name)
-  check(code !== null && /^\d+$/.test(code.text), `the code ${name} with a number`, visible(code?.text ?? 'none'))
+  if (code === null) throw new Skipped(`SELECT does not tell ${name}`)
+  check(/^\d+$/.test(code.text), `the code ${name} with a number`, visible(code.text))
   return Number(code.text)
 }
 
