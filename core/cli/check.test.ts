@@ -106,6 +106,21 @@ describe.each(['check', 'serve'])('%s', (command) => {
   })
 })
 
+it('repeated keys, YAML aliases and odd keys hide nothing', { timeout: 60_000 }, async () => {
+  const { code, err } = await estafeta(
+    'hostname: a.example\nhostname: b.example\norigin: *other\n[x]: y\nlimit: {}\nplugins:\n  access: { onError: defer, tabels: [] }\n',
+    'check',
+  )
+  expect(code).toBe(78)
+  expect(err).toEqual([
+    expect.stringMatching(/^site.yaml:2:1: .*unique/),
+    expect.stringMatching(/^site.yaml:3:1: \*other is a YAML alias/),
+    expect.stringMatching(/^site.yaml:4:1: a key must be a plain word/),
+    expect.stringMatching(/^site.yaml:5:\d+: limit: unknown key/),
+    expect.stringMatching(/^site.yaml:7:\d+: plugins.access.tabels: unknown key/),
+  ])
+})
+
 it('certificates that cannot be read come with plugins that cannot be set up', { timeout: 60_000 }, async () => {
   writeFileSync(join(folder, 'broken.ts'), BROKEN)
   const { code, err } = await estafeta(

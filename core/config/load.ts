@@ -81,11 +81,11 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
   const path = options.path === undefined ? null : resolve(folder, options.path)
   const file = path === null ? emptyMapping : readTree(path, problems)
   const overrides = plainTree(options.overrides ?? {})
+  if (file === null) throw new ConfigError(problems)
   const site = normalise(mergeTrees(file, overrides, 'keep'), folder)
-  stopAt(problems)
+  const sound = problems.length === 0
 
-  const { name, head, tree: profile } = loadProfile(site, path, folder, problems)
-  const complete = problems.length === 0
+  const { name, head, tree: profile, complete } = loadProfile(site, path, folder, problems)
   const merged = borrowed(head.questions, mergeTrees(mergeTrees(emptyMapping, profile), site))
   const checked = checkSettings(merged, complete)
   const asked = unanswered(head.questions, merged, name, positionAt(site, ['profile']))
@@ -107,37 +107,35 @@ export function loadConfig(options: LoadOptions): LoadedConfig {
     problem: (key, message) => ({ at: positionAt(merged, key), path: key, message }),
     reread: () => loadConfig({ ...options, folder }),
   }
-  const whole = checked.whole && complete && asked.length === 0
+  const whole = checked.whole && complete && sound && asked.length === 0
   if (problems.length > 0) throw new ConfigError(problems, { loaded, whole, complete })
   return loaded
 }
 
-const stopAt = (problems: readonly Problem[]): void => {
-  if (problems.length > 0) throw new ConfigError(problems)
-}
-
-function readTree(file: string, problems: Problem[]): Mapping {
+/** null: it says nothing that can be gone by. */
+function readTree(file: string, problems: Problem[]): Mapping | null {
   try {
     const parsed = parseTree(readFileSync(file, 'utf8'), file)
     problems.push(...parsed.problems)
-    return parsed.tree
+    return parsed.readable ? parsed.tree : null
   } catch (error) {
     problems.push({ at: null, path: [], message: `cannot read ${file}: ${(error as Error).message}` })
-    return emptyMapping
+    return null
   }
 }
 
 // ---------------------------------------------------------------- profile
 
+/** `complete`: it is known and well, so that one can say what is missing. */
 function loadProfile(
   site: Tree,
   path: string | null,
   folder: string,
   problems: Problem[],
-): { name: string | null; head: ProfileHead; tree: Tree } {
-  const none = { name: null, head: { about: '', questions: [] }, tree: emptyMapping }
+): { name: string | null; head: ProfileHead; tree: Tree; complete: boolean } {
+  const none = { name: null, head: { about: '', questions: [] }, tree: emptyMapping, complete: false }
   const node = childOf(site, 'profile')
-  if (node === null || (node.kind === 'scalar' && node.value === null)) return none
+  if (node === null || (node.kind === 'scalar' && node.value === null)) return { ...none, complete: true }
   const name = node.kind === 'scalar' && typeof node.value === 'string' ? node.value : null
   const file = name === null ? null : profilePath(name, path === null ? folder : dirname(path))
   if (file === null || (!name!.includes('/') && !profileNames().includes(name!))) {
@@ -146,8 +144,9 @@ function loadProfile(
     problems.push({ at: node.at, path: ['profile'], message })
     return none
   }
+  const before = problems.length
   const whole = readTree(file, problems)
-  if (problems.length > 0) return none
+  if (whole === null) return none
   const entries = [...whole.entries]
   const isHead = ([key]: [string, Tree]): boolean => (PROFILE_KEYS as readonly string[]).includes(key)
   const headTree: Mapping = { ...whole, entries: new Map(entries.filter(isHead)) }
@@ -156,7 +155,8 @@ function loadProfile(
   const rest: Mapping = { ...whole, entries: new Map(entries.filter((entry) => !isHead(entry))) }
   if (rest.entries.has('profile'))
     problems.push({ at: positionAt(rest, ['profile']), path: ['profile'], message: 'a profile cannot name another' })
-  return { name, head: head.value ?? none.head, tree: normalise(rest, dirname(file)) }
+  const complete = problems.length === before
+  return { name, head: head.value ?? none.head, tree: normalise(rest, dirname(file)), complete }
 }
 
 /** Blanks whose default is another setting (`=hostname`) get what that one has. */

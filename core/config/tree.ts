@@ -21,8 +21,11 @@ export interface Mapping {
 
 export const emptyMapping: Mapping = { kind: 'map', at: null, entries: new Map() }
 
-/** Parses a file's text. Its syntax errors, repeated keys and non-text keys come as problems. */
-export function parseTree(text: string, file: string): { tree: Mapping; problems: Problem[] } {
+/**
+ * Parses a file's text. Its syntax errors, repeated keys and non-text keys come as problems; `readable`: the rest is as it
+ * was meant.
+ */
+export function parseTree(text: string, file: string): { tree: Mapping; problems: Problem[]; readable: boolean } {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
   const problems: Problem[] = []
@@ -56,11 +59,14 @@ export function parseTree(text: string, file: string): { tree: Mapping; problems
     return { kind: 'map', at, entries }
   }
 
-  if (problems.length > 0) return { tree: emptyMapping, problems }
+  const readable = document.errors.every(({ code }) => code === 'DUPLICATE_KEY')
+  if (!readable) return { tree: emptyMapping, problems, readable }
   const tree = convert(document.contents as Node | null, 0)
-  if (tree.kind === 'map') return { tree, problems }
-  if (tree.kind === 'scalar' && tree.value === null) return { tree: { ...emptyMapping, at: tree.at }, problems }
-  return { tree: emptyMapping, problems: [...problems, { at: tree.at, path: [], message: 'expected keys and values' }] }
+  if (tree.kind === 'map') return { tree, problems, readable }
+  if (tree.kind === 'scalar' && tree.value === null)
+    return { tree: { ...emptyMapping, at: tree.at }, problems, readable }
+  problems.push({ at: tree.at, path: [], message: 'expected keys and values' })
+  return { tree: emptyMapping, problems, readable: false }
 }
 
 const rangeStart = (node: unknown, otherwise: number): number => (node as Node | null)?.range?.[0] ?? otherwise
