@@ -85,21 +85,11 @@ export const sortCases = [
   ),
   sorts('date', 'DATE sorts by the Date field.', 'DATE', BY_ARRIVAL),
   sorts('size', 'SIZE sorts by the size in octets.', 'SIZE', BY_SIZE),
-  sorts('from', 'FROM sorts by the local part of the first From address.', 'FROM', [1, 2, 4, 5, 8, 9, 6, 3, 7]),
-  sorts(
-    'to',
-    'TO sorts by the local part of the first To address, absent ones first.',
-    'TO',
-    [9, 3, 7, 5, 1, 2, 4, 8],
-    'UNDRAFT',
-  ),
-  sorts(
-    'cc',
-    'CC sorts by the local part of the first Cc address, absent ones first.',
-    'CC',
-    [2, 3, 4, 5, 6, 7, 8, 9, 1],
-  ),
-  sorts('subject', 'SUBJECT sorts by base subject, absent ones first.', 'SUBJECT', [9, 5, 4, 8, 2, 3, 1, 7], 'UNDRAFT'),
+  // of messages that differ by the criterion: ties are another case
+  sorts('from', 'FROM sorts by the local part of the first From address.', 'FROM', [1, 6, 3], '1,3,6'),
+  sorts('to', 'TO sorts by the local part of the first To address, absent ones first.', 'TO', [9, 3, 5, 1], '1,3,5,9'),
+  sorts('cc', 'CC sorts by the local part of the first Cc address, absent ones first.', 'CC', [2, 1], '1:2'),
+  sorts('subject', 'SUBJECT sorts by base subject, absent ones first.', 'SUBJECT', [9, 5, 4, 8, 2, 3, 1], '1:5,8:9'),
   sorts(
     'several',
     'Of several criteria the first decides, then the second.',
