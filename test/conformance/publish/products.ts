@@ -1,5 +1,6 @@
 // What is published: each product with its version, how it is started here, and where each suite finds it.
 import type { SuiteRun } from '../../../conformance/index.ts'
+import { freePort, freePorts } from '../../kit/free-port.ts'
 import { startCourier } from '../../kit/peers/courier.ts'
 import { startCyrus } from '../../kit/peers/cyrus.ts'
 import { startDovecot } from '../../kit/peers/dovecot.ts'
@@ -45,6 +46,15 @@ const mailboxesOf = (domain: string): string[] => LOCAL_PARTS.map((name) => `${n
 
 const account = (user: string) => ({ user, password: PASSWORD })
 
+/** Whatever is handed in at the port goes to the runner, as a smarthost. With `retries`, it is tried again within seconds. */
+const sending = (port: number, listen: number, { retries = false } = {}): SuiteRun => ({
+  host,
+  port,
+  listen: `${host}:${listen}`,
+  consent: ['all'],
+  ...(retries ? { retryWaitSeconds: 30 } : {}),
+})
+
 const ended =
   (...servers: readonly { stop(): Promise<void> }[]): (() => Promise<void>) =>
   async () => {
@@ -62,6 +72,17 @@ export const products: readonly Product[] = [
       // the rate of a stranger's connections is limited, and a suite's is beyond that: to all but submission we are no stranger
       const server = await startEstafeta({ domain, users, tls, config: { networks: ['127.0.0.0/8'] } })
       const strict = await startEstafeta({ domain, users, tls })
+      const [listen = 0, dns = 0] = await freePorts(2)
+      const sender = await startEstafeta({
+        domain,
+        users,
+        config: {
+          networks: ['127.0.0.0/8'],
+          dns: { servers: [`${host}:${dns}`] },
+          queue: { firstRetry: '2s', maxRetry: '4s' },
+          plugins: { 'spf-dkim-dmarc': { enabled: false }, 'deliver-smtp': { port: listen } },
+        },
+      })
       const mail = { ...mailFor(domain), ...account(`ana@${domain}`) }
       // who has logged in may send as nobody else
       const own = { from: `ana@${domain}` }
@@ -72,8 +93,9 @@ export const products: readonly Product[] = [
           lmtp: { ...mail, port: server.lmtp },
           pop3: { ...mail, port: server.pop3, feed: `lmtp://${host}:${server.lmtp}` },
           imap: { ...mail, port: server.imap },
+          'smtp-client': { ...sending(sender.smtp, listen, { retries: true }), dns: `${host}:${dns}` },
         },
-        stop: ended(server, strict),
+        stop: ended(server, strict, sender),
       }
     },
   },
@@ -98,13 +120,17 @@ export const products: readonly Product[] = [
         auth: { ana: PASSWORD },
         main: { smtpd_tls_security_level: 'encrypt', smtpd_relay_restrictions: 'permit_sasl_authenticated,reject' },
       })
+      const listen = await freePort()
+      const pauses = { minimal_backoff_time: '2s', maximal_backoff_time: '4s', queue_run_delay: '2s' }
+      const sender = await startPostfix({ hostname: `mx.${domain}`, relay: `[${host}]:${listen}`, main: pauses })
       const mail = mailFor(domain)
       return {
         targets: {
           smtp: { ...mail, port: server.port },
           submission: { ...mail, ...account('ana'), from: `ana@${domain}`, port: submission.port, tls: 'starttls' },
+          'smtp-client': sending(sender.port, listen, { retries: true }),
         },
-        stop: ended(server, submission),
+        stop: ended(server, submission, sender),
       }
     },
   },
@@ -120,13 +146,16 @@ export const products: readonly Product[] = [
         auth: { ana: PASSWORD },
         sends: true,
       })
+      const listen = await freePort()
+      const sender = await startExim({ relay: { host, port: listen } })
       const mail = { ...mailFor(domain), ...account('ana') }
       return {
         targets: {
           smtp: { ...mail, port: server.port },
           submission: { ...mail, from: `ana@${domain}`, port: server.submission, tls: 'starttls' },
+          'smtp-client': sending(sender.port, listen),
         },
-        stop: ended(server),
+        stop: ended(server, sender),
       }
     },
   },
@@ -138,7 +167,12 @@ export const products: readonly Product[] = [
       const domain = 'opensmtpd.test'
       // without TLS, and so without AUTH: no handshake succeeds where 6.8.0p2 is built with OpenSSL 3
       const server = await startOpensmtpd({ mailboxes: mailboxesOf(domain) })
-      return { targets: { smtp: { ...mailFor(domain), port: server.port } }, stop: ended(server) }
+      const listen = await freePort()
+      const sender = await startOpensmtpd({ mailboxes: [], relay: { host, port: listen } })
+      return {
+        targets: { smtp: { ...mailFor(domain), port: server.port }, 'smtp-client': sending(sender.port, listen) },
+        stop: ended(server, sender),
+      }
     },
   },
   {
@@ -148,13 +182,16 @@ export const products: readonly Product[] = [
     async start(tls) {
       const domain = 'sendmail.test'
       const server = await startSendmail({ domain, users: LOCAL_PARTS, tls, auth: { ana: PASSWORD } })
+      const listen = await freePort()
+      const sender = await startSendmail({ domain, users: [], relay: { host, port: listen } })
       const mail = { ...mailFor(domain), ...account('ana') }
       return {
         targets: {
           smtp: { ...mail, port: server.port },
           submission: { ...mail, from: `ana@${domain}`, port: server.submission, tls: 'starttls' },
+          'smtp-client': sending(sender.port, listen),
         },
-        stop: ended(server),
+        stop: ended(server, sender),
       }
     },
   },

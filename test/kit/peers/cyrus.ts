@@ -1,6 +1,6 @@
 // A private Cyrus IMAP server, unpacked aside since it conflicts with Dovecot: IMAP, POP3 and LMTP on loopback.
 import { execFileSync } from 'node:child_process'
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { systemGroup, systemUser } from '../accounts.ts'
@@ -40,6 +40,11 @@ export async function startCyrus(options: CyrusOptions): Promise<Cyrus> {
   const { path: folder, remove } = scratch('cyrus')
   for (const name of ['', 'db', 'socket', 'proc', 'ptclient', 'spool', 'sieve', 'lock', 'log']) {
     mkdirSync(join(folder, name), { recursive: true })
+    chownSync(join(folder, name), user, -1)
+  }
+  for (const name of ['cert', 'key'] as const) {
+    if (!options.tls) continue
+    writeFileSync(join(folder, name), readFileSync(options.tls[name]), { mode: 0o600 })
     chownSync(join(folder, name), user, -1)
   }
   const settings = join(folder, 'imapd.conf')
@@ -86,7 +91,12 @@ const imapdConf = (folder: string, { tls, settings }: CyrusOptions): string =>
     conversations: 'yes',
     ...(tls === undefined
       ? {}
-      : { tls_server_cert: tls.cert, tls_server_key: tls.key, tls_sessions_db_path: join(folder, 'tls.db') }),
+      : {
+          // copies that its own user can read
+          tls_server_cert: join(folder, 'cert'),
+          tls_server_key: join(folder, 'key'),
+          tls_sessions_db_path: join(folder, 'tls.db'),
+        }),
     ...settings,
   })
     .map(([name, value]) => `${name}: ${value}\n`)

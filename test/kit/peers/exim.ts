@@ -77,7 +77,7 @@ mail:
        message = 530 5.7.0 authentication required
   accept
 rcpt:
-${local ? '  accept authenticated = *\n         control = submission\n  require message = relay not permitted\n          domains = +local_domains\n  require verify = recipient\n' : ''}\
+${local ? '  accept authenticated = *\n         domains = !+local_domains\n         control = submission\n  require message = relay not permitted\n          domains = +local_domains\n  require verify = recipient\n' : ''}\
   accept
 begin routers
 ${routers(options)}begin transports
@@ -114,18 +114,18 @@ function authenticators(auth: { readonly [user: string]: string }): string {
       (rest, [user, password]) => `\${if eq{${name}}{${user}}{${password}}${rest === '' ? 'fail' : `{${rest}}`}}`,
       '',
     )
-  const good = (name: string, password: string) => `\${if eq{${password}}{${secret(name)}}}`
+  const good = (name: string, password: string) => `eq{${password}}{${secret(name)}}`
   return `plain:
   driver = plaintext
   public_name = PLAIN
   server_prompts = :
-  server_condition = ${good('$auth2', '$auth3')}
+  server_condition = \${if and{{or{{eq{$auth1}{}}{eq{$auth1}{$auth2}}}}{${good('$auth2', '$auth3')}}}}
   server_set_id = $auth2
 login:
   driver = plaintext
   public_name = LOGIN
   server_prompts = <| Username: | Password:
-  server_condition = ${good('$auth1', '$auth2')}
+  server_condition = \${if ${good('$auth1', '$auth2')}}
   server_set_id = $auth1
 cram:
   driver = cram_md5

@@ -15,7 +15,7 @@ export interface OpensmtpdOptions {
   readonly tls?: { readonly cert: string; readonly key: string }
   /** Names and passwords for the submission port, which opens with them; needs `tls`. */
   readonly auth?: { readonly [user: string]: string }
-  /** Where mail for other domains goes; to where its MX points by default. */
+  /** Where anybody's mail for other domains goes; by default that of who has logged in, to where its MX points. */
   readonly relay?: { readonly host: string; readonly port: number }
   /** The IPv4 address of a resolver that listens on port 53; none is asked by default. */
   readonly dns?: string
@@ -92,7 +92,7 @@ listen on 127.0.0.1 port ${ports.port} ${pki}hostname opensmtpd.test
 ${auth ? `listen on 127.0.0.1 port ${ports.submission} ${pki}auth <accounts> hostname opensmtpd.test tag submission\n` : ''}\
 action "in" maildir userbase <homes> virtual <addresses>
 action "out" relay${relay ? ` host "smtp://${relay.host}:${relay.port}"` : ''}
-match from any for domain { ${domains.join(' ')} } action "in"
-match auth from any for any action "out"
+${domains.length > 0 ? `match from any for domain { ${domains.join(' ')} } action "in"\n` : ''}\
+match ${relay ? '' : 'auth '}from any for any action "out"
 `
 }

@@ -14,7 +14,7 @@ export interface SendmailOptions {
   readonly tls?: { readonly cert: string; readonly key: string }
   /** Names and passwords for AUTH, which the submission port demands. */
   readonly auth?: { readonly [user: string]: string }
-  /** Where mail for other domains goes; to where its MX points by default. */
+  /** Where anybody's mail for other domains goes; by default that of who has logged in, to where its MX points. */
   readonly relay?: { readonly host: string; readonly port: number }
   /** The IPv4 address of a resolver that listens on port 53; without it names are looked up in the hosts file alone. */
   readonly dns?: string
@@ -90,6 +90,7 @@ ${auth ? "define(`confAUTH_MECHANISMS', `PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256')dnl
 FEATURE(\`no_default_msa')dnl
 FEATURE(\`nocanonify')dnl
 FEATURE(\`accept_unresolvable_domains')dnl
+${relay ? "FEATURE(`promiscuous_relay')dnl\n" : ''}\
 ${relay ? `define(\`SMART_HOST', \`relay:[${relay.host}]')dnl\ndefine(\`RELAY_MAILER_ARGS', \`TCP $h ${relay.port}')dnl\n` : ''}\
 DAEMON_OPTIONS(\`Family=inet, Name=MTA-v4, Port=${port}, Addr=127.0.0.1')dnl
 DAEMON_OPTIONS(\`Family=inet, Name=MSP-v4, Port=${submission}, M=${auth ? 'Ea' : 'E'}, Addr=127.0.0.1')dnl
