@@ -73,6 +73,7 @@ const dated = (date: string): Made => ({ header: [`Date: ${date}`] })
 const BY_SIZE = CORPUS.map(({ text }, i) => [text.length, i + 1] as const)
   .sort(([a, n], [b, m]) => a - b || n - m)
   .map(([, n]) => n)
+const BY_SENDER_REVERSED = [3, 7, 6, 1, 2, 4, 5, 8, 9]
 const BY_ARRIVAL = [1, 7, 2, 3, 4, 5, 6, 8, 9]
 
 export const sortCases = [
@@ -97,11 +98,22 @@ export const sortCases = [
     [9, 5, 4, 8, 2, 3, 7, 1],
     'UNDRAFT',
   ),
-  sorts(
+  sort(
     'tie',
-    'Messages that are equal by the criteria stay in the order of their numbers.',
-    'REVERSE FROM',
-    [3, 7, 6, 1, 2, 4, 5, 8, 9],
+    SORT,
+    'Messages that are equal by the criteria stay in the order of their numbers, after REVERSE too.',
+    async (c) => same(sorted(await c.ok('SORT (REVERSE FROM) UTF-8 ALL')), BY_SENDER_REVERSED, 'messages'),
+    OWN,
+  ),
+  sort(
+    'tie-after-another',
+    SORT,
+    'The order of messages that are equal by the criteria is the same after a SORT of some of them.',
+    async (c) => {
+      await c.ok('SORT (FROM) UTF-8 1,3,6')
+      same(sorted(await c.ok('SORT (REVERSE FROM) UTF-8 ALL')), BY_SENDER_REVERSED, 'messages')
+    },
+    OWN,
   ),
   sorts('criteria', 'Only messages that match the search criteria are returned.', 'REVERSE ARRIVAL', [3, 1], 'SEEN'),
   sorts(
