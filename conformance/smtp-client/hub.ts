@@ -10,6 +10,12 @@ import { Session } from './session.ts'
 /** All names of the runner lie below it. */
 export const BASE = 'conformance.test'
 
+/** What every resolver knows: some MTAs ask who the client on loopback is. */
+const LOOPBACK: { readonly [name: string]: Names } = {
+  localhost: { A: ['127.0.0.1'], AAAA: ['::1'] },
+  '1.0.0.127.in-addr.arpa': { PTR: 'localhost' },
+}
+
 export type Taker = (socket: Socket) => void
 
 export class Hub {
@@ -148,7 +154,7 @@ export class Hub {
   #lookup(question: Question): Names | null {
     this.#asked.push(question)
     const { name } = question
-    const own = this.#names.get(name)
+    const own = this.#names.get(name) ?? LOOPBACK[name]
     if (own) return own
     for (const [domain, address] of this.#settled)
       if (name === domain || name.endsWith(`.${domain}`)) return { A: [address] }

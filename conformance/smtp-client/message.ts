@@ -285,6 +285,7 @@ export const messageCases: readonly SmtpClientCase[] = [
     'RFC 5321 §6.3',
     'A message with fewer than 100 Received fields is not taken for a loop.',
     async (x) => {
+      await x.admitted()
       const reply = await x.offer({ above: hops(95) })
       check(reply.code < 300, 'the message to be taken', `"${visible(reply.raw)}"`)
       const mail = await x.until('the message', () => x.mails[0] ?? x.reports[0])
@@ -292,10 +293,10 @@ export const messageCases: readonly SmtpClientCase[] = [
     },
   ),
   must('loops/stopped', 'RFC 5321 §6.3', 'A message that has been everywhere is not sent on.', async (x) => {
+    await x.admitted()
     const reply = await x.offer({ above: hops(400) })
     if (reply.code >= 300) return
-    await x.until('the message to be returned', () => x.reports[0] ?? x.mails[0])
-    check(x.mails.length === 0, 'the message not to be sent', 'it was')
+    await x.never('message sent on', () => x.mails.length > 0)
   }),
   must(
     '8bit/only-offered',

@@ -11,6 +11,7 @@ export interface Names {
   /** Preference and host; the host `.` is the null MX. */
   readonly MX?: readonly (readonly [number, string])[]
   readonly CNAME?: string
+  readonly PTR?: string
   /** Look-ups fail for now. */
   readonly broken?: true
   /** Over UDP the answer is cut off. */
@@ -129,6 +130,7 @@ function recordsOf(name: string, type: string, names: Names): dns.Answer[] {
   if (type === 'A') return (names.A ?? []).map((data) => ({ ...head, type: 'A' as const, data }))
   if (type === 'AAAA') return (names.AAAA ?? []).map((data) => ({ ...head, type: 'AAAA' as const, data }))
   if (type === 'CNAME') return names.CNAME === undefined ? [] : [{ ...head, type: 'CNAME', data: names.CNAME }]
+  if (type === 'PTR') return names.PTR === undefined ? [] : [{ ...head, type: 'PTR', data: names.PTR }]
   if (type !== 'MX') return []
   return (names.MX ?? []).map(([preference, exchange]) => ({
     ...head,

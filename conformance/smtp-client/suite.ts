@@ -46,7 +46,7 @@ export class Exchange implements Dialect {
   readonly domain: string
   readonly hub: Hub
   readonly #context: Context
-  readonly #smtp: Smtp
+  #smtp: Smtp
   readonly #hosts: Host[] = []
   #over = false
   #wake: (() => void)[] = []
@@ -192,6 +192,21 @@ export class Exchange implements Dialect {
     return { code: reply.code, raw: reply.raw.join(' / ') }
   }
 
+  /** What is handed in from now on goes by another connection: some MTAs do a connection's mail in one process. */
+  async reopen(): Promise<void> {
+    await this.#smtp.send('QUIT')
+    this.#smtp = await openSubmission(this.#context)
+  }
+
+  /** Throws Blocked where the MTA takes no mail for others at all: a refusal would show nothing. */
+  async admitted(): Promise<void> {
+    this.names(`usual.${this.domain}`, { MX: [[10, this.mx.name]] })
+    await this.#smtp.send(`MAIL FROM:<${this.sender}>`)
+    const { code, raw } = await this.#smtp.send(`RCPT TO:<rcpt@usual.${this.domain}>`)
+    if (!isOneOf(code, '2..')) throw new Blocked(`the MTA does not take mail for others: "${visible(raw.join(' / '))}"`)
+    await this.#smtp.send('RSET')
+  }
+
   header({ above = [], header = [] }: Letter): string[] {
     return [
       ...above,
@@ -286,6 +301,15 @@ async function connect(context: Context, _one: CaseFacts): Promise<Exchange> {
   const hub = hubs.get(context.target)
   if (!hub) throw new Blocked('nothing listens')
   context.atEnd(await hub.takeTurn())
+  const smtp = await openSubmission(context)
+  const exchange = new Exchange(context, smtp, hub)
+  context.atEnd(() => exchange.settle())
+  await exchange.open()
+  return exchange
+}
+
+/** A session on the MTA's submission side, greeted, and logged in where there is an account. */
+async function openSubmission(context: Context): Promise<Smtp> {
   const smtp = new Smtp(await context.open())
   smtp.demand(await smtp.reply('the connection'), '220', 'the connection')
   await smtp.ehlo()
@@ -294,8 +318,5 @@ async function connect(context: Context, _one: CaseFacts): Promise<Exchange> {
     await smtp.ehlo()
   }
   if (context.target.user !== null) await smtp.login()
-  const exchange = new Exchange(context, smtp, hub)
-  context.atEnd(() => exchange.settle())
-  await exchange.open()
-  return exchange
+  return smtp
 }
