@@ -375,7 +375,13 @@ export const lsubCases: readonly ImapCase[] = [
       const { top, one, deep, two } = await tree(c)
       for (const name of [top, deep]) await c.must(`SUBSCRIBE ${quoted(name)}`)
       for (const name of [one, two]) await c.send(`UNSUBSCRIBE ${quoted(name)}`)
-      expectNames(await listing(c, `LSUB "" ${quoted(`${top}*`)}`), top, deep)
+      const found = await listing(c, `LSUB "" ${quoted(`${top}*`)}`)
+      // a level above a subscribed name may be told as \Noselect
+      expectNames(
+        found.filter(({ attributes }) => !attributes.includes('\\noselect')),
+        top,
+        deep,
+      )
     },
   ),
   lsub(

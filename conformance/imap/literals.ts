@@ -78,9 +78,9 @@ export const literalCases: readonly ImapCase[] = [
     'RFC 3501 §4.3',
     'A quote and a backslash in a literal are themselves.',
     async (c) => {
-      await c.append(c.mailbox, 'From: a@conformance.example\r\nSubject: say "x\\y" now\r\n\r\nHello.\r\n')
-      const { values } = single(await c.ok(['SEARCH SUBJECT ', literal('"x\\y"')]), 'SEARCH')
-      check(values.length === 1, 'the one message whose subject has "x\\y" in quotes', `${values.length} messages`)
+      await c.append(c.mailbox, 'From: a@conformance.example\r\nSubject: specials\r\n\r\nSay "x\\y" now.\r\n')
+      const { values } = single(await c.ok(['SEARCH BODY ', literal('"x\\y"')]), 'SEARCH')
+      check(values.length === 1, 'the one message whose body has "x\\y" in quotes', `${values.length} messages`)
     },
     { state: 'selected', needs: { ...MAILBOX, capabilities: ['IMAP4REV1'] } },
   ),
