@@ -6,10 +6,11 @@ import { createAuthority } from '../test/kit/certificates.ts'
 import { runSuite } from './index.ts'
 import { Blocked, Skipped, Violation } from './judgement.ts'
 import { exitCodeOf, runCases } from './runner.ts'
+import type { Smtp } from './smtp/client.ts'
 import { type SmtpCase, smtpSuite } from './smtp/suite.ts'
 import { createTarget, type TargetOptions } from './target.ts'
 import { smtpServer, startTestServer } from './test-server.ts'
-import type { CaseResult, RunReport, Verdict } from './types.ts'
+import type { CaseResult, RunReport, Suite, Verdict } from './types.ts'
 
 const PORTS = { plain: 25, tls: 465 }
 
@@ -319,6 +320,51 @@ describe('runs', () => {
     })
     const { counts } = await runAgainst(smtpServer(), [counting, counting, counting])
     expect([counts.pass, most]).toEqual([3, 1])
+  })
+
+  test('a suite that cannot be set up blocks all of its cases, and is 2; what it leaves is taken away only when it was', async () => {
+    const done: string[] = []
+    const suiteOf = (before: () => Promise<void>): Suite<Smtp> => ({
+      ...smtpSuite({ name: 'test', description: '', port: PORTS, hello: 'EHLO', login: true, cases: [oneCase()] }),
+      before,
+      after: async () => void done.push('after'),
+    })
+    await using server = await startTestServer(smtpServer())
+    const target = createTarget({ host: '127.0.0.1', port: server.port }, PORTS)
+    const bad = await runCases(
+      suiteOf(() => Promise.reject(new Blocked('no maildrop'))),
+      target,
+      { cases: [oneCase()] },
+    )
+    expect([bad.results[0]!.verdict, bad.results[0]!.reason, bad.exitCode]).toEqual([
+      'blocked',
+      'set-up: no maildrop',
+      2,
+    ])
+    expect([server.connections, done]).toEqual([0, []])
+    const good = await runCases(
+      suiteOf(async () => void done.push('before')),
+      target,
+      { cases: [oneCase()] },
+    )
+    expect([good.exitCode, done]).toEqual([0, ['before', 'after']])
+  })
+
+  test('a suite whose server lets one session in runs alone, whatever is asked', async () => {
+    let [open, most] = [0, 0]
+    const counting = oneCase({
+      async run(s) {
+        most = Math.max(most, ++open)
+        await s.send('NOOP', '250')
+        open--
+      },
+    })
+    const cases = [counting, counting, counting]
+    await using server = await startTestServer(smtpServer())
+    const target = createTarget({ host: '127.0.0.1', port: server.port }, PORTS)
+    const suite = smtpSuite({ name: 'test', description: '', port: PORTS, hello: 'EHLO', login: true, cases })
+    await runCases({ ...suite, alone: true }, target, { cases, parallel: 3 })
+    expect(most).toBe(1)
   })
 
   test('each result is told as it comes', async () => {
