@@ -129,18 +129,6 @@ function closedForGood(): Rule {
   }
 }
 
-function uidsAfterExpunge(): Rule {
-  let expunged = false
-  return {
-    hear(line) {
-      expunged ||= /^\S+ EXPUNGE/i.test(line)
-      return null
-    },
-    say: (unit) =>
-      expunged ? [unit.replace(/([ (]UID) (\d+)/, (_, word, uid) => `${word} ${Number(uid) + 1}`)] : null,
-  }
-}
-
 const closeFaults: Faults = {
   'check-expunges': fault('CHECK expunges', '3501 §6.4.1', hear(/^CHECK/i, 'EXPUNGE'), 'check/does-not-expunge'),
   'close-nothing': fault(
@@ -172,12 +160,6 @@ const closeFaults: Faults = {
     '3501 §7.3.1',
     before(/^EXPUNGE/i, '* 9 EXISTS'),
     'expunge/no-shrinking-exists',
-  ),
-  'expunge-changes-uids': fault(
-    'UIDs of the messages that stay change',
-    '3501 §2.3.1.1',
-    uidsAfterExpunge(),
-    'expunge/uids-stay',
   ),
   'expunge-tells-uids': fault('EXPUNGE tells UIDs', '4315 §2.1', 'expunge-tells-uids', 'uid-expunge/responses'),
   'uid-expunge-without-set': fault(

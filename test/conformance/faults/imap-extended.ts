@@ -1,5 +1,17 @@
 // Faults of the younger extensions: PARTIAL, REPLACE, UNAUTHENTICATE, UTF8=ACCEPT, MULTISEARCH, NOTIFY and others.
-import { before, drop, type Faults, hear, imapFault, perConnection, type Rule, reply, say, twice } from '../fault.ts'
+import {
+  after,
+  before,
+  drop,
+  type Faults,
+  hear,
+  imapFault,
+  perConnection,
+  type Rule,
+  reply,
+  say,
+  twice,
+} from '../fault.ts'
 
 const fault = (
   wrong: string,
@@ -345,25 +357,19 @@ const notifyFaults: Faults = {
     'notify/new-fetch',
     dovecot,
   ),
-  'notify-no-exists': fault(
-    'a new message is not told',
-    `${N}.2`,
-    drop(/EXISTS\r/),
-    ids('notify', 'delayed-new new-fetch'),
-    dovecot,
-  ),
+  'notify-no-exists': fault('a new message is not told', `${N}.2`, drop(/EXISTS\r/), 'notify/delayed-new', dovecot),
   'notify-no-expunge': fault('a removal is not told', `${N}.3`, drop(/EXPUNGE\r/), 'notify/expunge', dovecot),
   'notify-not-delayed': fault(
     'SELECTED-DELAYED does not wait',
     '5465 §6.1.2',
-    hear(/SELECTED-DELAYED/i, 'SELECTED'),
+    after(/^NOTIFY SET .*SELECTED-DELAYED/i, '* 2 EXPUNGE'),
     'notify/delayed-expunge',
     dovecot,
   ),
   'notify-none-overlooked': fault(
-    'NOTIFY NONE is overlooked',
+    'a new message is told after NOTIFY NONE',
     '5465 §3.2',
-    reply(/^NOTIFY NONE/i, '% OK done'),
+    after(/^NOTIFY NONE/i, '* 10 EXISTS'),
     'notify/none',
     dovecot,
   ),
@@ -435,6 +441,97 @@ const notifyFaults: Faults = {
   ),
 }
 
+const X = '5465 §3.1'
+const selectedFaults: Faults = {
+  'notify-not-at-once': fault(
+    'new messages of the selected mailbox wait for a command',
+    `${N}.2`,
+    drop(/EXISTS\r/),
+    ids('notify', 'new implies-noop'),
+  ),
+  'notify-flags-without-uid': fault('flags are told without UID', `${N}.1`, 'notify-without-uid', 'notify/flags'),
+  'notify-unwatched': fault('the selected mailbox is told of unasked', X, 'notify-unwatched', 'notify/unwatched'),
+  'notify-any-event': fault(
+    'an unknown event is overlooked',
+    X,
+    'notify-any-event',
+    ids('notify', 'unknown-event badevent'),
+  ),
+  'notify-no-badevent': fault(
+    'NO to an unknown event has no code',
+    X,
+    say(/ NO \[BADEVENT[^\]]*\]/, ' NO'),
+    'notify/badevent',
+  ),
+}
+
+const G = '4467 §7'
+const urlFaults: Faults = {
+  'urlauth-short': fault(
+    'the authorization has 8 digits',
+    G,
+    say(/(:INTERNAL:[0-9a-f]{8})[0-9a-f]+/i, '$1'),
+    'urlauth/genurlauth',
+  ),
+  'urlauth-other-octets': fault(
+    'URLFETCH gives other octets',
+    G,
+    say(/^(\* URLFETCH .*) (?:"[^"]*"|\{\d+\}\r\n.*)\r\n$/s, '$1 "other"\r\n'),
+    'urlauth/urlfetch',
+  ),
+  'urlauth-any-authorization': fault(
+    'any authorization will do',
+    G,
+    'urlauth-any-authorization',
+    ids('urlauth', 'urlfetch-forged urlfetch-other'),
+  ),
+  'urlauth-any-url': fault(
+    'the authorization of one URL opens all of the mailbox',
+    '4467 §6',
+    'urlauth-any-url',
+    'urlauth/urlfetch-other',
+  ),
+  'urlauth-key-stays': fault('RESETKEY does nothing', G, 'urlauth-key-stays', 'urlauth/resetkey'),
+  'urlauth-marks': fault('URLFETCH sets \\Seen', G, 'urlauth-marks', 'urlauth/keeps-unseen'),
+  'jmapaccess-silent': fault('GETJMAPACCESS tells nothing', '9698 §3', drop(/^\* JMAPACCESS/), 'jmapaccess/url'),
+  'filter-all': fault(
+    'every FILTER finds all messages',
+    '5466 §3.1',
+    hear(/FILTER \S+/i, 'ALL'),
+    ids('filters', 'filter undefined'),
+  ),
+  'filter-no-code': fault(
+    'NO to an unknown FILTER has no code',
+    '5466 §3.1',
+    say(/ NO \[UNDEFINED-FILTER[^\]]*\]/, ' NO'),
+    'filters/undefined',
+  ),
+}
+
+const O = '9586 §3'
+const uidOnlyFaults: Faults = {
+  'uidonly-unnamed': fault(
+    'ENABLED does not name UIDONLY',
+    `${O}.1`,
+    say(/^\* ENABLED.*/, '* ENABLED'),
+    'uidonly/enable',
+  ),
+  'uidonly-numbers': fault(
+    'message numbers are taken',
+    O,
+    'uidonly-numbers',
+    ids('uidonly', 'numbers-refused uidrequired'),
+  ),
+  'uidonly-no-code': fault(
+    'BAD to message numbers has no code',
+    O,
+    say(/ BAD \[UIDREQUIRED\]/, ' BAD'),
+    'uidonly/uidrequired',
+  ),
+  'uidonly-fetch': fault('UID FETCH is answered by FETCH', `${O}.3`, 'uidonly-fetch', 'uidonly/uidfetch'),
+  'uidonly-expunge': fault('removals are told by EXPUNGE', `${O}.4`, 'uidonly-expunge', 'uidonly/vanished'),
+}
+
 export const extendedFaults: Faults = {
   ...partialFaults,
   ...replaceFaults,
@@ -444,4 +541,7 @@ export const extendedFaults: Faults = {
   ...multiFaults,
   ...otherFaults,
   ...notifyFaults,
+  ...selectedFaults,
+  ...urlFaults,
+  ...uidOnlyFaults,
 }

@@ -1,5 +1,5 @@
 // Faults of SORT, THREAD, ESORT and CONTEXT=SEARCH (RFC 5256, 5957, 5267), before Dovecot.
-import { before, drop, type Faults, hear, imapFault, perConnection, type Rule, reply, say } from '../fault.ts'
+import { before, drop, type Faults, hear, imapFault, later, perConnection, type Rule, reply, say } from '../fault.ts'
 
 const fault = (wrong: string, rfc: string, does: Rule | readonly Rule[], proves: string) =>
   imapFault(wrong, rfc, does, proves, { side: 'dovecot' })
@@ -40,6 +40,12 @@ const sortFaults: Faults = {
     S,
     numbers((all) => all.toReversed()),
     `sort/tie ${ids('sort', 'arrival date size subject')}`,
+  ),
+  'sort-ties-flip': fault(
+    'messages that are equal by the criteria stand in another order the second time',
+    S,
+    later(numbers((all) => all.toReversed())),
+    'sort/tie-after-another',
   ),
   'sort-reverse-overlooked': fault('REVERSE is overlooked', S, hear(/REVERSE /i, ''), 'sort/reverse'),
   'sort-date-arrival': fault('DATE is taken for ARRIVAL', S, instead('DATE', 'ARRIVAL'), 'sort/date-zone'),

@@ -3,7 +3,7 @@ import type { Session } from './imap-session.ts'
 import { Bad, type Syntax } from './imap-syntax.ts'
 
 const EXTENDED =
-  'UTF8=ACCEPT PARTIAL REPLACE UNAUTHENTICATE QUOTA QUOTA=RES-STORAGE MULTISEARCH INPROGRESS MESSAGELIMIT=1000'.split(
+  'UTF8=ACCEPT PARTIAL REPLACE UNAUTHENTICATE QUOTA QUOTA=RES-STORAGE MULTISEARCH INPROGRESS MESSAGELIMIT=1000 UIDONLY URLAUTH FILTERS NOTIFY JMAPACCESS'.split(
     ' ',
   )
 
@@ -31,6 +31,10 @@ export function enable(session: Session, syntax: Syntax): string {
     syntax.sp()
     const name = syntax.atom()
     const isRev2 = session.faulty('enable-minds-case') ? name === 'IMAP4rev2' : name.toUpperCase() === 'IMAP4REV2'
+    if (name.toUpperCase() === 'UIDONLY' && session.server.extended) {
+      session.uidOnly = true
+      enabled.push('UIDONLY')
+    }
     if (name.toUpperCase() === 'UTF8=ACCEPT' && session.server.extended && !session.utf8) {
       session.utf8 = true
       enabled.push('UTF8=ACCEPT')

@@ -5,6 +5,7 @@ import { messageCommands, needWritable, readDraft } from './imap-messages.ts'
 import { search } from './imap-search.ts'
 import { Session } from './imap-session.ts'
 import { Bad, No } from './imap-syntax.ts'
+import { urlAuthCommands } from './imap-urlauth.ts'
 
 const replace =
   (byUid: boolean): Run =>
@@ -140,4 +141,5 @@ export const extensionCommands: { readonly [name: string]: Run } = {
   GETQUOTAROOT: getQuotaRoot,
   GETQUOTA: getQuota,
   ESEARCH: esearch,
+  ...urlAuthCommands,
 }

@@ -238,7 +238,9 @@ export function fetch(session: Session, places: readonly number[], items: readon
     if (becomesSeen && !all.some(({ label }) => label === 'FLAGS') && !session.faulty('seen-untold'))
       values.push(`FLAGS ${session.faulty('seen-not-kept') ? '(\\Seen)' : session.flagsOf(message)}`)
     if (values.some((value) => value.startsWith('FLAGS')) || session.faulty('seen-untold')) session.told(message)
-    session.untagged(`${place + 1} FETCH (${values.join(' ')})`)
+    if (session.uidOnly && !session.faulty('uidonly-fetch'))
+      session.untagged(`${message.uid} UIDFETCH (${values.filter((value) => !value.startsWith('UID ')).join(' ')})`)
+    else session.untagged(`${place + 1} FETCH (${values.join(' ')})`)
   }
   if (changed) session.mailbox!.changed()
 }

@@ -2,7 +2,7 @@
 import { decodeBody, type Field, fieldValue, type Part, parseMessage } from './imap-mime.ts'
 import { asSet, type Session } from './imap-session.ts'
 import type { Message } from './imap-store.ts'
-import { Bad, fromOctets, No, type Syntax } from './imap-syntax.ts'
+import { Bad, fromOctets, No, Syntax } from './imap-syntax.ts'
 
 type Key = (message: Message, place: number) => boolean
 
@@ -157,6 +157,13 @@ function parseKey(syntax: Syntax, session: Session): Key {
       syntax.sp()
       const right = parseKey(syntax, session)
       return (message, place) => left(message, place) || right(message, place)
+    }
+    case 'FILTER': {
+      const filter = syntax.astring()
+      const criteria = session.account!.filters.get(filter)
+      if (criteria === undefined && !session.faulty('filter-any'))
+        throw new No('no such filter', `UNDEFINED-FILTER ${filter}`)
+      return parseKey(new Syntax(`(${criteria ?? 'ALL'})`, true), session)
     }
     case 'KEYWORD':
       return hasFlag(syntax.flag())

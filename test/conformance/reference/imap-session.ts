@@ -42,6 +42,10 @@ export class Session {
   rev2 = false
   /** UTF8=ACCEPT (RFC 6855) is enabled. */
   utf8 = false
+  /** UIDONLY (RFC 9586) is enabled. */
+  uidOnly = false
+  /** NOTIFY (RFC 5465): whether changes of the selected mailbox are told unasked. */
+  notified: 'at once' | 'delayed' | null = null
   loggedOut = false
   /** What sequence numbers mean. */
   view: Seen[] = []
@@ -164,7 +168,8 @@ export class Session {
         const { message } = this.view[at]!
         if (!message.expunged) continue
         if (!this.faulty('expunge-keeps-view')) this.view.splice(at, 1)
-        this.untagged(`${this.faulty('expunge-tells-uids') ? message.uid : at + 1} EXPUNGE`)
+        if (this.uidOnly && !this.faulty('uidonly-expunge')) this.untagged(`VANISHED ${message.uid}`)
+        else this.untagged(`${this.faulty('expunge-tells-uids') ? message.uid : at + 1} EXPUNGE`)
       }
     }
     const last = this.view.at(-1)?.message.uid ?? 0
@@ -182,7 +187,7 @@ export class Session {
       if (seen.version === seen.message.version || seen.message.expunged) return
       seen.version = seen.message.version
       this.untagged(
-        `${at + 1} FETCH (FLAGS ${this.flagsOf(seen.message)}${this.rev2 ? ` UID ${seen.message.uid}` : ''})`,
+        `${at + 1} FETCH (FLAGS ${this.flagsOf(seen.message)}${(this.rev2 || this.notified) && !this.faulty('notify-without-uid') ? ` UID ${seen.message.uid}` : ''})`,
       )
     })
   }

@@ -26,6 +26,8 @@ let lastValidity = Math.floor(Date.now() / 1000)
 
 export class Mailbox {
   validity = ++lastValidity
+  /** Of URLAUTH: changed by RESETKEY. */
+  urlKey = 1
   readonly messages: Message[] = []
   readonly keywords = new Set<string>()
   uidNext = 1
@@ -89,6 +91,8 @@ export class Account {
     ['Sent', Object.assign(new Mailbox(), { specialUse: ['\\Sent'] })],
   ])
   readonly subscribed = new Set<string>()
+  /** RFC 5466: name → search criteria. */
+  readonly filters = new Map<string, string>()
   /** For a fault: what was in deleted mailboxes. */
   readonly deleted = new Map<string, Message[]>()
 
