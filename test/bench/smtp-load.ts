@@ -49,7 +49,7 @@ export async function runLoad(server: Measured, port: number, load: Load): Promi
 }
 
 /** What is measured is a server that has been running for a while: both get the same mail before the first round. */
-const WARM_UP = 6000
+export const WARM_UP = 6000
 
 export const warmUp = (server: Measured, port: number, load: Load): Promise<LoadResult> =>
   runLoad(server, port, { ...load, messages: WARM_UP })

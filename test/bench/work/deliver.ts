@@ -10,7 +10,7 @@ import { freshFileSystem } from '../file-system.ts'
 import { startMeasuredDovecot, startMeasuredPostfix } from '../peer.ts'
 import type { Figure } from '../report.ts'
 import { MAIL_UID, type Measured, startEstafeta, USERS, writeUsers } from '../server.ts'
-import { type Load, type LoadResult, runLoad, warmUp } from '../smtp-load.ts'
+import { type Load, type LoadResult, runLoad, WARM_UP, warmUp } from '../smtp-load.ts'
 
 const LOAD: Load = { sessions: 10, messages: 2000, size: 4096, kept: false, to: 'user@peer.test', number: true }
 
@@ -77,7 +77,11 @@ async function onFreshDisk(
   const disk = freshFileSystem(folder, name)
   if (!disk.fresh) context.say('no loop device: measured in a plain folder')
   try {
-    return await measure(disk.path)
+    const result = await measure(disk.path)
+    const delivered = mailOf(disk.path).length
+    const sent = WARM_UP + LOAD.messages
+    if (delivered !== sent) throw new Error(`${name}: ${delivered} messages in Maildirs, not ${sent}`)
+    return result
   } finally {
     disk.remove()
   }
@@ -137,7 +141,7 @@ async function measureLmtp(path: string): Promise<LoadResult> {
     extra: 'auth_username_format = %Ln',
   })
   const postfix = await startMeasuredPostfix({
-    folder: join(path, 'postfix'),
+    folder: path,
     main: {
       ...aliases(path),
       virtual_mailbox_domains: 'peer.test',
@@ -170,12 +174,14 @@ async function signedMail(folder: string): Promise<Checked> {
     ...Array.from({ length: LOAD.size / 80 }, () => 'x'.repeat(78)),
     '',
   ].join('\r\n')
-  const { signatures } = await dkimSign(text, {
-    canonicalization: 'relaxed/relaxed',
+  const signer = {
     signingDomain: 'client.test',
     selector: 'bench',
     privateKey: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-  })
+  }
+  // its types want the signer here, its code there
+  const options = { canonicalization: 'relaxed/relaxed', ...signer, signatureData: [signer] }
+  const { signatures } = await dkimSign(text, options)
   const key = publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
   const dns = await startDnsServer({
     'client.test': { TXT: ['v=spf1 ip4:127.0.0.1 -all'], A: ['127.0.0.1'] },
@@ -188,11 +194,16 @@ async function signedMail(folder: string): Promise<Checked> {
   return { message, dns }
 }
 
+/** Paths of all messages in Maildirs below a folder. */
+const mailOf = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((file) => file.isFile() && /\/(new|cur)$/.test(file.parentPath))
+    .map((file) => join(file.parentPath, file.name))
+
 /** A figure for checks that were not made would be worth nothing. */
 function assertChecked(data: string): void {
-  const files = readdirSync(data, { recursive: true, withFileTypes: true })
-  const mail = files.find((file) => file.isFile() && /\/(new|cur)$/.test(file.parentPath))
-  const text = mail ? readFileSync(join(mail.parentPath, mail.name), 'latin1') : ''
+  const [mail] = mailOf(data)
+  const text = mail === undefined ? '' : readFileSync(mail, 'latin1')
   const results = /^Authentication-Results:(?:.*\r?\n[ \t])*.*/m.exec(text)?.[0] ?? ''
   for (const result of ['spf=pass', 'dkim=pass', 'dmarc=pass'])
     if (!results.includes(result)) throw new Error(`no ${result} in the delivered message: ${results || 'no results'}`)
