@@ -2,6 +2,7 @@
 import { check, Violation, visible } from '../judgement.ts'
 import type { Level } from '../types.ts'
 import { fetched, flagsOf, type Imap, isString, type Result, shown, untagged, type Value } from './client.ts'
+import { CORPUS } from './corpus.ts'
 import type { ImapCase } from './suite.ts'
 import { withCapabilities } from './suite.ts'
 
@@ -130,4 +131,14 @@ export const numbers = (result: Result, name: string): number[] =>
 export async function expunge(c: Imap, set: string): Promise<void> {
   await c.must(`STORE ${set} +FLAGS.SILENT (\\Deleted)`)
   await c.must('EXPUNGE')
+}
+
+/** The original numbers of the messages that are left after the EXPUNGE responses of a command. */
+export function afterExpunges(result: Result): number[] {
+  const left = CORPUS.map((_, i) => i + 1)
+  for (const n of numbers(result, 'EXPUNGE')) {
+    check(n >= 1 && n <= left.length, `EXPUNGE with a number up to ${left.length}`, String(n))
+    left.splice(n - 1, 1)
+  }
+  return left
 }

@@ -319,7 +319,7 @@ export const partialCases = [
     const [range, found] = part(await c.ok('SEARCH RETURN (PARTIAL -1:-3) UNSEEN'))
     same([range, found?.sort()], ['-1:-3', [7, 8, 9]], 'PARTIAL')
   }),
-  signed('reversed', '9394 §4', 'A range means the same with its ends exchanged.', async (c) =>
+  signed('reversed', '9394 §4', 'A range of PARTIAL means the same with its ends exchanged.', async (c) =>
     same(part(await c.ok('SEARCH RETURN (PARTIAL 3:2) UNSEEN'))[1], [4, 5], 'PARTIAL'),
   ),
   signed(
