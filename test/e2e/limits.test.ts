@@ -62,7 +62,7 @@ const SMTP: readonly (readonly [string, string])[] = [
       S: 500 5.5.2 *
       C: MAIL FROM:<\\xff\\xfe@away.test>
       S: 500 5.5.2 *
-      C| NOOP\\n
+      C: NOOP\\nNOOP
       S: 500 5.5.2 *
       C: FROBNICATE
       S: 500 5.5.2 *
