@@ -9,7 +9,8 @@ let next = FIRST + ((process.pid * 97) % COUNT)
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < COUNT; tries++) {
     next = next + 1 < FIRST + COUNT ? next + 1 : FIRST
-    if (await isFree(next)) return next
+    const port = next
+    if (await isFree(port)) return port
   }
   throw new Error('no free port')
 }
