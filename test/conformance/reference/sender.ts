@@ -13,7 +13,8 @@ export interface Sender {
 export interface SenderOptions {
   /** Where mail goes to, on every host. */
   readonly port: number
-  readonly names: Names
+  /** Null: the address 127.0.0.1 takes all mail. */
+  readonly names: Names | null
   readonly fault?: SenderFault
 }
 
