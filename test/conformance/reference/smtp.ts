@@ -169,5 +169,6 @@ function authRefusal(session: SmtpSession, name: string): Situation | null {
   if (name === '') return 'auth-syntax'
   if (!isMechanism(name, session.has) && !session.has('auth-unknown-taken')) return 'auth-mechanism'
   if (/^plain$/i.test(name) && session.has('auth-plain-refused')) return 'auth-mechanism'
-  return session.mechanisms.length > 0 ? null : 'auth-clear'
+  const offered = session.mechanisms.includes(name.toUpperCase()) || session.has('auth-unknown-taken')
+  return offered ? null : 'auth-clear'
 }
