@@ -164,6 +164,7 @@ export const capabilityCases: readonly ImapCase[] = [
       if (!c.wire.secure) throw new Skipped('the connection has no TLS')
       check(c.announces('AUTH=PLAIN'), 'AUTH=PLAIN', names(c))
     },
+    { level: 'should' },
   ),
   capability(
     'literal-plus-or-minus',

@@ -55,6 +55,7 @@ export const idleCases: readonly ImapCase[] = [
       await done(c, tag)
       check(number === CORPUS.length + 1, `${CORPUS.length + 1} EXISTS`, `${number} EXISTS`)
     },
+    { level: 'should' },
   ),
   idle(
     'removal',
@@ -116,6 +117,7 @@ export const idleCases: readonly ImapCase[] = [
       if (!told) await c.awaitUntagged('EXISTS', isNew)
       await done(c, tag)
     },
+    { level: 'should' },
   ),
   idle(
     'not-selected',
@@ -149,7 +151,7 @@ export const idleCases: readonly ImapCase[] = [
   ),
   idle(
     'not-authenticated',
-    'RFC 9051 §6.3',
+    'RFC 2177 §4',
     'IDLE is refused in the not authenticated state.',
     async (c) => {
       await c.refused('IDLE')

@@ -79,6 +79,7 @@ export const literalCases: readonly ImapCase[] = [
     'A quote and a backslash in a literal are themselves.',
     async (c) => {
       await c.append(c.mailbox, 'From: a@conformance.example\r\nSubject: specials\r\n\r\nSay "x\\y" now.\r\n')
+      await c.must('NOOP')
       const { values } = single(await c.ok(['SEARCH BODY ', literal('"x\\y"')]), 'SEARCH')
       check(values.length === 1, 'the one message whose body has "x\\y" in quotes', `${values.length} messages`)
     },

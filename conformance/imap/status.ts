@@ -127,7 +127,7 @@ export const statusCases: readonly ImapCase[] = [
       const found = await itemOf(c, c.mailbox, 'MESSAGES')
       check(found === CORPUS.length, `MESSAGES ${CORPUS.length}`, String(found))
     },
-    { state: 'selected' },
+    { state: 'selected', needs: withCapabilities('IMAP4REV2') },
   ),
   status(
     'keeps-selection',

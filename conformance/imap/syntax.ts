@@ -159,6 +159,7 @@ export const commandCases: readonly ImapCase[] = [
     'In a quoted string, \\" is a quote and \\\\ a backslash.',
     async (c) => {
       await c.append(c.mailbox, 'From: a@conformance.example\r\nSubject: specials\r\n\r\nSay "x\\y" now.\r\n')
+      await c.must('NOOP')
       const { values } = single(await c.ok('SEARCH BODY "\\"x\\\\y\\""'), 'SEARCH')
       check(values.length === 1, 'the one message whose body has "x\\y" in quotes', `${values.length} messages`)
     },
@@ -207,7 +208,7 @@ export const commandCases: readonly ImapCase[] = [
   ),
   command(
     'bad-changes-nothing',
-    'RFC 9051 §6',
+    'RFC 3501 §6',
     'A command that is answered BAD leaves the selected mailbox selected.',
     async (c) => {
       const { status } = await c.send('SELECT')
