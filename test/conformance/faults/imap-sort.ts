@@ -1,8 +1,8 @@
 // Faults of SORT, THREAD, ESORT and CONTEXT=SEARCH (RFC 5256, 5957, 5267), before Dovecot.
 import { before, drop, type Faults, hear, imapFault, later, perConnection, type Rule, reply, say } from '../fault.ts'
 
-const fault = (wrong: string, rfc: string, does: Rule | readonly Rule[], proves: string) =>
-  imapFault(wrong, rfc, does, proves, { side: 'dovecot' })
+const fault = (wrong: string, rfc: string, does: Rule | readonly Rule[], proves: string, side = 'dovecot') =>
+  imapFault(wrong, rfc, does, proves, { side })
 
 const numbers = (change: (all: number[]) => number[]): Rule =>
   say(/^\* SORT ([\d ]+)/, (_, list) => `* SORT ${change(list!.trim().split(' ').map(Number)).join(' ')}`)
@@ -46,6 +46,7 @@ const sortFaults: Faults = {
     S,
     later(numbers((all) => all.toReversed())),
     'sort/tie-after-another',
+    'cyrus',
   ),
   'sort-reverse-overlooked': fault('REVERSE is overlooked', S, hear(/REVERSE /i, ''), 'sort/reverse'),
   'sort-date-arrival': fault('DATE is taken for ARRIVAL', S, instead('DATE', 'ARRIVAL'), 'sort/date-zone'),
@@ -128,13 +129,14 @@ const threadFaults: Faults = {
     'the search criteria are overlooked',
     T,
     hear(/^(THREAD \S+ \S+) .*/i, '$1 ALL'),
-    'thread/orderedsubject-criteria thread/orderedsubject-none',
+    'thread/orderedsubject-criteria',
   ),
   'thread-none-untold': fault(
     'a THREAD that finds nothing gives no response',
     T,
     drop(/^\* THREAD ?\r/),
     'thread/orderedsubject-none',
+    'cyrus',
   ),
   'thread-loop-lost': fault(
     'messages that refer to each other in a circle are lost',

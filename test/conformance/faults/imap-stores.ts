@@ -5,6 +5,7 @@ import {
   type Faults,
   hear,
   imapFault,
+  later,
   octets,
   perConnection,
   type Rule,
@@ -348,11 +349,19 @@ const compressFaults: Faults = {
     reply(/^COMPRESS/i, '% OK now'),
     ids('compress', 'deflate literals keeps-state append'),
   ),
+  'compress-twice': fault(
+    'COMPRESS is taken twice',
+    '4978 §3',
+    later(reply(/^COMPRESS/i, '% OK again')),
+    'compress/twice',
+    { side: 'extended' },
+  ),
   'compress-unknown-ok': fault(
     'COMPRESS with an unknown mechanism is answered by OK',
     '4978 §3',
     tagged(/^COMPRESS/i, (line) => line.replace(/^(\S+) (BAD|NO)/, '$1 OK')),
     'compress/unknown',
+    { side: 'extended' },
   ),
 }
 

@@ -2,6 +2,7 @@
 import { createHmac } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createSecureContext, TLSSocket } from 'node:tls'
+import { constants, createDeflateRaw, createInflateRaw, type DeflateRaw, type InflateRaw } from 'node:zlib'
 import { Rewriter } from '../fault.ts'
 import type { ImapOptions } from './imap.ts'
 import { capabilities, enable, readId } from './imap-capabilities.ts'
@@ -26,6 +27,8 @@ export class Connection {
   #wake: (() => void) | null = null
   #secured = false
   #isBusy = false
+  #deflate: DeflateRaw | null = null
+  #inflate: InflateRaw | null = null
 
   constructor(socket: Socket, side: ServerSide, options: ImapOptions, armed: () => boolean) {
     this.#socket = socket
@@ -48,18 +51,46 @@ export class Connection {
       if (!(error instanceof Closed)) throw error
     } finally {
       this.#session.leave()
-      this.#socket.end()
+      if (this.#deflate === null) this.#socket.end()
+      else this.#deflate.once('end', () => this.#socket.end()).end()
     }
   }
 
   #write(unit: string): void {
-    for (const text of this.#rewriter.say(unit)) this.#socket.write(text, 'latin1')
+    for (const text of this.#rewriter.say(unit)) this.#send(text)
+  }
+
+  #send(text: string): void {
+    if (this.#deflate === null) this.#socket.write(text, 'latin1')
+    else {
+      this.#deflate.write(Buffer.from(text, 'latin1'))
+      this.#deflate.flush(constants.Z_SYNC_FLUSH)
+    }
+  }
+
+  /** RFC 4978: from here on both ways are compressed. */
+  #compress(): void {
+    const deflate = createDeflateRaw()
+    const inflate = createInflateRaw()
+    deflate.on('data', (bytes: Buffer) => this.#socket.write(bytes))
+    inflate.on('data', (bytes: Buffer) => {
+      this.#buffer = Buffer.concat([this.#buffer, bytes])
+      this.#notify()
+    })
+    inflate.on('error', () => this.#socket.destroy())
+    this.#socket.on('close', () => inflate.close())
+    this.#deflate = deflate
+    this.#inflate = inflate
   }
 
   #attach(socket: Socket): void {
     socket.setNoDelay(true)
     socket.on('error', () => {})
     socket.on('data', (bytes: Buffer) => {
+      if (this.#inflate !== null) {
+        this.#inflate.write(bytes)
+        return
+      }
       this.#buffer = Buffer.concat([this.#buffer, bytes])
       this.#notify()
     })
@@ -143,7 +174,7 @@ export class Connection {
     if (this.#session.faulty('pipelined-lost')) this.#buffer = Buffer.alloc(0)
     const heard = this.#rewriter.hear(head)
     if (heard.kind === 'close') throw new Closed()
-    if (heard.kind === 'answer') this.#socket.write(heard.text, 'latin1')
+    if (heard.kind === 'answer') this.#send(heard.text)
     if (heard.kind !== 'pass') {
       const size = /\{(\d+)\+\}$/.exec(head)?.[1]
       if (size !== undefined && (await this.#octets(Number(size))) !== null) await this.#line()
@@ -199,6 +230,7 @@ export class Connection {
       if (!NO_EXPUNGES.has(name) && !(name === 'APPEND' && session.faulty('append-untold'))) session.sync(true)
       session.say(`${tag} OK ${done}`)
       if (name === 'STARTTLS') await this.#secure()
+      if (name === 'COMPRESS') this.#compress()
       if (name === 'STARTTLS' && session.faulty('starttls-greets')) session.untagged('OK Reference ready')
     } catch (error) {
       if (error instanceof Bad && session.faulty('searchres-cleared-by-bad')) session.saved = []
@@ -240,6 +272,14 @@ export class Connection {
         if (!session.server.offersTls || this.#secured || state !== 'not authenticated') throw new Bad('no TLS here')
         if (session.faulty('starttls-enters')) session.account = session.server.somebody()
         return 'Shake hands'
+      case 'COMPRESS':
+        syntax.sp()
+        // RFC 4978 §3: BAD for an unknown mechanism
+        if (!session.server.extended || syntax.atom().toUpperCase() !== 'DEFLATE') throw new Bad('no such mechanism')
+        syntax.end()
+        if (this.#deflate !== null) throw new No('it is on', 'COMPRESSIONACTIVE')
+        if (!session.account) throw new Bad('log in first')
+        return 'Go on compressed'
       case 'LOGIN':
         return this.#login(syntax)
       case 'AUTHENTICATE':
