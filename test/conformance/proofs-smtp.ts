@@ -37,7 +37,6 @@ export const SMTP_PROOFS: { readonly [id: string]: readonly SmtpFault[] } = {
   'smtp/helo/no-argument': ['hello-no-name-taken'],
   'smtp/ehlo/longest-domain': ['ehlo-long-refused'],
   'smtp/ehlo/digit-first': ['ehlo-digit-refused'],
-  'smtp/ehlo/underscore': ['ehlo-underscore-taken'],
   'smtp/ehlo/control-character': ['ehlo-control-taken'],
   'smtp/ehlo/again': ['ehlo-once'],
   'smtp/ehlo/no-argument': ['hello-no-name-taken'],

@@ -33,9 +33,7 @@ function helloRefusal(session: SmtpSession, verb: 'HELO' | 'EHLO' | 'LHLO', name
 
 function toleratesHello(session: SmtpSession, name: string): boolean {
   if (name === '') return session.has('hello-no-name-taken')
-  const underscore = session.has('ehlo-underscore-taken') && /^[\w.-]+$/.test(name)
-  const control = session.has('ehlo-control-taken') && /[\x00-\x1f\x7f]/.test(name)
-  return underscore || control
+  return session.has('ehlo-control-taken') && /[\x00-\x1f\x7f]/.test(name)
 }
 
 function extensions(session: SmtpSession): string[] {

@@ -1,7 +1,8 @@
 // How the reference server for SMTP, submission and LMTP speaks: replies and the list of extensions, as its fault has them.
 import type { LineSocket } from './line-socket.ts'
-import { type SmtpFault, wrongKeywords, wrongReplies } from './smtp-faults.ts'
+import type { SmtpFault } from './smtp-faults.ts'
 import { REPLIES, type Situation } from './smtp-replies.ts'
+import { wrongKeywords, wrongReplies } from './smtp-wordings.ts'
 
 export class SmtpVoice {
   readonly #line: LineSocket
