@@ -46,13 +46,15 @@ const mailboxesOf = (domain: string): string[] => LOCAL_PARTS.map((name) => `${n
 
 const account = (user: string) => ({ user, password: PASSWORD })
 
-/** Whatever is handed in at the port goes to the runner, as a smarthost. With `retries`, it is tried again within seconds. */
-const sending = (port: number, listen: number, { retries = false } = {}): SuiteRun => ({
+/** Whatever is handed in at the port goes to the runner, as a smarthost. `retry`: in how many seconds it is tried again at the latest. */
+const sending = (port: number, listen: number, retry?: number): SuiteRun => ({
   host,
   port,
   listen: `${host}:${listen}`,
   consent: ['all'],
-  ...(retries ? { retryWaitSeconds: 30 } : {}),
+  answerSeconds: 30,
+  caseMs: 150_000,
+  ...(retry === undefined ? {} : { retryWaitSeconds: retry }),
 })
 
 const ended =
@@ -93,7 +95,7 @@ export const products: readonly Product[] = [
           lmtp: { ...mail, port: server.lmtp },
           pop3: { ...mail, port: server.pop3, feed: `lmtp://${host}:${server.lmtp}` },
           imap: { ...mail, port: server.imap },
-          'smtp-client': { ...sending(sender.smtp, listen, { retries: true }), dns: `${host}:${dns}` },
+          'smtp-client': { ...sending(sender.smtp, listen, 90), dns: `${host}:${dns}` },
         },
         stop: ended(server, strict, sender),
       }
@@ -128,7 +130,7 @@ export const products: readonly Product[] = [
         targets: {
           smtp: { ...mail, port: server.port },
           submission: { ...mail, ...account('ana'), from: `ana@${domain}`, port: submission.port, tls: 'starttls' },
-          'smtp-client': sending(sender.port, listen, { retries: true }),
+          'smtp-client': sending(sender.port, listen, 30),
         },
         stop: ended(server, submission, sender),
       }
