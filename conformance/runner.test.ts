@@ -56,6 +56,19 @@ describe('verdicts', () => {
     )
   })
 
+  test('no password is to be read in a result, plain or as SASL sends it', async () => {
+    const run = async (c: Smtp) => {
+      await c.send(`NOOP ${Buffer.from('\0ana\0trustno1').toString('base64')} trustno1`, '999')
+    }
+    const { reason, transcript } = await verdictAgainst(
+      smtpServer(),
+      { run, client: 'anonymous' },
+      { user: 'ana', password: 'trustno1' },
+    )
+    expect(reason).toContain('NOOP <password> <password>')
+    expect(transcript.map(({ text }) => text).join('')).toContain('NOOP <password> <password>\r\n')
+  })
+
   test.each<[Verdict, SmtpCase['level']]>([
     ['fail', 'must'],
     ['warn', 'should'],

@@ -179,15 +179,6 @@ export const helloCases: readonly SmtpCase[] = [
     },
   },
   commandCase({
-    id: 'smtp/ehlo/underscore',
-    rfc: 'RFC 5321 §4.1.2',
-    level: 'must',
-    requirement: 'EHLO with a character that no domain may have, the underscore, is refused.',
-    state: 'greeted',
-    line: 'EHLO con_formance.example.org',
-    codes: '5..',
-  }),
-  commandCase({
     id: 'smtp/ehlo/control-character',
     rfc: 'RFC 5321 §4.1.2',
     level: 'must',
