@@ -175,7 +175,7 @@ export const selectCases: readonly ImapCase[] = [
   select(
     'not-closed-at-first',
     'RFC 9051 §7.1',
-    'The first SELECT of a session sends no CLOSED.',
+    'SELECT while no mailbox is selected sends no CLOSED.',
     async (c) => {
       check(codeOf(selectionOf(c), 'CLOSED') === null, 'no CLOSED', visible(selectionOf(c).raw))
     },
