@@ -167,14 +167,10 @@ export const products: readonly Product[] = [
     version: () => packageVersion('opensmtpd'),
     async start() {
       const domain = 'opensmtpd.test'
-      // without TLS, and so without AUTH: no handshake succeeds where 6.8.0p2 is built with OpenSSL 3
+      // without TLS, and so without AUTH: no handshake succeeds where 6.8.0p2 is built with OpenSSL 3;
+      // nor is smtp-client run, in which it ends at a failed handshake
       const server = await startOpensmtpd({ mailboxes: mailboxesOf(domain) })
-      const listen = await freePort()
-      const sender = await startOpensmtpd({ mailboxes: [], relay: { host, port: listen } })
-      return {
-        targets: { smtp: { ...mailFor(domain), port: server.port }, 'smtp-client': sending(sender.port, listen) },
-        stop: ended(server, sender),
-      }
+      return { targets: { smtp: { ...mailFor(domain), port: server.port } }, stop: ended(server) }
     },
   },
   {

@@ -85,7 +85,7 @@ smtp:
   driver = smtp
 ${relay ? '  hosts_avoid_tls = *\n' : ''}\
 begin retry
-* * F,4d,15m
+* * F,4d,${relay ? '1s' : '15m'}
 begin authenticators
 ${auth ? authenticators(auth) : ''}`
 }
