@@ -47,7 +47,7 @@ export const messageCases: readonly SmtpClientCase[] = [
     await x.hand()
     const said = await x.until('an end behind the refusal', () => x.mx.sessions[0]?.early[0] ?? x.mx.sessions[0]?.ended)
     check(
-      /^(|closed|dropped|quit|(QUIT|RSET|MAIL FROM:.*)\r\n)$/is.test(said),
+      /^(|closed|dropped|quit|(QUIT|RSET|NOOP|MAIL FROM:.*)\r\n)$/is.test(said),
       'QUIT, RSET or an end',
       `"${visible(said)}"`,
     )
@@ -73,7 +73,7 @@ export const messageCases: readonly SmtpClientCase[] = [
         () => x.mx.sessions[0]?.early[0] ?? x.mx.sessions[0]?.ended,
       )
       check(
-        /^(|closed|dropped|quit|(QUIT|RSET|MAIL FROM:.*)\r\n)$/is.test(said),
+        /^(|closed|dropped|quit|(QUIT|RSET|NOOP|MAIL FROM:.*)\r\n)$/is.test(said),
         'QUIT, RSET or an end',
         `"${visible(said)}"`,
       )
@@ -251,7 +251,7 @@ export const messageCases: readonly SmtpClientCase[] = [
       const value = await newestReceived(x)
       const protocol = /\swith\s+(\S+?);?(?:\s|$)/i.exec(value)?.[1]
       if (protocol === undefined) throw new Skipped('there is no WITH clause')
-      check(/^(UTF8)?ESMTPS?A?$/i.test(protocol), 'ESMTP, ESMTPS, ESMTPA or ESMTPSA', protocol)
+      check(/^(ESMTP|UTF8E?SMTP)S?A?$/i.test(protocol), 'ESMTP, ESMTPS, ESMTPA or ESMTPSA', protocol)
     },
   ),
   must(

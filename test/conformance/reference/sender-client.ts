@@ -115,12 +115,17 @@ class Talk {
   }
 
   async startTls(): Promise<void> {
+    if (this.#over) throw new LostError('no TLS')
     for (const event of ['data', 'end', 'close', 'error']) this.socket.removeAllListeners(event)
-    const secured = connectTls({ socket: this.socket, rejectUnauthorized: false })
+    const plain = this.socket
+    const secured = connectTls({ socket: plain, rejectUnauthorized: false })
     await new Promise<void>((resolve, reject) => {
+      const fail = (): void => reject(new LostError('no TLS'))
       secured.once('secureConnect', resolve)
-      secured.once('error', () => reject(new LostError('no TLS')))
-      secured.once('close', () => reject(new LostError('no TLS')))
+      for (const event of ['error', 'close']) secured.once(event, fail)
+      // an end that comes while the socket changes hands is told by the socket below alone
+      for (const event of ['end', 'error', 'close']) plain.once(event, fail)
+      if (plain.readableEnded || plain.destroyed) fail()
     })
     secured.removeAllListeners('close')
     this.socket = secured
@@ -178,8 +183,7 @@ class Delivery {
     } catch (error) {
       if (!(error instanceof LostError)) throw error
       const kind = this.#has('returns mail when the connection closes') ? 'failed' : 'later'
-      const tls = this.#has('returns mail when TLS fails') && error.message === 'no TLS'
-      this.#all(tls ? 'failed' : kind, { code: 451, lines: [`451 4.4.2 ${error.message}`] })
+      this.#all(kind, { code: 451, lines: [`451 4.4.2 ${error.message}`] })
       this.#talk.socket.destroy()
     }
     return this.#recipients.map((recipient) => this.#results.get(recipient)!)

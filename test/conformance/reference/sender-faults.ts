@@ -111,7 +111,6 @@ export const SENDER_FAULTS = [
   'reads the clear within TLS',
   'shakes hands after 454',
   'uses STARTTLS twice',
-  'returns mail when TLS fails',
   // reports
   'reports with a sender',
   'reports to Reply-To',
@@ -127,6 +126,8 @@ export const SENDER_FAULTS = [
   'calls a failure 2.0.0',
   'calls every failure 5.0.0',
   'reports no reply',
+  'names no other server',
+  'invents fields of reports',
   'drops NOTIFY',
   'lowers ORCPT',
   'drops RET',

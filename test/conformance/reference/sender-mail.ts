@@ -112,15 +112,19 @@ export function makeReport(message: Message, failures: readonly Failure[], has: 
     const action = has('calls a failure delayed') && failure.action === 'failed' ? 'delayed' : failure.action
     return [
       ...(orcpt === null || has('drops ORCPT in reports') ? [] : [`Original-Recipient: ${decodeXtext(orcpt)}`]),
+      ...(orcpt === null && has('invents fields of reports') ? [`Original-Recipient: rfc822;${path}`] : []),
       `Final-Recipient: rfc822; ${has('reports another recipient') ? 'somebody@else.example' : path}`,
       `Action: ${action}`,
       `Status: ${statusOf(failure, has)}`,
+      ...(has('names no other server') ? [] : ['Remote-MTA: dns; there.example']),
       ...(has('reports no reply') ? [] : [`Diagnostic-Code: smtp; ${failure.reply}`]),
     ]
   })
   const status = [
     ...(message.envid === null
-      ? []
+      ? has('invents fields of reports')
+        ? [`Original-Envelope-Id: ${message.id}`]
+        : []
       : [`Original-Envelope-Id: ${has('does not decode ENVID') ? message.envid : decodeXtext(message.envid)}`]),
     ...(has('reports without Reporting-MTA') ? [] : [`Reporting-MTA: dns; ${NAME}`]),
     ...(message.envid === null && has('reports without Reporting-MTA') ? ['X-Nothing: here'] : []),
