@@ -8,8 +8,8 @@ import { CORPUS } from './corpus.ts'
 /**
  * `connected`: nothing read. `greeted`: greeting read, capabilities known, TLS as the target says. `authenticated`: logged in.
  * `selected`: a mailbox of the case's own with CORPUS in it is selected. `examined`: one with CORPUS that all cases share is
- * opened by EXAMINE. Where a case needs IMAP4rev2, or what only that has, and the server also has IMAP4rev1, it is enabled
- * before the mailbox is opened.
+ * opened by EXAMINE. In both, UIDs are not the message numbers. Where a case needs IMAP4rev2, or what only that has, and the
+ * server also has IMAP4rev1, it is enabled before the mailbox is opened.
  */
 const STATES = ['connected', 'greeted', 'authenticated', 'selected', 'examined'] as const
 type State = (typeof STATES)[number]
@@ -91,7 +91,10 @@ async function prepare(context: Context, selected: readonly CaseFacts[]): Promis
     const shared = `${root}-shared`
     const { status } = await c.send(`CREATE ${quoted(shared)}`)
     if (status !== 'OK') continue
-    if (selected.some(({ state }) => state === 'examined')) await fill(c, shared)
+    if (selected.some(({ state }) => state === 'examined')) {
+      await raiseUids(c, shared)
+      await fill(c, shared)
+    }
     await end(c)
     return { root, separator: delimiter, shared, made: 0, swept: 0 }
   }
@@ -179,6 +182,7 @@ async function connect(context: Context, one: CaseFacts): Promise<Imap> {
   }
   if (one.state === 'selected') {
     c.mailbox = await freshMailbox(c)
+    await raiseUids(c, c.mailbox)
     await fill(c, c.mailbox)
     c.selected = await c.must(`SELECT ${quoted(c.mailbox)}`)
   }
@@ -208,6 +212,14 @@ export async function freshMailbox(c: Imap, word = 'm'): Promise<string> {
 /** Appends CORPUS to a mailbox. */
 export async function fill(c: Imap, mailbox: string): Promise<void> {
   for (const { text, flags, date } of CORPUS) await c.append(mailbox, text, flags, date)
+}
+
+/** A message comes to a new mailbox and goes, so that UIDs are not message numbers, and who confuses the two is seen. */
+async function raiseUids(c: Imap, mailbox: string): Promise<void> {
+  await c.append(mailbox, 'Subject: Soon gone\r\n\r\n')
+  await c.must(`SELECT ${quoted(mailbox)}`)
+  await c.must('STORE 1 +FLAGS.SILENT (\\Deleted)')
+  await c.must('CLOSE')
 }
 
 /** The hierarchy separator of the names that freshName gives; throws Skipped when names are flat. */
