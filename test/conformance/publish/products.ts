@@ -148,16 +148,13 @@ export const products: readonly Product[] = [
         auth: { ana: PASSWORD },
         sends: true,
       })
-      const listen = await freePort()
-      const sender = await startExim({ relay: { host, port: listen } })
       const mail = { ...mailFor(domain), ...account('ana') }
       return {
         targets: {
           smtp: { ...mail, port: server.port },
           submission: { ...mail, from: `ana@${domain}`, port: server.submission, tls: 'starttls' },
-          'smtp-client': sending(sender.port, listen),
         },
-        stop: ended(server, sender),
+        stop: ended(server),
       }
     },
   },
@@ -180,16 +177,13 @@ export const products: readonly Product[] = [
     async start(tls) {
       const domain = 'sendmail.test'
       const server = await startSendmail({ domain, users: LOCAL_PARTS, tls, auth: { ana: PASSWORD } })
-      const listen = await freePort()
-      const sender = await startSendmail({ domain, users: [], relay: { host, port: listen } })
       const mail = { ...mailFor(domain), ...account('ana') }
       return {
         targets: {
           smtp: { ...mail, port: server.port },
           submission: { ...mail, from: `ana@${domain}`, port: server.submission, tls: 'starttls' },
-          'smtp-client': sending(sender.port, listen),
         },
-        stop: ended(server, sender),
+        stop: ended(server),
       }
     },
   },

@@ -90,7 +90,7 @@ ${auth ? "define(`confAUTH_MECHANISMS', `PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256')dnl
 FEATURE(\`no_default_msa')dnl
 FEATURE(\`nocanonify')dnl
 FEATURE(\`accept_unresolvable_domains')dnl
-${relay ? "FEATURE(`promiscuous_relay')dnl\n" : ''}\
+${relay ? "FEATURE(`promiscuous_relay')dnl\ndefine(`confTO_HOSTSTATUS', `1s')dnl\n" : ''}\
 ${relay ? `define(\`SMART_HOST', \`relay:[${relay.host}]')dnl\ndefine(\`RELAY_MAILER_ARGS', \`TCP $h ${relay.port}')dnl\n` : ''}\
 DAEMON_OPTIONS(\`Family=inet, Name=MTA-v4, Port=${port}, Addr=127.0.0.1')dnl
 DAEMON_OPTIONS(\`Family=inet, Name=MSP-v4, Port=${submission}, M=${auth ? 'Ea' : 'E'}, Addr=127.0.0.1')dnl
