@@ -12,6 +12,7 @@ const LINES = 24
 
 export interface Published extends ServerReports {
   readonly version: string
+  readonly note: string | null
 }
 
 /** `suites` gives the order of the tables. */
@@ -55,13 +56,13 @@ function totals(servers: readonly Published[], suites: readonly string[]): strin
   return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
-function formatServer({ name, version, reports }: Published, suites: readonly string[]): string {
+function formatServer({ name, version, note, reports }: Published, suites: readonly string[]): string {
   const parts = suites.flatMap((suite) => {
     const report = reports.find((one) => one.suite === suite)
     const findings = report ? findingsOf(report) : []
     return report ? [`### ${name}: ${suite}\n\n${summary(report)}\n\n${findings.map(formatFinding).join('\n')}`] : []
   })
-  return `## ${name} ${version}\n\n${parts.join('\n')}`
+  return `## ${name} ${version}\n\n${note === null ? '' : `${note}\n\n`}${parts.join('\n')}`
 }
 
 const findingsOf = ({ results }: RunReport): readonly CaseResult[] =>

@@ -29,6 +29,8 @@ export interface Product {
   /** Also the name of its file in conformance/expectations. */
   readonly name: string
   readonly title: string
+  /** For the page: what a reader should know of how it was run. */
+  readonly note?: string
   version(): string
   start(tls: Tls): Promise<Running>
 }
@@ -67,6 +69,7 @@ export const products: readonly Product[] = [
   {
     name: 'estafeta',
     title: 'Estafeta',
+    note: 'As `estafeta serve` runs it with the profile internet-site; the connections come from one of its own networks, since strangers may not come as often as the suites do.',
     version: estafetaVersion,
     async start(tls) {
       const domain = 'estafeta.test'
@@ -104,6 +107,7 @@ export const products: readonly Product[] = [
   {
     name: 'postfix',
     title: 'Postfix',
+    note: 'Submission is the service that its master.cf shows as a comment. As a sender it has the runner as its smarthost.',
     version: () => packageVersion('postfix'),
     async start(tls) {
       const domain = 'postfix.test'
@@ -139,6 +143,7 @@ export const products: readonly Product[] = [
   {
     name: 'exim',
     title: 'Exim',
+    note: 'One domain with known users, relaying for nobody but who has logged in; DSN is switched on.',
     version: () => packageVersion('exim4-daemon-light'),
     async start(tls) {
       const domain = 'exim.test'
@@ -161,6 +166,7 @@ export const products: readonly Product[] = [
   {
     name: 'opensmtpd',
     title: 'OpenSMTPD',
+    note: 'Without TLS, and so without AUTH: in this package, which is built with OpenSSL 3, no handshake succeeds.',
     version: () => packageVersion('opensmtpd'),
     async start() {
       const domain = 'opensmtpd.test'
@@ -173,6 +179,7 @@ export const products: readonly Product[] = [
   {
     name: 'sendmail',
     title: 'Sendmail',
+    note: 'Debian’s settings, without its limits on rate and load; clients on loopback are strangers to it.',
     version: () => packageVersion('sendmail-bin'),
     async start(tls) {
       const domain = 'sendmail.test'
@@ -190,6 +197,7 @@ export const products: readonly Product[] = [
   {
     name: 'haraka',
     title: 'Haraka',
+    note: 'With its plugins tls, auth/flat_file and rcpt_to.in_host_list, which takes any local part.',
     version: () => HARAKA_VERSION,
     async start(tls) {
       const domain = 'haraka.test'
@@ -240,6 +248,7 @@ export const products: readonly Product[] = [
   {
     name: 'courier',
     title: 'Courier',
+    note: 'Its Maildirs are filled by a Postfix, since its own MTA is another package.',
     version: () => packageVersion('courier-imap'),
     async start(tls) {
       const domain = 'courier.test'

@@ -58,7 +58,9 @@ function published(): Published[] {
       .map(({ name }) => resultsFile(product.name, name))
       .filter((path) => existsSync(path))
       .map((path) => JSON.parse(readFileSync(path, 'utf8')) as RunReport)
-    return reports.length === 0 ? [] : [{ name: product.title, version: product.version(), reports }]
+    return reports.length === 0
+      ? []
+      : [{ name: product.title, version: product.version(), note: product.note ?? null, reports }]
   })
 }
 
