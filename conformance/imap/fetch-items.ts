@@ -131,6 +131,7 @@ export const fetchItemCases = [
       const other = await again(c)
       await other.must(`EXAMINE ${quoted(c.mailbox)}`)
       const first = await read(c)
+      same(await read(c), first, 'the same as at the first FETCH')
       same(await read(other), first, 'the same as in another session')
     },
   ),

@@ -32,6 +32,10 @@ async function know(c: Imap): Promise<Known> {
   return { validity: codeOf(selected, 'UIDVALIDITY')!.text, modSeq: highest(selected), uids: await uids(c) }
 }
 
+/** What is told of UIDs that the client knew; of those before them a server need not keep what became (RFC 7162 §5). */
+const amongKnown = (gone: readonly number[], { uids: known }: Known): number[] =>
+  gone.filter((uid) => uid >= (known[0] ?? 0))
+
 /** Another session flags message 4 and removes messages 2 and 6. */
 async function changeElsewhere(c: Imap): Promise<void> {
   const other = await alongside(c)
@@ -168,7 +172,7 @@ export const qresyncCases = [
       const known = await know(c)
       await changeElsewhere(c)
       const { uids: gone, earlier } = vanished(await quick(c, known))
-      same([gone, earlier > 0], [[known.uids[1], known.uids[5]], true], 'UIDs and (EARLIER)')
+      same([amongKnown(gone, known), earlier > 0], [[known.uids[1], known.uids[5]], true], 'UIDs and (EARLIER)')
     },
   ),
   resync(
@@ -228,8 +232,9 @@ export const qresyncCases = [
     'When nothing has changed, SELECT with QRESYNC tells no changes.',
     async (c) => {
       await enable(c)
-      const result = await quick(c, await know(c))
-      same([vanished(result).uids, untagged(result, 'FETCH').length], [[], 0], 'VANISHED and FETCH')
+      const known = await know(c)
+      const result = await quick(c, known)
+      same([amongKnown(vanished(result).uids, known), untagged(result, 'FETCH').length], [[], 0], 'VANISHED and FETCH')
     },
   ),
   resync(
@@ -252,7 +257,9 @@ export const qresyncCases = [
       const known = await know(c)
       await changeElsewhere(c)
       await c.must('NOOP')
-      const result = await c.ok(`UID FETCH 1:${known.uids.at(-1)} (FLAGS) (CHANGEDSINCE ${known.modSeq} VANISHED)`)
+      const result = await c.ok(
+        `UID FETCH ${known.uids[0]}:${known.uids.at(-1)} (FLAGS) (CHANGEDSINCE ${known.modSeq} VANISHED)`,
+      )
       same(
         vanished(result),
         { uids: [known.uids[1], known.uids[5]], earlier: untagged(result, 'VANISHED').length },

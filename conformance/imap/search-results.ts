@@ -300,9 +300,10 @@ export const partialCases = [
   partial('beyond', '9394 §3.1', 'A range wholly beyond what was found gives NIL.', async (c) =>
     same(part(await c.ok('SEARCH RETURN (PARTIAL 100:200) UNSEEN')), ['100:200', null], 'PARTIAL'),
   ),
-  partial('uid', '9394 §3.1', 'PARTIAL of UID SEARCH gives UIDs.', async (c) => {
+  partial('uid', '9394 §3.1', 'PARTIAL of UID SEARCH gives UIDs, behind the word UID.', async (c) => {
     const all = await uids(c)
-    same(part(await c.ok('UID SEARCH RETURN (PARTIAL 1:2) ALL'))[1], all.slice(0, 2), 'PARTIAL')
+    const result = await c.ok('UID SEARCH RETURN (PARTIAL 1:2) ALL')
+    same([extended(result).uid, part(result)[1]], [true, all.slice(0, 2)], 'UID and PARTIAL')
   }),
   partial('with-count', '9394 §3.1', 'COUNT beside PARTIAL counts all that was found.', async (c) => {
     const result = await c.ok('SEARCH RETURN (PARTIAL 1:2 COUNT) UNSEEN')

@@ -94,9 +94,11 @@ const unauthenticateCases = [
     'After UNAUTHENTICATE a login is possible on the same connection.',
     async (c) => {
       await c.ok('UNAUTHENTICATE')
+      const { user, password } = c.account
       await c.capability()
-      await c.login()
-      await c.ok('NOOP')
+      if (c.announces('LOGINDISABLED')) await c.login()
+      else await c.ok(`LOGIN ${quoted(user)} ${quoted(password)}`)
+      await c.ok('STATUS INBOX (MESSAGES)')
     },
   ),
   unauthenticate('no-expunge', '8437 §3', 'UNAUTHENTICATE removes no messages with \\Deleted.', async (c) => {

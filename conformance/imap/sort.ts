@@ -84,7 +84,18 @@ export const sortCases = [
     'REVERSE ARRIVAL',
     BY_ARRIVAL.toReversed(),
   ),
-  sorts('date', 'DATE sorts by the Date field.', 'DATE', BY_ARRIVAL),
+  sortsMade(
+    'date',
+    SORT,
+    'DATE sorts by the Date field.',
+    'DATE',
+    [
+      { header: ['Date: Wed, 08 Jan 2020 12:00:00 +0000'], date: '01-Feb-2020 12:00:00 +0000' },
+      { header: ['Date: Mon, 06 Jan 2020 12:00:00 +0000'], date: '02-Feb-2020 12:00:00 +0000' },
+      { header: ['Date: Tue, 07 Jan 2020 12:00:00 +0000'], date: '03-Feb-2020 12:00:00 +0000' },
+    ],
+    [2, 3, 1],
+  ),
   sorts('size', 'SIZE sorts by the size in octets.', 'SIZE', BY_SIZE),
   // of messages that differ by the criterion: ties are another case
   sorts('from', 'FROM sorts by the local part of the first From address.', 'FROM', [1, 6, 3], '1,3,6'),
@@ -371,12 +382,22 @@ export const contextCases = [
   context(
     'uid',
     '5267 §4.3.2',
-    'Changes of a UID SEARCH are told with UIDs.',
+    'Changes of a UID SEARCH are told with UIDs, behind the word UID.',
     async (c) => {
       const all = await uids(c)
       const { tag } = await c.ok('UID SEARCH RETURN (UPDATE COUNT) FLAGGED')
-      const stored = await c.ok('STORE 4 +FLAGS (\\Flagged)')
-      same([...changes(stored, tag), ...changes(await c.ok('NOOP'), tag)], [`ADDTO ${all[3]}`], 'changes')
+      const told = [await c.ok('STORE 4 +FLAGS (\\Flagged)'), await c.ok('NOOP')]
+      same(
+        told.flatMap((result) => changes(result, tag)),
+        [`ADDTO ${all[3]}`],
+        'changes',
+      )
+      for (const { values, raw } of told.flatMap((result) => untagged(result, 'ESEARCH')))
+        check(
+          values.some(({ kind, text }) => kind === 'atom' && /^UID$/i.test(text)),
+          'the word UID in ESEARCH',
+          visible(raw),
+        )
     },
     { level: 'should' },
   ),

@@ -85,7 +85,15 @@ export const updateCases = [
     const before = await uids(c)
     await (await again(c)).append(c.mailbox, TEXT)
     await c.ok('NOOP')
-    same((await uids(c)).slice(0, COUNT), before, 'UIDs of the messages before')
+    const after = [...fetched(await c.ok('FETCH 1:* (UID)'))]
+      .map(([number, items]) => [number, Number(items.get('UID')?.text)] as const)
+      .sort(([a], [b]) => a - b)
+    same(
+      after.slice(0, -1),
+      before.map((one, i) => [i + 1, one]),
+      'numbers and UIDs of the messages before',
+    )
+    same(after.at(-1)?.[0], COUNT + 1, 'number of the new message')
   }),
   updates(
     'flags-told',
