@@ -8,7 +8,10 @@ import { mailboxFaults } from './imap-mailbox.ts'
 import { messageFaults } from './imap-messages.ts'
 import { modseqFaults } from './imap-modseq.ts'
 import { nameFaults } from './imap-names.ts'
+import { notifyFaultTable } from './imap-notify.ts'
+import { resultFaults } from './imap-results.ts'
 import { searchFaults } from './imap-search.ts'
+import { sectionFaults } from './imap-sections.ts'
 import { sessionFaults } from './imap-session.ts'
 import { sortFaultTable } from './imap-sort.ts'
 import { imapStateFaults } from './imap-state.ts'
@@ -24,10 +27,13 @@ export const imapFaults: Faults = {
   ...messageFaults,
   ...nameFaults,
   ...fetchFaults,
+  ...sectionFaults,
   ...structureFaults,
   ...searchFaults,
+  ...resultFaults,
   ...modseqFaults,
   ...sortFaultTable,
   ...storeFaultTable,
   ...extendedFaults,
+  ...notifyFaultTable,
 }
