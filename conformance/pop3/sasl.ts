@@ -27,6 +27,21 @@ async function begin(p: Pop3): Promise<string> {
   return secret
 }
 
+const MESSAGE = 'RFC 4616 §2'
+
+/** A message of PLAIN that must not log in. */
+const badMessage = (slug: string, requirement: string, message: (account: Pop3['account']) => string): Pop3Case =>
+  auth(
+    slug,
+    requirement,
+    async (p) => {
+      plain(p)
+      await p.send(`AUTH PLAIN ${base64(message(p.account))}`, '-ERR')
+      if (!p.wire.over) await p.send('STAT', '-ERR')
+    },
+    { rfc: MESSAGE },
+  )
+
 const serverFirst = (p: Pop3): string => {
   const found = SERVER_FIRST.find((name) => p.capabilities?.get('SASL')?.includes(name))
   if (found === undefined) throw new Skipped(`the server announces none of ${SERVER_FIRST.join(', ')}`)
@@ -42,7 +57,8 @@ export const saslCases: readonly Pop3Case[] = [
       await p.wire.write(`aUtH pLaIn ${secret}\r\n`)
       await p.response('AUTH PLAIN', '+OK')
     },
-    { rfc: 'RFC 5034 §5' },
+    // the grammar of names in RFC 4422 §3.1 has capitals alone, that of RFC 5034 takes any case
+    { level: 'should', rfc: 'RFC 5034 §5' },
   ),
   auth('transaction', 'A successful exchange enters the transaction state.', async (p) => {
     await p.send(`AUTH PLAIN ${plain(p)}`, '+OK')
@@ -87,6 +103,26 @@ export const saslCases: readonly Pop3Case[] = [
     const line = await p.wire.line('a response to "AUTH PLAIN ="')
     check(line.startsWith('-ERR'), '-ERR, since PLAIN needs a message', `"${visible(line)}"`)
   }),
+  auth('empty-response', 'An empty line is a response of no octets: PLAIN fails by it.', async (p) => {
+    await begin(p)
+    await p.send('', '-ERR')
+  }),
+  badMessage(
+    'unknown-user',
+    'PLAIN with the password of another user fails.',
+    ({ password }) => `\0no-such-user-here\0${password}`,
+  ),
+  badMessage('empty-password', 'PLAIN without a password fails.', ({ user }) => `\0${user}\0`),
+  badMessage(
+    'other-identity',
+    'PLAIN with the right password, but for another identity (judged: one that does not exist) to act as, fails.',
+    ({ user, password }) => `no-such-user-here\0${user}\0${password}`,
+  ),
+  badMessage(
+    'malformed-plain',
+    'A message of PLAIN without its NUL octets fails.',
+    ({ user, password }) => `${user} ${password}`,
+  ),
   auth('challenge', 'A challenge is "+", a space and base64, nothing else.', async (p) => {
     const name = serverFirst(p)
     await p.wire.write(`AUTH ${name}\r\n`)
