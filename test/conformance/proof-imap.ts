@@ -51,6 +51,7 @@ export const references = (pair: Certificate): { readonly [side: string]: Open }
     limits: open('none', { appendLimit: 100_000, limitByStatus: true }),
     levels: open('none', { bareLevels: true }),
     extended: open('none', { extended: true }),
+    modseq: open('none', { extended: true, modseq: true }),
     minus: open('none', { literalMinus: true }),
   }
 }

@@ -158,6 +158,13 @@ const unauthenticateFaults: Faults = {
     'unauthenticate-keeps-mailbox',
     'unauthenticate/unselects',
   ),
+  'unauthenticate-keeps-enabled': fault(
+    'what was enabled stays enabled',
+    '8437 §4.1',
+    'unauthenticate-keeps-enabled',
+    'unauthenticate/resets-enable',
+    { side: 'modseq' },
+  ),
   'unauthenticate-anybody': fault(
     'UNAUTHENTICATE is taken when nobody is logged in',
     U,

@@ -21,6 +21,7 @@ export function capabilities(session: Session): string {
     ...'NAMESPACE UIDPLUS MULTIAPPEND UNSELECT CHILDREN LIST-EXTENDED LIST-STATUS ESEARCH SEARCHRES MOVE'.split(' '),
     ...(appendLimit > 0 ? [limitByStatus ? 'APPENDLIMIT' : `APPENDLIMIT=${appendLimit}`] : []),
     ...(session.server.extended ? EXTENDED : []),
+    ...(session.server.modseq ? ['CONDSTORE'] : []),
     ...'BINARY SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE WITHIN SAVEDATE'.split(' '),
   ].join(' ')
 }
@@ -31,6 +32,10 @@ export function enable(session: Session, syntax: Syntax): string {
     syntax.sp()
     const name = syntax.atom()
     const isRev2 = session.faulty('enable-minds-case') ? name === 'IMAP4rev2' : name.toUpperCase() === 'IMAP4REV2'
+    if (name.toUpperCase() === 'CONDSTORE' && session.server.modseq) {
+      session.condstore = true
+      enabled.push('CONDSTORE')
+    }
     if (name.toUpperCase() === 'UIDONLY' && session.server.extended) {
       session.uidOnly = true
       enabled.push('UIDONLY')

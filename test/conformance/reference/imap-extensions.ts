@@ -44,6 +44,8 @@ const unauthenticate: Run = (session, syntax) => {
   if (!session.faulty('unauthenticate-nothing')) session.account = null
   session.rev2 = false
   session.utf8 = false
+  session.uidOnly = false
+  if (!session.faulty('unauthenticate-keeps-enabled')) session.condstore = false
   return 'Nobody is logged in'
 }
 

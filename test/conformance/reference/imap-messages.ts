@@ -137,7 +137,8 @@ const store =
       if (silent) continue
       session.told(message)
       const uid = (byUid && !session.faulty('uid-store-without-uid')) || session.rev2 ? ` UID ${message.uid}` : ''
-      session.untagged(`${place + 1} FETCH (FLAGS ${session.flagsOf(message)}${uid})`)
+      const modseq = session.condstore ? ` MODSEQ (${message.version + 1})` : ''
+      session.untagged(`${place + 1} FETCH (FLAGS ${session.flagsOf(message)}${uid}${modseq})`)
       if (session.faulty('store-not-kept')) session.mailbox!.setFlags(message, before)
       if (session.faulty('store-takes-recent')) message.recent = {}
     }

@@ -15,6 +15,8 @@ export interface ServerSide {
   readonly offersTls: boolean
   /** Further extensions are announced. */
   readonly extended: boolean
+  /** ENABLE knows CONDSTORE: all of it that UNAUTHENTICATE's proof needs. */
+  readonly modseq: boolean
   /** Names above a new mailbox are levels, not mailboxes. */
   readonly bareLevels: boolean
   /** APPENDLIMIT is announced without a number: STATUS tells it. */
@@ -44,6 +46,8 @@ export class Session {
   utf8 = false
   /** UIDONLY (RFC 9586) is enabled. */
   uidOnly = false
+  /** ENABLE CONDSTORE: STORE tells mod-sequences (RFC 7162 §3.1). */
+  condstore = false
   /** NOTIFY (RFC 5465): whether changes of the selected mailbox are told unasked. */
   notified: 'at once' | 'delayed' | null = null
   loggedOut = false

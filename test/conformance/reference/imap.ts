@@ -23,6 +23,8 @@ export interface ImapOptions {
   readonly bareLevels?: boolean
   /** UTF8=ACCEPT, PARTIAL, REPLACE, UNAUTHENTICATE, QUOTA, CRAM-MD5 … are there too. */
   readonly extended?: boolean
+  /** ENABLE knows CONDSTORE, and STORE then tells mod-sequences. */
+  readonly modseq?: boolean
   /** LITERAL- instead of LITERAL+ (RFC 7888 §5). */
   readonly literalMinus?: boolean
   readonly rules?: readonly Rule[]
@@ -50,6 +52,7 @@ export async function startImapReference(options: ImapOptions): Promise<ImapRefe
     appendLimit: options.appendLimit ?? 0,
     limitByStatus: options.limitByStatus ?? false,
     extended: options.extended ?? false,
+    modseq: options.modseq ?? false,
     bareLevels: options.bareLevels ?? false,
     keepsParents: options.keepsParents ?? false,
     literals: options.literalMinus ? 'LITERAL-' : 'LITERAL+',
