@@ -274,7 +274,11 @@ export const seenCases = [
   setsSeen('by-part', '9051 §6.4.5', 'BODY[1]'),
   setsSeen('by-header', '9051 §6.4.5', 'BODY[HEADER]'),
   ...SETS_SEEN.map((what) => setsSeen(`by-${what.toLowerCase().replace('.', '-')}`, '3501 §6.4.5', what, REV1)),
-  keepsUnseen('not-by-peek', '9051 §6.4.5', 'BODY.PEEK[]'),
+  keepsUnseen(
+    'not-by-peek',
+    '9051 §6.4.5',
+    'BODY.PEEK[] BODY.PEEK[1] BODY.PEEK[TEXT] BODY.PEEK[HEADER] BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODY.PEEK[]<0.9>',
+  ),
   keepsUnseen('not-by-rfc822-header', '3501 §6.4.5', 'RFC822.HEADER', REV1),
   keepsUnseen('not-by-envelope', '9051 §6.4.5', 'ENVELOPE BODYSTRUCTURE RFC822.SIZE INTERNALDATE'),
   seen(

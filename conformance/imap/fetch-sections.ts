@@ -31,7 +31,8 @@ const givesMultipart = (slug: string, rfc: string, requirement: string, name: st
 async function fields(c: Imap, name: string, spec: string, partial = ''): Promise<string> {
   const n = number(name)
   const all = fetched(await c.ok(`FETCH ${n} (BODY.PEEK[${spec}]${partial})`))
-  const [, value] = [...(all.get(n) ?? [])].find(([key]) => key.startsWith('BODY[')) ?? []
+  const label = `BODY[${spec.split(' ')[0]!.toUpperCase()} `
+  const [, value] = [...(all.get(n) ?? [])].find(([key]) => key.startsWith(label)) ?? []
   return octets(value, `BODY[${spec}]`)
 }
 

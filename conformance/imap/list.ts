@@ -3,6 +3,7 @@ import { check, Skipped, visible } from '../judgement.ts'
 import { flagsOf, type Imap, literal, quoted, type Response, untagged } from './client.ts'
 import {
   ACCOUNT,
+  again,
   casesOf,
   freshMailbox,
   freshName,
@@ -193,6 +194,7 @@ export const listCases: readonly ImapCase[] = [
     async (c) => {
       const found = (await listing(c, 'LIST "" "*"')).filter(({ name }) => name.toUpperCase() === 'INBOX')
       check(found.length === 1 && found[0]!.name === 'INBOX', 'INBOX once', namesOf(found) || 'nothing')
+      check(!found[0]!.attributes.includes('\\noselect'), 'INBOX as a mailbox to be selected', visible(found[0]!.raw))
     },
     { needs: ACCOUNT },
   ),
@@ -358,10 +360,11 @@ export const subscribeCases: readonly ImapCase[] = [
       const [one, other] = [await freshMailbox(c), await freshMailbox(c)]
       await c.must(`UNSUBSCRIBE ${quoted(other)}`)
       await c.ok(`SUBSCRIBE ${quoted(one)}`)
-      expectNames(
-        (await subscribed(c, '*')).filter(({ name }) => name === one || name === other),
-        one,
-      )
+      for (const session of [c, await again(c)])
+        expectNames(
+          (await subscribed(session, '*')).filter(({ name }) => name === one || name === other),
+          one,
+        )
     },
   ),
 ]

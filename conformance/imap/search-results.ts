@@ -1,7 +1,7 @@
 // IMAP: what a SEARCH returns and keeps: ESEARCH, the saved result, WITHIN and PARTIAL.
 import { check, visible } from '../judgement.ts'
 import { expand, numbers, same, search, topic, uids } from './cases.ts'
-import { fetched, type Imap, items, type Result, shown, single, untagged, type Value } from './client.ts'
+import { fetched, type Imap, isNumber, items, type Result, shown, single, untagged, type Value } from './client.ts'
 import { CORPUS } from './corpus.ts'
 
 const OWN = { state: 'selected' } as const
@@ -35,6 +35,7 @@ export function extended(result: Result): Extended {
         `a value of ${value.text} in ESEARCH`,
         visible(values.map(({ text }) => text).join(' ')),
       )
+      if (/^(MIN|MAX|COUNT)$/i.test(value.text)) check(isNumber(given), `a number behind ${value.text}`, shown(given))
       data.set(value.text.toUpperCase(), given)
     }
   }

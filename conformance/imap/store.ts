@@ -35,6 +35,9 @@ const silent = (slug: string, requirement: string, number: number, rest: string,
       const result = await c.ok(`STORE ${number} ${rest}`)
       same(told(result, number), null, 'flags in the answer')
       same(await flags(c, number), wanted, 'flags after it')
+      await flags(c, 5)
+      const byUid = await c.ok(`UID STORE ${await uidOf(c, 5)} ${rest}`)
+      same(told(byUid, 5), null, 'flags in the answer to UID STORE')
     },
     { level: 'should' },
   )
@@ -180,8 +183,17 @@ export const storeCases = [
     { level: 'should' },
   ),
   define('uid-store', '9051 §6.4.9', 'UID STORE changes the messages with those UIDs.', async (c) => {
-    await c.ok(`UID STORE ${await uidOf(c, 5)} +FLAGS (\\Flagged)`)
-    same(await search(c, 'FLAGGED'), [2, 5], 'flagged messages')
+    await c.ok(`UID STORE ${await uidOf(c, 1)} +FLAGS (\\Flagged)`)
+    same(
+      [await search(c, 'FLAGGED'), await flags(c, 1)],
+      [
+        [1, 2],
+        ['\\flagged', '\\seen'],
+      ],
+      'flagged messages and flags',
+    )
+    await c.ok(`UID STORE ${await uidOf(c, 3)} -FLAGS (\\Seen)`)
+    same([await search(c, 'SEEN'), await flags(c, 3)], [[1], ['\\answered']], 'seen messages and flags')
   }),
   define('uid-store-has-uid', '9051 §6.4.9', 'FETCH responses to UID STORE have UID.', async (c) => {
     const uid = await uidOf(c, 5)
