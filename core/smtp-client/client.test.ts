@@ -202,11 +202,14 @@ describe('what the server lacks', () => {
     expect(Buffer.from(server.lines[2]!, 'latin1').toString()).toBe('RCPT TO:<jörg@there.test>')
   })
 
-  test('8BITMIME: the message goes all the same', async () => {
+  test('8BITMIME: the message is encoded, or refused where that cannot be', async () => {
     const server = await serve({ offers: [] })
     const what = mail({ text: 'Subject: x\r\n\r\ngrün\r\n', parameters: { body: '8bitmime' } })
     expect(brief(await send(makeClient(), to(server), what))).toEqual(['sent 250 2.0.0'])
     expect(server.lines[1]).toBe('MAIL FROM:<ana@us.test>')
+    expect(server.mails.at(-1)?.data).toContain('\r\n\r\ngr=C3=BCn\r\n')
+    const broken = mail({ text: 'Content-Transfer-Encoding: base64\r\n\r\ngrün\r\n' })
+    expect(brief(await send(makeClient(), to(server), broken))).toEqual(['failed 554 5.6.3'])
   })
 
   test('BINARYMIME and REQUIRETLS are refused clearly', async () => {

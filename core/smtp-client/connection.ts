@@ -6,6 +6,7 @@ import type { Reply } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { err, ok, type Result } from '../base/result.ts'
 import { replies, replyLine } from '../message/reply.ts'
+import { toSevenBit } from '../message/seven-bit.ts'
 import type { SmtpSend, TlsLevel } from '../plugin/services.ts'
 import { type Credentials, chooseMechanism, type Mechanism } from './auth.ts'
 import {
@@ -106,13 +107,16 @@ export class Connection implements ClientDuties {
   }
 
   /** One mail to those recipients. A connection that has been lost meanwhile answers so. */
-  deliver(mail: SmtpSend, recipients: readonly SendRecipient[]): Promise<Delivery> {
-    const transaction = new Transaction(mail, recipients, this.#offered, this.#options.protocol)
+  async deliver(mail: SmtpSend, recipients: readonly SendRecipient[]): Promise<Delivery> {
     this.uses++
-    if (transaction.isSettled) return Promise.resolve(transaction.outcome(null, false))
-    if (!this.isReady) return Promise.resolve(transaction.outcome(this.#lost ?? 'connection closed', false))
+    // RFC 6152 §3: without 8BITMIME a body has 7 bits
+    const content = this.#offered.eightBitMime ? mail.content : await toSevenBit(mail.content)
+    const fitting = content === null ? mail : { ...mail, content }
+    const transaction = new Transaction(fitting, recipients, this.#offered, this.#options.protocol, content !== null)
+    if (transaction.isSettled) return transaction.outcome(null, false)
+    if (!this.isReady) return transaction.outcome(this.#lost ?? 'connection closed', false)
     return new Promise((resolve) => {
-      this.#mail = mail
+      this.#mail = fitting
       this.#transaction = transaction
       this.#delivered = resolve
       this.#committing = false

@@ -32,9 +32,16 @@ export class Transaction {
   #answered = 0
   #contentAnswers = 0
 
-  constructor(mail: SmtpSend, recipients: readonly SendRecipient[], offered: Capabilities, protocol: 'smtp' | 'lmtp') {
+  /** `fits`: the content is one that the server can take, of 7 bits or 8. */
+  constructor(
+    mail: SmtpSend,
+    recipients: readonly SendRecipient[],
+    offered: Capabilities,
+    protocol: 'smtp' | 'lmtp',
+    fits: boolean,
+  ) {
     this.#recipients = recipients
-    const common = messageHindrance(mail, offered)
+    const common = fits ? messageHindrance(mail, offered) : replies.remoteLacks('8BITMIME')
     this.#answers = recipients.map(({ address }) => common ?? recipientHindrance(address, offered))
     this.#asked = recipients.flatMap((_, i) => (this.#answers[i] === null ? [i] : []))
     const size = mail.content.size
