@@ -3,7 +3,16 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
-import { formatHtml, formatJson, formatTotals, type RunReport, runSuite, suites } from '../../../conformance/index.ts'
+import {
+  type CaseResult,
+  formatHtml,
+  formatJson,
+  formatTotals,
+  type RunReport,
+  readExpectations,
+  runSuite,
+  suites,
+} from '../../../conformance/index.ts'
 import { createAuthority, writeCertificate } from '../../kit/certificates.ts'
 import { scratch } from '../../kit/daemon.ts'
 import { formatPage, type Published } from './page.ts'
@@ -28,10 +37,12 @@ const { only, suite, parallel } = new Command('conformance:publish')
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 const resultsFile = (product: string, suiteName: string): string => join(RESULTS, `${product}-${suiteName}.json`)
 
+const expectationsOf = (product: string): string => join(ROOT, 'conformance/expectations', `${product}.yaml`)
+
 async function runProduct(product: Product, tls: Tls): Promise<void> {
   const running = await product.start(tls)
   const scrub = createScrubber()
-  const expectations = join(ROOT, 'conformance/expectations', `${product.name}.yaml`)
+  const expectations = expectationsOf(product.name)
   try {
     for (const [name, target] of Object.entries(running.targets)) {
       if (suite && !suite.includes(name)) continue
@@ -51,13 +62,25 @@ async function runProduct(product: Product, tls: Tls): Promise<void> {
   }
 }
 
+/** What is known by now of each finding, also of a run that was made before. */
+function withRemarks(report: RunReport, product: string): RunReport {
+  const path = expectationsOf(product)
+  const { fails } = existsSync(path) ? readExpectations(path) : { fails: new Map<string, string>() }
+  const judge = (one: CaseResult): CaseResult => {
+    const remark = ['pass', 'skip'].includes(one.verdict) ? null : (fails.get(one.facts.id) ?? null)
+    return { ...one, remark, expectation: remark === null ? null : 'known' }
+  }
+  return { ...report, results: report.results.map(judge) }
+}
+}
+
 /** All that was found out so far, in the order of the products and suites. */
 function published(): Published[] {
   return products.flatMap((product) => {
     const reports = suites
       .map(({ name }) => resultsFile(product.name, name))
       .filter((path) => existsSync(path))
-      .map((path) => JSON.parse(readFileSync(path, 'utf8')) as RunReport)
+      .map((path) => withRemarks(JSON.parse(readFileSync(path, 'utf8')) as RunReport, product.name))
     return reports.length === 0
       ? []
       : [{ name: product.title, version: product.version(), note: product.note ?? null, reports }]
