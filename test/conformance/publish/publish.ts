@@ -72,7 +72,6 @@ function withRemarks(report: RunReport, product: string): RunReport {
   }
   return { ...report, results: report.results.map(judge) }
 }
-}
 
 /** All that was found out so far, in the order of the products and suites. */
 function published(): Published[] {
