@@ -5,7 +5,7 @@ import { type Certificate, createAuthority } from '../kit/certificates.ts'
 import { faultsOf, judge, noticed, PATIENCE, told, unnoticed } from './proof.ts'
 import { POP3_PROOFS } from './proofs-pop3.ts'
 import { PASSWORD, startPop3Reference, USER } from './reference/pop3.ts'
-import type { Pop3Fault } from './reference/pop3-faults.ts'
+import { BEHAVIOUR_FAULTS, CAPABILITY_FAULTS, type Pop3Fault, REPLY_FAULTS } from './reference/pop3-faults.ts'
 import { Maildrop } from './reference/pop3-maildrop.ts'
 import { startSmtpReference } from './reference/smtp.ts'
 
@@ -52,6 +52,12 @@ describe('the pop3 suite', () => {
 
   it('has a fault for each of its cases', () => {
     expect(Object.keys(POP3_PROOFS).toSorted()).toEqual(ids.toSorted())
+  })
+
+  it('asks for every fault of the reference', () => {
+    const asked = new Set<string>(Object.values(POP3_PROOFS).flat())
+    const faults = [BEHAVIOUR_FAULTS, REPLY_FAULTS, CAPABILITY_FAULTS].flatMap((table) => Object.keys(table))
+    expect(faults.filter((fault) => !asked.has(fault))).toEqual([])
   })
 
   it('passes whole before a correct server', async () => {

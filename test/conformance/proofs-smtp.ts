@@ -439,3 +439,17 @@ export const SMTP_PROOFS: { readonly [id: string]: readonly SmtpFault[] } = {
   'lmtp/chunking/one-reply-each': ['lmtp-chunk-one-reply'],
   'lmtp/rset/ok': ['rset-220', 'rset-keeps-transaction'],
 }
+
+/** Violations that no case of the suites sees yet: what new cases could look at. */
+export const SMTP_UNSEEN: readonly SmtpFault[] = [
+  'auth-user-unchecked',
+  'mail-null-parameters-refused',
+  'mail-parameter-opens',
+  'mail-body-sticks',
+  'mail-utf8-sticks',
+  'postmaster-domain-case',
+  'data-logs-out',
+  'data-refused-sticks',
+  'rset-logs-out',
+  'data-enhanced',
+]
