@@ -55,7 +55,7 @@ test('tells totals by suite, then every deviation with what was said and what is
   expect(page).toContain('on 2026-03-04.')
   expect(page).toContain('## One 1.0\n\nA note.\n')
   expect(page).toContain(
-    '#### `lmtp/a/b`: fail\n\nMUST, RFC 5321 §4.1: A \\*rule\\*.\n\nExpected \\`a\\`; got \\<b\\>.\n\nan old habit\n',
+    '#### `lmtp/a/b`: fail\n\nMUST, RFC 5321 §4.1: A \\*rule\\*.\n\nExpected \\`a\\`; got \\<b\\>.\n\nKnown: an old habit.\n',
   )
   // a fence is longer than any in the dialogue
   expect(page).toContain('````text\nS: 250 ``` \\r\\n\n````')
@@ -73,11 +73,11 @@ test('long dialogues are cut at their beginning', () => {
 
 test('names and folders of the machine, and ports, are taken out', () => {
   const name = hostname()
-  const text = `220 ${name} and ${name}. not x${name}y, ${tmpdir()}/estafeta-postfix-a1B2c3/queue\r\n`
+  const text = `220 ${name} and ${name}. not x${name}y, 250-${name}, ${tmpdir()}/estafeta-postfix-a1B2c3/queue\r\n`
   const scrubbed = createScrubber()(report('smtp', { ...result('smtp/a/b', 'fail', text), reason: `at ${name}` }))
   expect(scrubbed.server).toBe('127.0.0.1')
   expect(scrubbed.results[0]?.reason).toBe('at host.example')
   expect(scrubbed.results[0]?.transcript[0]?.text).toBe(
-    `220 host.example and host.example. not x${name}y, /scratch/queue\r\n`,
+    `220 host.example and host.example. not x${name}y, 250-host.example, /scratch/queue\r\n`,
   )
 })

@@ -84,7 +84,7 @@ function formatFinding({ facts, verdict, reason, remark, transcript }: CaseResul
 
 ${facts.level.toUpperCase()}, ${facts.rfc}: ${inline(facts.requirement)}
 
-${inline(capital(reason ?? ''))}.${remark ? `\n\n${remark.trim()}` : ''}
+${inline(capital(reason ?? ''))}.${remark ? `\n\nKnown: ${remark.trim()}.` : ''}
 ${dialogue}`
 }
 

@@ -14,7 +14,7 @@ function machineNames(): readonly string[] {
 
 export function createScrubber(): (report: RunReport) => RunReport {
   const literally = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  const names = new RegExp(`(?<![\\w.-])(?:${machineNames().map(literally).join('|')})(?![\\w-])`, 'g')
+  const names = new RegExp(`(?<![\\w.])(?:${machineNames().map(literally).join('|')})(?![\\w-])`, 'g')
   const folders = new RegExp(`${literally(tmpdir())}/estafeta-[\\w-]+`, 'g')
   const scrub = (text: string): string => text.replace(names, 'host.example').replace(folders, '/scratch')
   return (report) => ({
