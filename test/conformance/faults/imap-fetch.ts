@@ -212,6 +212,18 @@ export const fetchFaults: Faults = {
     rules: [hear(/BODY\.PEEK\[/i, 'BODY[')],
     proves: ['imap/seen/not-by-peek'],
   },
+  'fetch-peek-header-marks': {
+    wrong: 'BODY.PEEK[HEADER] sets \\Seen',
+    rfc: 'RFC 9051 §6.4.5',
+    rules: [hear(/BODY\.PEEK\[HEADER/i, 'BODY[HEADER')],
+    proves: ['imap/seen/not-by-peek'],
+  },
+  'fetch-peek-text-marks': {
+    wrong: 'BODY.PEEK[TEXT] sets \\Seen',
+    rfc: 'RFC 9051 §6.4.5',
+    rules: [hear(/BODY\.PEEK\[TEXT/i, 'BODY[TEXT')],
+    proves: ['imap/seen/not-by-peek'],
+  },
   'rfc822-header-marks': {
     wrong: 'RFC822.HEADER sets \\Seen',
     rfc: 'RFC 3501 §6.4.5',

@@ -77,6 +77,12 @@ const listFaults: Faults = {
     'list/one-separator',
   ),
   'list-no-inbox': fault('INBOX is not listed', L, drop(/^\* LIST .* "?INBOX"?\r/), 'list/inbox list/inbox-percent'),
+  'list-inbox-noselect': fault(
+    'INBOX is \\Noselect',
+    L,
+    say(/^\* LIST \(([^)]*)\) "\/" INBOX\r/, '* LIST (\\Noselect $1) "/" INBOX\r'),
+    'list/inbox',
+  ),
   'list-inbox-lower': fault(
     'INBOX is listed in lower case',
     L,

@@ -122,6 +122,24 @@ const storeFaults: Faults = {
     reply(/^UID STORE/i, '% OK done'),
     'store/uid-store',
   ),
+  'uid-store-replaces': fault(
+    'UID STORE +FLAGS is taken for FLAGS',
+    '9051 §6.4.9',
+    hear(/^(UID STORE \S+) \+FLAGS/i, '$1 FLAGS'),
+    'store/uid-store',
+  ),
+  'uid-store-removes-all': fault(
+    'UID STORE -FLAGS removes all flags',
+    '9051 §6.4.9',
+    hear(/^(UID STORE \S+) -FLAGS(\S*) .*/i, '$1 FLAGS$2 ()'),
+    'store/uid-store',
+  ),
+  'uid-store-never-silent': fault(
+    '.SILENT of UID STORE is overlooked',
+    '9051 §6.4.9',
+    hear(/^(UID STORE .*)\.SILENT/i, '$1'),
+    'store/replace-silent store/add-silent',
+  ),
   'uid-is-number': fault(
     'UID commands take message numbers',
     '9051 §6.4.9',

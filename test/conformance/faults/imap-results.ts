@@ -34,6 +34,12 @@ const esearchFaults: Faults = {
   'esearch-min-off': fault('MIN is one too many', K, oneOff('MIN'), 'esearch/min'),
   'esearch-max-off': fault('MAX is one too many', K, oneOff('MAX'), 'esearch/max'),
   'esearch-count-off': fault('COUNT is one too many', K, oneOff('COUNT'), 'esearch/count'),
+  'esearch-count-quoted': fault(
+    'COUNT is a string',
+    '9051 §9 search-ret-data-ext',
+    say(/COUNT (\d+)/, 'COUNT "$1"'),
+    'esearch/count',
+  ),
   'esearch-all-always': fault(
     'ALL is given with every other option',
     K,

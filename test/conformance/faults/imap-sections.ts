@@ -92,6 +92,12 @@ export const sectionFaults: Faults = {
     switches: ['fields-not-keeps-folds'],
     proves: ['imap/fetch/header-fields-not-folded'],
   },
+  'fields-not-label': {
+    wrong: 'the response to HEADER.FIELDS.NOT is named HEADER.FIELDS',
+    rfc: 'RFC 9051 §9 section-msgtext',
+    rules: [say(/HEADER\.FIELDS\.NOT/, 'HEADER.FIELDS')],
+    proves: ['imap/fetch/header-fields-not'],
+  },
   'part-1-nil': {
     wrong: 'a message that is not multipart has no part 1',
     rfc: 'RFC 9051 §6.4.5.1',
