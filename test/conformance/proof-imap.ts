@@ -24,7 +24,7 @@ export type Open = (fault: Fault | null) => Promise<Place>
 export const USER = 'ana@conformance.example'
 export const PASSWORD = 'a "secret"\\'
 
-/** The reference server: in clear, behind STARTTLS, with TLS, or taking passwords only with TLS. */
+/** The reference server in its variants: each has what some cases need and others cannot have. */
 export const references = (pair: Certificate): { readonly [side: string]: Open } => {
   const open =
     (tls: Target['tls'], more: object = {}): Open =>
@@ -43,7 +43,6 @@ export const references = (pair: Certificate): { readonly [side: string]: Open }
     })
   return {
     reference: open('none'),
-    starttls: open('starttls'),
     implicit: open('implicit'),
     private: open('none', { privacyRequired: true }),
     keeping: open('none', { keepsParents: true }),

@@ -14,7 +14,6 @@ beforeAll(async () => {
 
 const SIDES = [
   'reference',
-  'starttls',
   'implicit',
   'private',
   'keeping',
