@@ -248,7 +248,7 @@ export const products: readonly Product[] = [
   {
     name: 'courier',
     title: 'Courier',
-    note: 'Its Maildirs are filled by a Postfix, since its own MTA is another package.',
+    note: 'Its Maildirs are filled by a Postfix, since its own MTA is another package. The IMAP suite did not end in time with it, and is missing where this page has no results of it.',
     version: () => packageVersion('courier-imap'),
     async start(tls) {
       const domain = 'courier.test'
