@@ -1,5 +1,5 @@
 // Every case of the smtp-client suite passes before a correct sender, and fails before one with its faults.
-import { findSuite } from 'estafeta/conformance'
+import { type CaseResult, findSuite } from 'estafeta/conformance'
 import { describe, expect, it } from 'vitest'
 import { freePorts } from '../kit/free-port.ts'
 import { faultsOf, judge, noticed, told } from './proof.ts'
@@ -8,6 +8,8 @@ import { startSender } from './reference/sender.ts'
 import { SENDER_FAULTS, type SenderFault } from './reference/sender-faults.ts'
 
 const PATIENT = { answerSeconds: 5, retryWaitSeconds: 6 }
+/** For what took too long on a busy machine: asked again, alone. */
+const VERY_PATIENT = { answerSeconds: 15, retryWaitSeconds: 20 }
 const HASTY = { answerSeconds: 2, retryWaitSeconds: 3 }
 
 /** Runs that go on beside each other look for ports one after another, and never get the same. */
@@ -26,8 +28,10 @@ function twoPorts(): Promise<[number, number]> {
   return found
 }
 
+const idsOf = (results: readonly CaseResult[]): string[] => results.map(({ facts }) => facts.id)
+
 describe('the smtp-client suite', () => {
-  const run = async (fault: SenderFault | null, ids: readonly string[] | null) => {
+  const run = async (fault: SenderFault | null, ids: readonly string[] | null, patience = PATIENT) => {
     const [listen, dns] = await twoPorts()
     const sender = await startSender({
       port: listen,
@@ -36,7 +40,7 @@ describe('the smtp-client suite', () => {
     })
     const runner = { listen: `127.0.0.1:${listen}`, dns: `127.0.0.1:${dns}` }
     try {
-      return await judge('smtp-client', { port: sender.port, ...runner, ...(fault === null ? PATIENT : HASTY) }, ids)
+      return await judge('smtp-client', { port: sender.port, ...runner, ...(fault === null ? patience : HASTY) }, ids)
     } finally {
       await sender.close()
     }
@@ -49,21 +53,29 @@ describe('the smtp-client suite', () => {
   })
 
   it('passes whole before a correct sender', async () => {
-    const results = await run(null, null)
+    const red = idsOf((await run(null, null)).filter(({ verdict }) => verdict !== 'pass'))
+    const results = red.length === 0 ? [] : await run(null, red, VERY_PATIENT)
     expect(told(results.filter(({ verdict }) => verdict !== 'pass'))).toEqual([])
   }, 240_000)
 
   it('passes as the smarthost of a correct sender, but for what needs names or several addresses', async () => {
     const [listen] = await twoPorts()
     const sender = await startSender({ port: listen, names: null })
-    const runner = { listen: `127.0.0.1:${listen}`, ...PATIENT }
+    const ask = (cases: readonly string[], patience: typeof PATIENT) =>
+      judge('smtp-client', { port: sender.port, listen: `127.0.0.1:${listen}`, ...patience }, cases)
     const ids = findSuite('smtp-client')
       .cases.map(({ id }) => id)
       .filter((id) => /^smtp-client\/(greeting|refused|deferred|partial|tls|hosts)\//.test(id))
-    const results = await judge('smtp-client', { port: sender.port, ...runner }, ids).finally(() => sender.close())
-    const aside = results.filter(({ facts }) => facts.id.startsWith('smtp-client/hosts/'))
-    expect(new Set(aside.map(({ verdict }) => verdict))).toEqual(new Set(['skip']))
-    expect(told(results.filter((result) => !aside.includes(result) && result.verdict !== 'pass'))).toEqual([])
+    try {
+      const results = await ask(ids, PATIENT)
+      const aside = results.filter(({ facts }) => facts.id.startsWith('smtp-client/hosts/'))
+      expect(new Set(aside.map(({ verdict }) => verdict))).toEqual(new Set(['skip']))
+      const red = idsOf(results.filter((result) => !aside.includes(result) && result.verdict !== 'pass'))
+      const again = red.length === 0 ? [] : await ask(red, VERY_PATIENT)
+      expect(told(again.filter(({ verdict }) => verdict !== 'pass'))).toEqual([])
+    } finally {
+      await sender.close()
+    }
   }, 300_000)
 
   it.concurrent.each(faultsOf(SMTP_CLIENT_PROOFS, 'smtp-client'))('notices the fault %s', async (fault, ids) => {
