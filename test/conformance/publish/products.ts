@@ -37,6 +37,9 @@ export interface Product {
 
 const PASSWORD = 'secret'
 const host = '127.0.0.1'
+/** Where senders that know standard ports alone find the runner's hosts and its name server. */
+const EXIM_SEES = '127.0.1.1'
+const SENDMAIL_SEES = '127.0.1.2'
 
 /** Mail for two users of a domain; everything may be tried, since the server is ours. */
 const mailFor = (domain: string) =>
@@ -47,6 +50,13 @@ const LOCAL_PARTS = ['ana', 'eva', 'postmaster']
 const mailboxesOf = (domain: string): string[] => LOCAL_PARTS.map((name) => `${name}@${domain}`)
 
 const account = (user: string) => ({ user, password: PASSWORD })
+
+/** The server looks names up at the runner, and finds all its hosts there; both have their standard ports at that address. */
+const sendingByDns = (port: number, address: string): SuiteRun => ({
+  ...sending(port, 25),
+  listen: `${address}:25`,
+  dns: `${address}:53`,
+})
 
 /** Whatever is handed in at the port goes to the runner, as a smarthost. `retry`: in how many seconds it is tried again at the latest. */
 const sending = (port: number, listen: number, retry?: number): SuiteRun => ({
@@ -69,12 +79,12 @@ export const products: readonly Product[] = [
   {
     name: 'estafeta',
     title: 'Estafeta',
-    note: 'As `estafeta serve` runs it with the profile internet-site; the connections come from one of its own networks, since strangers may not come as often as the suites do.',
+    note: 'As `estafeta serve` runs it with the profile internet-site; the connections come from one of its own networks, since a stranger is banned after so many wrong passwords.',
     version: estafetaVersion,
     async start(tls) {
       const domain = 'estafeta.test'
       const users = { ana: PASSWORD, eva: PASSWORD }
-      // the rate of a stranger's connections is limited, and a suite's is beyond that: to all but submission we are no stranger
+      // who comes so often with wrong passwords is banned: to all but submission we are no stranger
       const server = await startEstafeta({ domain, users, tls, config: { networks: ['127.0.0.0/8'] } })
       const strict = await startEstafeta({ domain, users, tls })
       const [listen = 0, dns = 0] = await freePorts(2)
@@ -153,13 +163,15 @@ export const products: readonly Product[] = [
         auth: { ana: PASSWORD },
         sends: true,
       })
+      const sender = await startExim({ sends: true, dns: EXIM_SEES })
       const mail = { ...mailFor(domain), ...account('ana') }
       return {
         targets: {
           smtp: { ...mail, port: server.port },
           submission: { ...mail, from: `ana@${domain}`, port: server.submission, tls: 'starttls' },
+          'smtp-client': sendingByDns(sender.port, EXIM_SEES),
         },
-        stop: ended(server),
+        stop: ended(server, sender),
       }
     },
   },
@@ -184,13 +196,15 @@ export const products: readonly Product[] = [
     async start(tls) {
       const domain = 'sendmail.test'
       const server = await startSendmail({ domain, users: LOCAL_PARTS, tls, auth: { ana: PASSWORD } })
+      const sender = await startSendmail({ domain, users: LOCAL_PARTS, dns: SENDMAIL_SEES })
       const mail = { ...mailFor(domain), ...account('ana') }
       return {
         targets: {
           smtp: { ...mail, port: server.port },
           submission: { ...mail, from: `ana@${domain}`, port: server.submission, tls: 'starttls' },
+          'smtp-client': sendingByDns(sender.port, SENDMAIL_SEES),
         },
-        stop: ended(server),
+        stop: ended(server, sender),
       }
     },
   },

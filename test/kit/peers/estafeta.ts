@@ -46,7 +46,7 @@ export async function startEstafeta(options: EstafetaOptions): Promise<Estafeta>
     networks: [],
     ...(options.tls ? { tls: ownTls(folder, options.tls) } : {}),
     listen: Object.fromEntries(SERVICES.map((service, i) => [service, [`127.0.0.1:${ports[i]}`]])),
-    limits: { connectionsPerClient: 1000 },
+    limits: { connectionsPerClient: 1000, connectionsPerMinute: 1_000_000 },
     // nothing that asks the network
     plugins: { 'spf-dkim-dmarc': { enabled: false } },
     ...options.config,

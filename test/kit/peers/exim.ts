@@ -10,8 +10,10 @@ export interface EximOptions {
   /** Takes what is for these users and drops it, and what strangers send elsewhere it refuses; anything is taken by default. */
   readonly local?: { readonly domain: string; readonly users: readonly string[] }
   readonly relay?: { readonly host: string; readonly port: number }
-  /** Mail for other domains goes to where their MX points, by the system's resolver. */
+  /** Mail for other domains goes to where their MX points, by the system's resolver, or by `dns`. */
   readonly sends?: boolean
+  /** The IPv4 address of a resolver that listens on port 53. */
+  readonly dns?: string
   readonly tls?: { readonly cert: string; readonly key: string }
   /** Names and passwords that may relay; the submission port takes nobody else. */
   readonly auth?: { readonly [user: string]: string }
@@ -41,12 +43,20 @@ export async function startExim(options: EximOptions = {}): Promise<Exim> {
   }
   const config = join(folder.path, 'exim.conf')
   writeFileSync(config, eximConf(folder.path, { port, submission }, options))
-  const daemon = startDaemon(peerPath('exim4-daemon-light', 'usr/sbin/exim4'), ['-C', config, '-bdf', '-q1m'], {
-    env: peerEnvironment('exim4-daemon-light'),
-  })
+  const program = [peerPath('exim4-daemon-light', 'usr/sbin/exim4'), '-C', config, '-bdf', '-q1m']
+  const [command = '', ...args] = options.dns === undefined ? program : withResolver(folder.path, options.dns, program)
+  const daemon = startDaemon(command, args, { env: peerEnvironment('exim4-daemon-light') })
   void daemon.ended.then(folder.remove)
   for (const one of options.auth ? [port, submission] : [port]) await listening(daemon, { port: one })
   return { ...daemon, port, submission }
+}
+
+/** The system's resolver is another for this program alone. */
+function withResolver(folder: string, dns: string, program: readonly string[]): string[] {
+  const path = join(folder, 'resolv.conf')
+  writeFileSync(path, `nameserver ${dns}\n`)
+  const script = 'mount --bind "$0" "$(readlink -f /etc/resolv.conf)" && exec "$@"'
+  return ['unshare', '--mount', '--', 'sh', '-c', script, path, ...program]
 }
 
 function eximConf(

@@ -16,7 +16,7 @@ export interface SendmailOptions {
   readonly auth?: { readonly [user: string]: string }
   /** Where anybody's mail for other domains goes; by default that of who has logged in, to where its MX points. */
   readonly relay?: { readonly host: string; readonly port: number }
-  /** The IPv4 address of a resolver that listens on port 53; without it names are looked up in the hosts file alone. */
+  /** The IPv4 address of a resolver that listens on port 53, by which anybody's mail finds its way; without it names are looked up in the hosts file alone. */
   readonly dns?: string
 }
 
@@ -76,7 +76,7 @@ exec /usr/libexec/sendmail/sendmail -C /etc/mail/sendmail.cf -bD -q1m
 }
 
 /** Debian's own settings without its dial-up parts, its pause before the greeting and its limits on connections and load; clients on loopback are strangers. */
-const sendmailMc = (port: number, submission: number, { domain, tls, auth, relay }: SendmailOptions): string =>
+const sendmailMc = (port: number, submission: number, { domain, tls, auth, relay, dns }: SendmailOptions): string =>
   `define(\`_USE_ETC_MAIL_')dnl
 include(\`/usr/share/sendmail/cf/m4/cf.m4')dnl
 OSTYPE(\`debian')dnl
@@ -90,7 +90,8 @@ ${auth ? "define(`confAUTH_MECHANISMS', `PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256')dnl
 FEATURE(\`no_default_msa')dnl
 FEATURE(\`nocanonify')dnl
 FEATURE(\`accept_unresolvable_domains')dnl
-${relay ? "FEATURE(`promiscuous_relay')dnl\ndefine(`confTO_HOSTSTATUS', `1s')dnl\n" : ''}\
+${relay || dns ? "FEATURE(`promiscuous_relay')dnl\n" : ''}\
+${relay ? "define(`confTO_HOSTSTATUS', `1s')dnl\n" : ''}\
 ${relay ? `define(\`SMART_HOST', \`relay:[${relay.host}]')dnl\ndefine(\`RELAY_MAILER_ARGS', \`TCP $h ${relay.port}')dnl\n` : ''}\
 DAEMON_OPTIONS(\`Family=inet, Name=MTA-v4, Port=${port}, Addr=127.0.0.1')dnl
 DAEMON_OPTIONS(\`Family=inet, Name=MSP-v4, Port=${submission}, M=${auth ? 'Ea' : 'E'}, Addr=127.0.0.1')dnl
