@@ -1,6 +1,6 @@
 // What is published: each product with its version, how it is started here, and where each suite finds it.
 import type { SuiteRun } from '../../../conformance/index.ts'
-import { freePort, freePorts } from '../../kit/free-port.ts'
+import { freePorts } from '../../kit/free-port.ts'
 import { startCourier } from '../../kit/peers/courier.ts'
 import { startCyrus } from '../../kit/peers/cyrus.ts'
 import { startDovecot } from '../../kit/peers/dovecot.ts'
@@ -38,6 +38,7 @@ export interface Product {
 const PASSWORD = 'secret'
 const host = '127.0.0.1'
 /** Where senders that know standard ports alone find the runner's hosts and its name server. */
+const POSTFIX_SEES = '127.0.1.3'
 const EXIM_SEES = '127.0.1.1'
 const SENDMAIL_SEES = '127.0.1.2'
 
@@ -52,13 +53,13 @@ const mailboxesOf = (domain: string): string[] => LOCAL_PARTS.map((name) => `${n
 const account = (user: string) => ({ user, password: PASSWORD })
 
 /** The server looks names up at the runner, and finds all its hosts there; both have their standard ports at that address. */
-const sendingByDns = (port: number, address: string): SuiteRun => ({
-  ...sending(port, 25),
+const sendingByDns = (port: number, address: string, retry?: number): SuiteRun => ({
+  ...sending(port, 25, retry),
   listen: `${address}:25`,
   dns: `${address}:53`,
 })
 
-/** Whatever is handed in at the port goes to the runner, as a smarthost. `retry`: in how many seconds it is tried again at the latest. */
+/** What is handed in at the port goes to the runner. `retry`: in how many seconds it is tried again at the latest. */
 const sending = (port: number, listen: number, retry?: number): SuiteRun => ({
   host,
   port,
@@ -117,7 +118,7 @@ export const products: readonly Product[] = [
   {
     name: 'postfix',
     title: 'Postfix',
-    note: 'Submission is the service that its master.cf shows as a comment. As a sender it has the runner as its smarthost.',
+    note: 'Submission is the service that its master.cf shows as a comment.',
     version: () => packageVersion('postfix'),
     async start(tls) {
       const domain = 'postfix.test'
@@ -136,15 +137,14 @@ export const products: readonly Product[] = [
         auth: { ana: PASSWORD },
         main: { smtpd_tls_security_level: 'encrypt', smtpd_relay_restrictions: 'permit_sasl_authenticated,reject' },
       })
-      const listen = await freePort()
       const pauses = { minimal_backoff_time: '2s', maximal_backoff_time: '4s', queue_run_delay: '2s' }
-      const sender = await startPostfix({ hostname: `mx.${domain}`, relay: `[${host}]:${listen}`, main: pauses })
+      const sender = await startPostfix({ hostname: `mx.${domain}`, dns: POSTFIX_SEES, main: pauses })
       const mail = mailFor(domain)
       return {
         targets: {
           smtp: { ...mail, port: server.port },
           submission: { ...mail, ...account('ana'), from: `ana@${domain}`, port: submission.port, tls: 'starttls' },
-          'smtp-client': sending(sender.port, listen, 30),
+          'smtp-client': sendingByDns(sender.port, POSTFIX_SEES, 30),
         },
         stop: ended(server, submission, sender),
       }

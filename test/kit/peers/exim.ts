@@ -5,6 +5,7 @@ import { systemUser } from '../accounts.ts'
 import { type Daemon, listening, scratch, startDaemon } from '../daemon.ts'
 import { freePorts } from '../free-port.ts'
 import { needPackages, peerEnvironment, peerPath } from '../peers.ts'
+import { withResolver } from '../resolver-view.ts'
 
 export interface EximOptions {
   /** Takes what is for these users and drops it, and what strangers send elsewhere it refuses; anything is taken by default. */
@@ -49,14 +50,6 @@ export async function startExim(options: EximOptions = {}): Promise<Exim> {
   void daemon.ended.then(folder.remove)
   for (const one of options.auth ? [port, submission] : [port]) await listening(daemon, { port: one })
   return { ...daemon, port, submission }
-}
-
-/** The system's resolver is another for this program alone. */
-function withResolver(folder: string, dns: string, program: readonly string[]): string[] {
-  const path = join(folder, 'resolv.conf')
-  writeFileSync(path, `nameserver ${dns}\n`)
-  const script = 'mount --bind "$0" "$(readlink -f /etc/resolv.conf)" && exec "$@"'
-  return ['unshare', '--mount', '--', 'sh', '-c', script, path, ...program]
 }
 
 function eximConf(

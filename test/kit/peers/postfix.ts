@@ -6,6 +6,7 @@ import { systemGroup, systemUser } from '../accounts.ts'
 import { type Daemon, listening, scratch, startDaemon } from '../daemon.ts'
 import { freePort } from '../free-port.ts'
 import { needPackages, peerEnvironment, peerPath } from '../peers.ts'
+import { withResolver } from '../resolver-view.ts'
 import { type Dovecot, startDovecot } from './dovecot.ts'
 
 export interface PostfixOptions {
@@ -13,6 +14,8 @@ export interface PostfixOptions {
   readonly port?: number
   /** Where all mail goes: `[127.0.0.1]:port`. Without it, mail for other domains is discarded, on the log's record. */
   readonly relay?: string
+  /** Mail for other domains goes to where their MX points, by the resolver that listens on port 53 of this IPv4 address. */
+  readonly dns?: string
   /** Addresses with a Maildir here (see `maildir`); their domains are local, and any other address of them is unknown. */
   readonly mailboxes?: readonly string[]
   /** Names and passwords that may relay. With it, nobody else may, not even from loopback. */
@@ -61,7 +64,9 @@ export async function startPostfix(options: PostfixOptions = {}): Promise<Postfi
   writeFileSync(join(etc, 'master.cf'), masterCf(port, options.sessions ?? 100))
   // Postfix reads a file that changed just now again and again, to be sure that it is whole
   for (const name of ['main.cf', 'master.cf', 'mailboxes']) utimesSync(join(etc, name), 1, 1)
-  const daemon = startDaemon(peerPath('postfix', 'usr/lib/postfix/sbin/master'), ['-c', etc, '-d'], {
+  const program = [peerPath('postfix', 'usr/lib/postfix/sbin/master'), '-c', etc, '-d']
+  const [master = '', ...args] = options.dns === undefined ? program : withResolver(folder, options.dns, program)
+  const daemon = startDaemon(master, args, {
     env: peerEnvironment('postfix'),
     leadsItself: true,
   })
@@ -156,11 +161,12 @@ function mainCf(folder: string, options: PostfixOptions, sasl: Dovecot | null): 
     default_transport: 'discard:test',
     relay_transport: 'discard:test',
   }
-  if (options.relay) {
+  if (options.relay || options.dns) {
     delete settings.default_transport
     delete settings.relay_transport
-    settings.relayhost = options.relay
   }
+  if (options.relay) settings.relayhost = options.relay
+  if (options.dns) Object.assign(settings, { smtp_dns_support_level: 'enabled', smtp_host_lookup: 'dns' })
   if (options.mailboxes)
     Object.assign(settings, {
       virtual_mailbox_domains: [...new Set(options.mailboxes.map((address) => address.split('@')[1]))].join(' '),
