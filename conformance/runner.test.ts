@@ -408,6 +408,8 @@ describe('exit codes', () => {
     ['an unexpected pass', [result('pass', 'must', 'surprise')], 0, 1],
     ['skipped and passed', [result('skip', 'must'), result('pass', 'must')], 0, 0],
     ['nothing but skips', [result('skip', 'must'), result('blocked', 'must')], 2, 2],
+    ['blocked beside passed', [result('blocked', 'must'), result('pass', 'must')], 2, 2],
+    ['blocked as expected', [result('blocked', 'must', 'known'), result('pass', 'must')], 0, 0],
     ['nothing at all', [], 2, 2],
   ])('%s', (_, results, plain, strict) => {
     expect([exitCodeOf(results, false), exitCodeOf(results, true)]).toEqual([plain, strict])

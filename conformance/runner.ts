@@ -193,10 +193,12 @@ function judgeExpectation(result: CaseResult, expectations: Expectations | null)
   const remark = expectations?.fails.get(result.facts.id)
   if (remark === undefined) return result
   if (result.verdict === 'pass') return { ...result, expectation: 'surprise', remark }
-  return ['fail', 'warn', 'unclean'].includes(result.verdict) ? { ...result, expectation: 'known', remark } : result
+  return ['fail', 'warn', 'unclean', 'blocked'].includes(result.verdict)
+    ? { ...result, expectation: 'known', remark }
+    : result
 }
 
-/** 2 when nothing was judged; known failures count as judged, not as failed. */
+/** 2 when nothing was judged, or not all: a server that goes away must not look well. Known failures count as judged, not as failed. */
 export function exitCodeOf(results: readonly CaseResult[], strict: boolean): 0 | 1 | 2 {
   const judged = results.filter(({ verdict }) => !['skip', 'blocked'].includes(verdict))
   if (judged.length === 0) return 2
@@ -207,7 +209,8 @@ export function exitCodeOf(results: readonly CaseResult[], strict: boolean): 0 |
     if (verdict === 'unclean') return facts.level === 'must' || strict
     return strict && verdict === 'warn' && facts.level !== 'may'
   })
-  return bad ? 1 : 0
+  if (bad) return 1
+  return results.some(({ verdict, expectation }) => verdict === 'blocked' && expectation !== 'known') ? 2 : 0
 }
 
 export { Blocked, Skipped, Violation }

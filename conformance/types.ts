@@ -145,6 +145,6 @@ export interface RunReport {
   readonly ms: number
   readonly results: readonly CaseResult[]
   readonly counts: { readonly [verdict in Verdict]: number }
-  /** 0 all well; 1 a MUST failed (strict: also a SHOULD, or an unexpected pass); 2 nothing could be judged. */
+  /** 0 all well; 1 a MUST failed (strict: also a SHOULD, or an unexpected pass); 2 nothing could be judged, or not all. */
   readonly exitCode: 0 | 1 | 2
 }

@@ -6,6 +6,7 @@ import { VERDICTS } from '../types.ts'
 import { formatTranscript } from './transcript.ts'
 
 const MAX_REASONS = 8
+const MAX_ALIKE = 3
 
 /** One line of progress. */
 export function formatProgress(result: CaseResult, done: number, total: number): string {
@@ -21,7 +22,7 @@ export function formatText(report: RunReport, { skipped = false } = {}): string 
     ({ verdict, expectation }) =>
       expectation !== 'known' && (!['pass', 'skip'].includes(verdict) || expectation === 'surprise'),
   )
-  const parts = notable.map(formatFinding)
+  const parts = formatFindings(notable)
   const aside = report.results.filter(({ verdict }) => skipped && verdict === 'skip')
   if (aside.length > 0)
     parts.push(aside.map(({ facts, reason }) => `skip  ${facts.id}: ${printable(reason ?? '')}`).join('\n'))
@@ -44,6 +45,20 @@ function formatReasons(results: readonly CaseResult[]): string {
   const shown = sorted.slice(0, MAX_REASONS).map(([reason, count]) => `skipped: ${count} × ${printable(reason)}`)
   const rest = sorted.slice(MAX_REASONS).reduce((sum, [, count]) => sum + count, 0)
   return [...shown, ...(rest > 0 ? [`skipped: ${rest} for other reasons (--show-skipped)`] : [])].join('\n')
+}
+
+/** A reason that blocks many cases, such as a server that is not there, is told once. */
+function formatFindings(results: readonly CaseResult[]): string[] {
+  const alike = new Map<string, CaseResult[]>()
+  for (const result of results) {
+    const key = result.verdict === 'blocked' ? (result.reason ?? '') : result.facts.id
+    alike.set(key, [...(alike.get(key) ?? []), result])
+  }
+  return [...alike.values()].flatMap((group) =>
+    group.length <= MAX_ALIKE
+      ? group.map(formatFinding)
+      : [`blocked  ${group.length} cases, from ${group[0]!.facts.id} on\n  ${printable(group[0]!.reason ?? '')}`],
+  )
 }
 
 function formatFinding(result: CaseResult): string {
