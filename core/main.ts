@@ -31,11 +31,11 @@ import { startPickup } from './pipeline/pickup.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createGenerations, type ReloadableGenerations } from './plugin/generations.ts'
 import { reread } from './plugin/registry.ts'
-import { AS_USER, CLOCK, LOGGER, SMTP_CLIENT, SPOOL, SYSTEM_USERS } from './plugin/services.ts'
+import { AS_USER, CLOCK, LOGGER, SMTP_CLIENT, type SmtpClient, SPOOL, SYSTEM_USERS } from './plugin/services.ts'
 import { openEmbeddedQueue } from './queue/embedded-queue.ts'
 import type { Queue } from './queue/queue.ts'
 import { createSmtpService } from './smtp/service.ts'
-import { createSmtpClient } from './smtp-client/client.ts'
+import type { SmtpClientOptions } from './smtp-client/client.ts'
 import { MAILBOX_STORE, type MailboxStore } from './store/mailbox-store.ts'
 import { openStore } from './store/open-store.ts'
 import type { Trace } from './trace/trace.ts'
@@ -136,7 +136,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
   const dns = options.resolver ? null : createResolver({ ...site.dns, clock, log })
   undo.push(() => dns?.close())
   const resolver = options.resolver ?? dns!
-  const smtpClient = createSmtpClient({ clock, log, hostname: site.hostname })
+  const smtpClient = smtpClientOnDemand({ clock, log, hostname: site.hostname })
   undo.push(() => smtpClient.close())
   const passwords = new Passwords(clock)
   const container = root.createChildContainer()
@@ -310,6 +310,21 @@ function createProtocols(smtp: ProtocolService, load: { readonly [name: string]:
         loaded.set(name, service)
         running.push(service)
       }
+    },
+  }
+}
+
+/** Loaded when the first message leaves: it need not hold up the start. */
+function smtpClientOnDemand(options: SmtpClientOptions): SmtpClient {
+  let loading: Promise<SmtpClient> | null = null
+  const load = async () => (await import('./smtp-client/client.ts')).createSmtpClient(options)
+  return {
+    async send(destination, mail, signal) {
+      loading ??= load()
+      return (await loading).send(destination, mail, signal)
+    },
+    async close() {
+      await (await loading)?.close()
     },
   }
 }

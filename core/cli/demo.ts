@@ -4,10 +4,9 @@ import { join, relative, resolve } from 'node:path'
 import { Command } from 'commander'
 import { loadConfig } from '../config/load.ts'
 import { hashPassword } from '../directory/password-schemes.ts'
-import { startServer } from '../main.ts'
 import { CliError, EX } from './context.ts'
 import { print } from './output.ts'
-import { runUntilStopped } from './serve.ts'
+import { runServer } from './run-server.ts'
 
 const DEMO_USERS = [
   { account: 'ana@estafeta.test', name: 'Ana', password: 'ana-demo' },
@@ -42,9 +41,7 @@ async function demo(options: DemoOptions): Promise<void> {
     Object.entries(PORTS).map(([service, port]) => [service, [`127.0.0.1:${port + offset}`]]),
   )
   const loaded = loadConfig({ path: config, overrides: { listen } })
-  const server = await startServer({ loaded })
-  introduce(folder, offset)
-  await runUntilStopped(server, loaded)
+  await runServer(loaded, { started: () => introduce(folder, offset) })
 }
 
 /** Only a folder that this command made is ever removed. */

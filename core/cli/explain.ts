@@ -1,9 +1,9 @@
 // estafeta explain: a dry run of an envelope and a message through every hook. Nothing is queued, sent or remembered.
 import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
 import { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
 import { Failure } from '../base/failure.ts'
+import { isIP } from '../base/ip.ts'
 import type { Directory } from '../directory/directory.ts'
 import { formatAddress, parseAddress } from '../message/address.ts'
 import { replyLine } from '../message/reply.ts'

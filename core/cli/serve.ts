@@ -1,21 +1,15 @@
-// estafeta serve: runs the server until it is told to stop (SIGTERM, SIGINT), reads its configuration anew on SIGHUP.
+// estafeta serve: the server; started as root, its parent that stays root and the server under its own user.
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { runBroker } from '../broker/broker.ts'
 import { connectBroker } from '../broker/client.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problems.ts'
-import { type Server, startServer } from '../main.ts'
-import { reread } from '../plugin/registry.ts'
 import { leaveRoot } from './as-server.ts'
 import { loadFound } from './context.ts'
-import { surviveStrays } from './strays.ts'
 
 /** The command itself, which the broker starts a second time under the server's user. */
 const entry = fileURLToPath(new URL(`./main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
-
-/** What a session or delivery may still take after SIGTERM. */
-export const DRAIN_MS = 10_000
 
 export function build(): Command {
   return new Command('serve').action(async () => {
@@ -35,13 +29,16 @@ export function build(): Command {
       })
       return
     }
-    const server = await startServer({ loaded, broker }).catch(async (thrown: unknown) => {
-      broker?.close()
+    // the parent that stays root loads nothing of it
+    const { runServer } = await import('./run-server.ts')
+    try {
+      await runServer(loaded, { broker })
+    } catch (thrown) {
       // with root's help keys are read that this process cannot look at
       throw thrown instanceof ConfigError && broker === null ? await withCertificates(thrown, loaded) : thrown
-    })
-    await runUntilStopped(server, loaded)
-    broker?.close()
+    } finally {
+      broker?.close()
+    }
   })
 }
 
@@ -49,28 +46,4 @@ async function withCertificates({ problems }: ConfigError, loaded: LoadedConfig)
   const { certificateProblems } = await import('./check.ts')
   const told = problems.some(({ path }) => path[0] === 'tls')
   return new ConfigError([...problems, ...(told ? [] : certificateProblems(loaded))])
-}
-
-/** Resolves after a clean stop. A second signal ends at once. */
-export async function runUntilStopped(server: Server, loaded: LoadedConfig): Promise<void> {
-  surviveStrays(server.log)
-  process.on('SIGHUP', () => {
-    reread(loaded)
-      .then((next) => server.reload(next))
-      .catch((error: unknown) => {
-        const text = error instanceof ConfigError ? error.format() : (error as Error).message
-        server.log.error(`reload failed, the old configuration stays: ${text}`)
-      })
-  })
-  await new Promise<void>((resolve) => {
-    let stopping = false
-    const stop = (): void => {
-      if (stopping) process.exit(1)
-      stopping = true
-      resolve()
-    }
-    process.on('SIGTERM', stop)
-    process.on('SIGINT', stop)
-  })
-  await server.stop(DRAIN_MS)
 }

@@ -1,6 +1,6 @@
 // What stands in a listen list or a relay: `*:25`, `127.0.0.1:25`, `[::1]:25`, `/run/lmtp.sock`, `[host]:587`, `host`.
-import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
+import { isIP } from '../base/ip.ts'
 import { err, ok, type Result } from '../base/result.ts'
 
 export interface ListenAddress {

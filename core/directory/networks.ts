@@ -1,5 +1,5 @@
 // IP addresses as octets, and CIDR blocks over them: for lookup tables keyed by network.
-import { isIP } from 'node:net'
+import { isIP } from '../base/ip.ts'
 
 export interface Network {
   readonly octets: Uint8Array

@@ -1,9 +1,10 @@
 // One question to one name server: UDP from a fresh random port, TCP when the answer was cut (RFC 1035 §4.2, RFC 7766).
 import { randomInt } from 'node:crypto'
 import { createSocket } from 'node:dgram'
-import { connect, isIPv6 } from 'node:net'
+import { connect } from 'node:net'
 import * as dns from 'dns-packet'
 import type { Clock } from '../base/clock.ts'
+import { isIPv6 } from '../base/ip.ts'
 import type { Type } from './answer.ts'
 import { canonicalName } from './names.ts'
 

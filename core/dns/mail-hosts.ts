@@ -1,6 +1,7 @@
 // Which hosts take mail for a domain (RFC 5321 §5.1): MX by preference, implicit MX, null MX, address literals, and ourselves left out.
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIPv4 } from 'node:net'
 import { asFailure, temporary } from '../base/failure.ts'
+import { isIPv6 } from '../base/ip.ts'
 import { reverseLabels } from './names.ts'
 import type { DnsResolver, MxRecord } from './resolver.ts'
 

@@ -1,5 +1,6 @@
 // Names of addresses in the DNS, and which names can stand in a question at all.
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIPv4 } from 'node:net'
+import { isIPv6 } from '../base/ip.ts'
 
 /** `192.0.2.1` → `1.2.0.192`; IPv6 in nibbles (RFC 3596 §2.5). Null when `ip` is no address. */
 export function reverseLabels(ip: string): string | null {

@@ -1,6 +1,6 @@
 // Which name servers to ask: those of the configuration, or else those of the system.
 import { readFileSync } from 'node:fs'
-import { isIP, isIPv6 } from 'node:net'
+import { isIP, isIPv6 } from '../base/ip.ts'
 import { err, ok, type Result } from '../base/result.ts'
 import type { NameServer } from './exchange.ts'
 

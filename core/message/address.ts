@@ -1,6 +1,7 @@
 // Mail addresses: a local part kept as it came, a domain in A-labels and lower case (RFC 5321 §4.1.2, RFC 6531 §3.3).
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIPv4 } from 'node:net'
 import { domainToASCII, domainToUnicode } from 'node:url'
+import { isIPv6 } from '../base/ip.ts'
 import { err, ok, type Result } from '../base/result.ts'
 
 export interface Address {

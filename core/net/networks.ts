@@ -1,5 +1,6 @@
 // Sets of client addresses: CIDR blocks, loopback, and the textual forms that one address can take.
-import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net'
+import { BlockList, isIPv4 } from 'node:net'
+import { isIP, isIPv6 } from '../base/ip.ts'
 import { err, ok, type Result } from '../base/result.ts'
 
 export interface Networks {

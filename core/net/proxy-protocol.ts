@@ -1,7 +1,8 @@
 // The PROXY protocol, versions 1 and 2: a trusted load balancer says who the client is before the client's first octet.
 import type { Socket } from 'node:net'
-import { isIPv4, isIPv6 } from 'node:net'
+import { isIPv4 } from 'node:net'
 import type { Clock } from '../base/clock.ts'
+import { isIPv6 } from '../base/ip.ts'
 
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
 /** Longest header of version 1, its line end included. */

@@ -10,12 +10,15 @@ import { packageFrom, registerResolveHook, withVersion } from './resolve-hook.ts
 const pluginsFolder = fileURLToPath(new URL('../../plugins/', import.meta.url))
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 
+const shippedFile = (name: string): string => join(pluginsFolder, name, `index${extension}`)
+const isShipped = (name: string): boolean => /^[a-z][a-z0-9-]*$/.test(name) && existsSync(shippedFile(name))
+
 /** Names of the plugins that come with Estafeta. */
 export const shippedPlugins = (): readonly string[] =>
   readdirSync(pluginsFolder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory() && /^[a-z]/.test(entry.name))
+    .filter((entry) => entry.isDirectory())
     .map((entry) => entry.name)
-    .filter((name) => existsSync(join(pluginsFolder, name, `index${extension}`)))
+    .filter(isShipped)
     .sort()
 
 export type Found = { readonly definition: PluginDefinition; readonly source: string } | { readonly problem: string }
@@ -23,8 +26,7 @@ export type Found = { readonly definition: PluginDefinition; readonly source: st
 /** Loads the plugin that an entry names. What is wrong with it comes as a problem, never as a throw. */
 export async function findDefinition({ use, folder }: Pick<PluginEntry, 'use' | 'folder'>): Promise<Found> {
   registerResolveHook()
-  if (shippedPlugins().includes(use))
-    return importDefinition(pathToFileURL(shippedFile(use)).href, shippedFile(use), use)
+  if (isShipped(use)) return importDefinition(pathToFileURL(shippedFile(use)).href, shippedFile(use), use)
   if (isAbsolute(use)) return findFile(use)
   if (!installedFrom(use, folder)) {
     const near = didYouMean(use, shippedPlugins())
@@ -42,8 +44,6 @@ async function findFile(path: string): Promise<Found> {
     return { problem: `the plugin at ${path} cannot be read: ${(error as Error).message}` }
   }
 }
-
-const shippedFile = (name: string): string => join(pluginsFolder, name, `index${extension}`)
 
 /** A file as it is, or a folder's index. */
 function pluginFile(path: string): string | null {
