@@ -34,8 +34,9 @@ export const nodeFiles: Files = {
   close: (fd) => fs.closeSync(fd),
   read: (fd, buffer, offset, length, position) => fs.readSync(fd, buffer, offset, length, position),
   write(fd, buffers, position) {
-    let total = 0
-    for (let left = rest(buffers, 0); left.length > 0; ) {
+    // most often it is one buffer, written at once
+    let total = buffers.length === 1 ? fs.writeSync(fd, buffers[0]!, 0, buffers[0]!.length, position) : 0
+    for (let left = rest(buffers, total); left.length > 0; ) {
       const written = fs.writevSync(fd, left, position === null ? undefined : position + total)
       total += written
       left = rest(left, written)

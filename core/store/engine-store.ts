@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/log.ts'
-import { contentBytes, contentChunks, type MessageContent } from '../message/content.ts'
+import { contentChunks, type MessageContent } from '../message/content.ts'
 import { BackgroundIndex } from './background-index.ts'
 import { ChangeFeed } from './changes.ts'
 import type { ContentService } from './content-service.ts'
@@ -85,7 +85,7 @@ export class EngineStore implements MailboxStore {
 
   async deliver(deliveries: readonly Delivery[]): Promise<readonly (Error | null)[]> {
     if (this.#closed) return deliveries.map(() => storeClosed())
-    const posted = await Promise.all(deliveries.map(({ message }) => this.post(message).catch(storeFailure)))
+    const posted = await this.post(deliveries.map(({ message }) => message))
     const sent: EngineDelivery[] = []
     posted.forEach((message, i) => {
       if (!(message instanceof Error))
@@ -169,16 +169,20 @@ export class EngineStore implements MailboxStore {
     this.deps.engine.close(mirror.id).catch(() => {})
   }
 
-  /** As the engine takes it. The caller's content is read, not released. */
-  async post({ content, flags, internalDate, key }: NewMessage): Promise<EngineMessage> {
-    const common = { flags, internalDate, key: key ?? null }
-    if (content.size > WHOLE) return { ...common, octets: null, staged: await this.#stage(content) }
-    const octets = new Uint8Array(content.size)
-    if (content.body.bytes) {
-      octets.set(content.header)
-      octets.set(content.body.bytes.subarray(content.bodyStart), content.header.length)
-    } else octets.set(await contentBytes(content))
-    return { ...common, octets, staged: null }
+  /** As the engine takes them, small ones in one block; an Error for those that cannot be read. The callers' contents are not released. */
+  post(messages: readonly NewMessage[]): Promise<(EngineMessage | Error)[]> {
+    const small = messages.filter(({ content }) => content.size <= WHOLE)
+    const block = new Uint8Array(small.reduce((sum, { content }) => sum + content.size, 0))
+    let end = 0
+    const post = async ({ content, flags, internalDate, key }: NewMessage): Promise<EngineMessage> => {
+      const common = { flags, internalDate, key: key ?? null }
+      if (content.size > WHOLE) return { ...common, octets: null, staged: await this.#stage(content) }
+      const octets = block.subarray(end, end + content.size)
+      end += content.size
+      await copyContent(content, octets)
+      return { ...common, octets, staged: null }
+    }
+    return Promise.all(messages.map((message) => post(message).catch(storeFailure)))
   }
 
   close(): Promise<void> {
@@ -239,6 +243,17 @@ export const wrap = <T>(promise: Promise<T>): Promise<T> =>
   promise.catch((error: unknown) => {
     throw storeFailure(error)
   })
+
+async function copyContent(content: MessageContent, to: Uint8Array): Promise<void> {
+  const { header, body, bodyStart } = content
+  to.set(header)
+  if (body.bytes) return to.set(body.bytes.subarray(bodyStart), header.length)
+  let at = header.length
+  for await (const chunk of body.chunks(bodyStart)) {
+    to.set(chunk, at)
+    at += chunk.length
+  }
+}
 
 class EngineAccount implements MailAccount {
   readonly account: string

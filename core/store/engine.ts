@@ -4,7 +4,7 @@ import type { MailboxFacts, MessageRow, StateColumns } from './mailbox-state.ts'
 import type { Flag, MailboxInfo, SpecialUse } from './mailbox-store.ts'
 import type { CopyResult } from './open-mailbox.ts'
 
-/** A message to write: its octets, or the number of a body that was staged before (`stage`). */
+/** A message to write: its octets, which are the engine's from now on, or the number of a body that was staged before (`stage`). */
 export interface EngineMessage {
   readonly octets: Uint8Array | null
   readonly staged: number | null

@@ -5,7 +5,7 @@ import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/log.ts'
 import { nodeFiles } from '../base/node-files.ts'
 import { type ContentService, createContentService } from './content-service.ts'
-import type { EngineEvent, StoreEngine } from './engine.ts'
+import type { EngineDelivery, EngineEvent, EngineMessage, StoreEngine } from './engine.ts'
 import { EngineStore } from './engine-store.ts'
 import type { MailboxStore } from './mailbox-store.ts'
 import { MaildirEngine } from './maildir/engine.ts'
@@ -45,6 +45,10 @@ function openThreaded(format: FileFormat, { directory, hostname, clock, log }: F
     data,
     onEvent,
     onLost: (why) => store.lost(why),
+    transfer: {
+      deliver: ([deliveries]: [EngineDelivery[]]) => blocksOf(deliveries.map(({ message }) => message)),
+      append: ([, messages]: [number, EngineMessage[]]) => blocksOf(messages),
+    },
   })
   const content = createThread<ContentService>({
     file: './content-worker',
@@ -67,6 +71,10 @@ function openThreaded(format: FileFormat, { directory, hostname, clock, log }: F
   })
   return store
 }
+
+const blocksOf = (messages: readonly EngineMessage[]): ArrayBuffer[] => [
+  ...new Set(messages.flatMap(({ octets }) => (octets ? [octets.buffer as ArrayBuffer] : []))),
+]
 
 function openInline(format: FileFormat, options: FileStoreOptions, files: Files): EngineStore {
   const deps = { ...options, files, emit: (event: EngineEvent) => store.event(event) }

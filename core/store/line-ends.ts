@@ -13,6 +13,23 @@ export function toLf(octets: Buffer): Buffer {
   return octets.includes(CR) ? Buffer.from(octets.toString('latin1').replace(/\r\n/g, '\n'), 'latin1') : octets
 }
 
+/** CRLF becomes LF, in the same memory. `missing` are the octets that `toCrlf` adds to the outcome. */
+export function toLfInPlace(octets: Uint8Array): { readonly lf: Buffer; readonly missing: number } {
+  let length = 0
+  let missing = 0
+  let previous = 0
+  for (let i = 0; i < octets.length; i++) {
+    const octet = octets[i]!
+    if (octet === LF) {
+      if (previous === CR) length--
+      if (length === 0 || octets[length - 1] !== CR) missing++
+    }
+    octets[length++] = octet
+    previous = octet
+  }
+  return { lf: Buffer.from(octets.buffer, octets.byteOffset, length), missing }
+}
+
 /** Octets that `toCrlf` adds. `previous` is the octet before. */
 export function missingCrs(octets: Buffer, previous = 0): number {
   let missing = 0

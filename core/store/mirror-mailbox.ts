@@ -1,7 +1,7 @@
 // One open mailbox of an engine on the main thread: what sessions read at once, kept in step by the engine's events.
 import { setImmediate } from 'node:timers/promises'
 import { type Item, type UidHeader, unpackHeaders } from './content-service.ts'
-import type { EngineEvent, MessagePlace, OpenedMailbox } from './engine.ts'
+import type { EngineEvent, EngineMessage, MessagePlace, OpenedMailbox } from './engine.ts'
 import { type EngineStore, wrap } from './engine-store.ts'
 import { noSuchMessage } from './errors.ts'
 import { FlagTable } from './flags.ts'
@@ -140,8 +140,10 @@ export class MirrorMailbox implements MailboxBackend {
   }
 
   async append(messages: readonly NewMessage[]): Promise<readonly number[]> {
-    const posted = await Promise.all(messages.map((message) => this.#store.post(message)))
-    return wrap(this.#engine.append(this.id, posted))
+    const posted = await this.#store.post(messages)
+    const failure = posted.find((message) => message instanceof Error)
+    if (failure) throw failure
+    return wrap(this.#engine.append(this.id, posted as EngineMessage[]))
   }
   async store(
     uids: readonly number[],

@@ -20,11 +20,16 @@ export interface Port {
   receive(listener: (message: unknown) => void): void
 }
 
-/** Answers calls for `target`. `transfer` names the buffers of a method's result that need not be copied. */
+/** Names the buffers of a method's arguments, or of its result, that need not be copied: the sender is done with them. */
+export interface TransferLists {
+  readonly [method: string]: (value: never) => Transferable[]
+}
+
+/** Answers calls for `target`. `transfer` is for its methods' results. */
 export function serve(
   port: Port,
   target: { readonly [method: string]: (...args: never[]) => Promise<unknown> },
-  transfer: { readonly [method: string]: (result: never) => Transferable[] } = {},
+  transfer: TransferLists = {},
 ): { emit(event: unknown): void } {
   port.receive((message) => {
     const { call, method, args } = message as Call
@@ -44,11 +49,15 @@ export interface Remote<T> {
   readonly waiting: number
 }
 
-/** The other end: `target` has the methods of T. `busy` is told when the first call waits and when the last is answered. */
+/**
+ * The other end: `target` has the methods of T. `busy` is told when the first call waits and when the last is answered;
+ * `transfer` is for the arguments, as an array.
+ */
 export function remote<T extends object>(
   port: Port,
   onEvent: (event: unknown) => void,
   busy: (waiting: boolean) => void,
+  transfer: TransferLists = {},
 ): Remote<T> {
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: unknown) => void }>()
   let last = 0
@@ -70,7 +79,7 @@ export function remote<T extends object>(
     return new Promise((resolve, reject) => {
       if (waiting.size === 0) busy(true)
       waiting.set(++last, { resolve, reject })
-      port.post({ call: last, method, args } satisfies Call, [])
+      port.post({ call: last, method, args } satisfies Call, transfer[method]?.(args as never) ?? [])
     })
   }
   const target = new Proxy({} as T, {

@@ -1,9 +1,12 @@
 // Makes many files and directories stable at once: one by one where they are few, with one sync of the file system where they are many.
-import { type ChildProcess, spawn } from 'node:child_process'
-import fs, { closeSync, openSync } from 'node:fs'
+import fs, { closeSync, openSync, statfsSync, statSync } from 'node:fs'
+import { release } from 'node:os'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import type { Clock } from '../base/clock.ts'
+import { temporary } from '../base/failure.ts'
 import type { Files } from '../base/files.ts'
+import { createThread } from './thread.ts'
 
 const fdatasync = promisify(fs.fdatasync)
 const fsync = promisify(fs.fsync)
@@ -35,45 +38,73 @@ function syncFile(files: Files, path: string): void {
 }
 
 /** From this many on, one sync of the file system costs less than theirs. */
-const MANY = 30
+const MANY = 6
 /** When syncing the file system takes this much longer than its own files explain, somebody else writes a lot there. */
 const SLOW_MS = 250
 const PAUSE_MS = 10_000
+const MAX_KNOWN = 10_000
 
-/**
- * Hands large sets to `sync -f` of coreutils, in a shell that stays (forking from a small process is cheap); Node cannot
- * call syncfs. Errors of earlier writes are reported to it, since Linux 5.8, as they are to fdatasync.
- */
+/** File systems on which syncfs does all that fsync does for each file, by their type in statfs: ext4, XFS, Btrfs, F2FS, ZFS, tmpfs. */
+const LOCAL = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x2fc12fc1, 0x01021994])
+
+/** What the sync thread does. */
+export interface SyncService {
+  /** False when something that was written there did not reach the disk. */
+  syncFileSystem(): Promise<boolean>
+}
+
+/** Hands large sets to a thread that calls syncfs(2) for the file system of `folder`, where that is as good. */
 export function createSyncer(clock: Clock, folder: string): Syncer {
-  let shell: SyncShell | null = null
-  let missing = process.platform !== 'linux'
+  const thread = createThread<SyncService>({
+    file: './sync-worker',
+    name: 'sync',
+    data: folder,
+    onEvent() {},
+    onLost() {},
+  })
+  const device = statSync(folder).dev
+  const here = new Map<string, boolean>()
+  let missing = !reportsErrors() || !LOCAL.has(statfsSync(folder).type)
   let pausedUntil = 0
+
+  /** Mail may lie on other file systems, mounted or linked into the folder. */
+  const isHere = (directory: string): boolean => {
+    const known = here.get(directory)
+    if (known !== undefined) return known
+    if (here.size >= MAX_KNOWN) here.clear()
+    const found = statSync(directory).dev === device
+    here.set(directory, found)
+    return found
+  }
+
   return {
     async sync(paths, directories) {
       const set = new Set(paths)
       const names = new Set(directories)
       const start = clock.mono()
       if (missing || set.size + names.size < MANY || start < pausedUntil) return together(set, names)
-      shell ??= new SyncShell(folder)
-      const answer = await shell.sync()
-      if (answer === 'ok') {
-        if (clock.mono() - start > SLOW_MS + 2 * set.size) pausedUntil = clock.mono() + PAUSE_MS
-        return
-      }
-      missing = true
-      shell.close()
-      shell = null
-      return together(set, names)
+      const synced = await thread.target.syncFileSystem().catch(() => null)
+      missing = synced === null
+      if (synced === false) throw temporary('the file system could not be synced')
+      if (clock.mono() - start > SLOW_MS + 2 * set.size) pausedUntil = clock.mono() + PAUSE_MS
+      const elsewhere = (directory: string) => synced === null || !isHere(directory)
+      await together(
+        [...set].filter((path) => elsewhere(dirname(path))),
+        [...names].filter(elsewhere),
+      )
     },
-    close() {
-      shell?.close()
-      shell = null
-    },
+    close: () => void thread.stop(),
   }
 }
 
+/** Since Linux 5.8 syncfs tells of writes that failed before it was called, as fsync does. */
+function reportsErrors(): boolean {
+  const [major = 0, minor = 0] = release().split('.').map(Number)
+  return process.platform === 'linux' && (major > 5 || (major === 5 && minor >= 8))
+}
+
 /** At the same time, so that they share the journal's commits. */
-async function together(paths: ReadonlySet<string>, directories: ReadonlySet<string>): Promise<void> {
+async function together(paths: Iterable<string>, directories: Iterable<string>): Promise<void> {
   const each = async (path: string, flags: string, sync: (fd: number) => Promise<void>) => {
     const fd = openSync(path, flags)
     try {
@@ -86,41 +117,4 @@ async function together(paths: ReadonlySet<string>, directories: ReadonlySet<str
     ...Array.from(paths, (path) => each(path, 'r+', fdatasync)),
     ...Array.from(directories, (path) => each(path, 'r', fsync)),
   ])
-}
-
-const SCRIPT = 'while read -r go; do if sync -f . 2>/dev/null; then echo ok; else echo failed; fi; done'
-
-class SyncShell {
-  readonly #child: ChildProcess
-  #waiting: ((answer: 'ok' | 'failed') => void)[] = []
-  #ended = false
-
-  constructor(folder: string) {
-    this.#child = spawn('/bin/sh', ['-c', SCRIPT], { cwd: folder, stdio: ['pipe', 'pipe', 'ignore'] })
-    this.#child.unref()
-    for (const pipe of [this.#child.stdin, this.#child.stdout]) {
-      ;(pipe as { unref?(): void } | null)?.unref?.()
-      pipe?.on('error', () => this.#fail())
-    }
-    this.#child.on('error', () => this.#fail())
-    this.#child.on('exit', () => this.#fail())
-    this.#child.stdout?.on('data', (octets: Buffer) => {
-      for (const line of octets.toString().trim().split('\n')) this.#waiting.shift()?.(line === 'ok' ? 'ok' : 'failed')
-    })
-  }
-
-  async sync(): Promise<'ok' | 'failed'> {
-    if (this.#ended) return 'failed'
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve)
-      this.#child.stdin?.write('go\n')
-    })
-  }
-  close(): void {
-    this.#child.stdin?.end()
-  }
-  #fail(): void {
-    this.#ended = true
-    for (const resolve of this.#waiting.splice(0)) resolve('failed')
-  }
 }

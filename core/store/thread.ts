@@ -1,6 +1,6 @@
 // A thread that answers calls: started with the first of them, no reason for the process to stay while none waits.
 import { parentPort, type Transferable, Worker } from 'node:worker_threads'
-import { type Port, type Remote, remote } from './rpc.ts'
+import { type Port, type Remote, remote, type TransferLists } from './rpc.ts'
 
 export interface ThreadOptions {
   /** `./x-worker`, without ending, beside this file. */
@@ -10,6 +10,8 @@ export interface ThreadOptions {
   readonly onEvent: (event: unknown) => void
   /** It ended by itself: what it knew is lost, calls that waited have failed. The next call starts another. */
   readonly onLost: (why: string) => void
+  /** Of arguments. */
+  readonly transfer?: TransferLists
 }
 
 export interface Thread<T> {
@@ -43,7 +45,8 @@ export function createThread<T extends object>(options: ThreadOptions): Thread<T
       post: (message: unknown, transfer: Transferable[]) => started.postMessage(message, transfer),
       receive: (listener: (message: unknown) => void) => void started.on('message', listener),
     }
-    const calls = remote<T>(port, options.onEvent, (waiting) => (waiting ? started.ref() : started.unref()))
+    const busy = (waiting: boolean) => (waiting ? started.ref() : started.unref())
+    const calls = remote<T>(port, options.onEvent, busy, options.transfer)
     const lost = (why: string) => {
       if (worker !== started) return
       worker = null

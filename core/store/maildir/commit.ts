@@ -131,11 +131,7 @@ export class Committer {
       }
       const file =
         staged === null
-          ? writeMessage(
-              files,
-              `${folder.path}/tmp/estafeta.${++this.#count}`,
-              Buffer.from(octets!.buffer, octets!.byteOffset, octets!.byteLength),
-            )
+          ? writeMessage(files, `${folder.path}/tmp/estafeta.${++this.#count}`, octets!)
           : this.#host.takeStaged(staged).finish()
       group.files.push({ staged: file, message, name })
       files.utimes?.(file.path, internalDate)

@@ -2,7 +2,7 @@
 import type { Files } from '../../base/files.ts'
 import { parseHeader } from '../../message/header.ts'
 import { threadOf } from '../header-text.ts'
-import { LfStream, missingCrs, toLf } from '../line-ends.ts'
+import { LfStream, missingCrs, toLfInPlace } from '../line-ends.ts'
 import { namedSizes } from './file-name.ts'
 
 /** A written file that is not yet in its mailbox. */
@@ -17,9 +17,9 @@ export interface StagedFile {
 const MAX_HEADER = 65_536
 const PIECE = 65_536
 
-/** Writes a message whole. Removes what it began when it fails. */
-export function writeMessage(files: Files, path: string, octets: Buffer): StagedFile {
-  const lf = toLf(octets)
+/** Writes a message whole; its octets are changed on the way. Removes what it began when it fails. */
+export function writeMessage(files: Files, path: string, octets: Uint8Array): StagedFile {
+  const { lf, missing } = toLfInPlace(octets)
   const fd = files.open(path, 'wx')
   try {
     files.write(fd, [lf], null)
@@ -29,7 +29,7 @@ export function writeMessage(files: Files, path: string, octets: Buffer): Staged
     throw error
   }
   files.close(fd)
-  return { path, fileSize: lf.length, wireSize: lf.length + missingCrs(lf), thread: threadOfOctets(lf) }
+  return { path, fileSize: lf.length, wireSize: lf.length + missing, thread: threadOfOctets(lf) }
 }
 
 /** Writes a message that comes in pieces. */

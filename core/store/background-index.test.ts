@@ -1,0 +1,72 @@
+// The index takes its time while mail comes in, and none when all is quiet.
+import { setImmediate } from 'node:timers/promises'
+import { beforeEach, expect, it } from 'vitest'
+import { FakeClock } from '../base/clock.ts'
+import { silentLogger } from '../base/log.ts'
+import { BackgroundIndex } from './background-index.ts'
+import type { ContentService } from './content-service.ts'
+
+const WORK_MS = 10
+let clock: FakeClock
+let index: BackgroundIndex
+let indexed: string[]
+/** Mail that comes in while the index is at work. */
+let meanwhile: () => void
+
+const add = (mailboxId: string) => index.add({ file: 'index.db', mailboxId, uidValidity: 1 }, [{ uid: 1, places: [] }])
+
+async function advance(ms: number): Promise<void> {
+  clock.advance(ms)
+  await setImmediate()
+}
+
+beforeEach(() => {
+  clock = new FakeClock()
+  indexed = []
+  meanwhile = () => {}
+  const content: Pick<ContentService, 'index'> = {
+    async index({ mailboxId }) {
+      indexed.push(mailboxId)
+      await null
+      clock.advance(WORK_MS)
+      meanwhile()
+    },
+  }
+  index = new BackgroundIndex({ clock, log: silentLogger, content: content as ContentService })
+})
+
+it('puts all into the index once nothing has come for a while', async () => {
+  for (const mailbox of ['a', 'b', 'c']) add(mailbox)
+  await advance(249)
+  expect(indexed).toEqual([])
+  await advance(1)
+  expect(indexed).toEqual(['a', 'b', 'c'])
+})
+
+it('rests twenty times as long as it worked while mail comes in', async () => {
+  for (const mailbox of ['a', 'b', 'c']) add(mailbox)
+  meanwhile = () => add('c')
+  await advance(250)
+  expect(indexed).toEqual(['a'])
+  await advance(20 * WORK_MS - 1)
+  expect(indexed).toEqual(['a'])
+  await advance(1)
+  expect(indexed).toEqual(['a', 'b'])
+})
+
+it('does not rest when somebody waits for it', async () => {
+  for (const mailbox of ['a', 'b']) add(mailbox)
+  meanwhile = () => add('last')
+  await advance(250)
+  meanwhile = () => {}
+  await index.flush()
+  expect(indexed).toEqual(['a', 'b', 'last'])
+})
+
+it('ends at once, even while it rests', async () => {
+  for (const mailbox of ['a', 'b']) add(mailbox)
+  meanwhile = () => add('b')
+  await advance(250)
+  await index.close()
+  expect(indexed).toEqual(['a'])
+})
