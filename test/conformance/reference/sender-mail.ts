@@ -1,5 +1,6 @@
 // What the reference sender does to messages: Received, conversion to 7 bits, and reports to senders.
-import type { Has } from './sender-faults.ts'
+import type { Result } from './sender-client.ts'
+import type { Deviation } from './sender-deviation.ts'
 
 export interface Recipient {
   readonly path: string
@@ -19,11 +20,11 @@ export interface Message {
   readonly text: string
 }
 
-export interface Failure {
-  readonly recipient: Recipient
-  readonly action: 'failed' | 'delayed' | 'relayed'
-  /** A whole reply. */
-  readonly reply: string
+export type Action = 'failed' | 'delayed' | 'relayed'
+
+export interface Origin {
+  readonly name: string
+  readonly address: string
 }
 
 export const NAME = 'sender.example'
@@ -35,48 +36,31 @@ export function splitText(text: string): { header: string; body: string } {
 
 export const fieldsOf = (header: string): string[] => header.match(/[^\r\n][^\n]*\n(?:[ \t][^\n]*\n)*/g) ?? []
 
-const valueOfField = (header: string, name: string): string | undefined =>
-  fieldsOf(header)
-    .find((field) => field.toLowerCase().startsWith(`${name}:`))
-    ?.slice(name.length + 1)
-    .trim()
+const now = (): string => new Date().toUTCString().replace('GMT', '+0000')
 
-const zoned = (has: Has): string => new Date().toUTCString().replace('GMT', has('names its zone') ? 'UTC' : '+0000')
-
-export interface Origin {
-  readonly name: string
-  readonly address: string
-}
-
-/** The message with a Received field of ours. */
-export function received(message: Message, { name, address }: Origin, has: Has): string {
-  if (has('adds no Received')) return message.text
-  const client = [
-    ...(has('has no name in FROM') ? ['unknown'] : [name]),
-    ...(has('has no address in FROM') ? [] : [`([${address}])`]),
-  ]
-  const all = message.recipients.map(({ path }) => `<${path}>`)
+/** The message as it is queued: with a Received field of ours, and without source routes (RFC 5321 §3.6.1). */
+export function queued(came: Message, origin: Origin, deviation: Deviation): Message {
+  const message = {
+    ...came,
+    recipients: came.recipients.map((one) => ({ ...one, path: one.path.replace(/^@[^:]*:/, '') })),
+  }
   const clauses = [
-    ...(has('has no FROM clause') ? [] : [`from ${client.join(' ')}`]),
-    ...(has('has no BY clause') ? [] : [`by ${NAME}`]),
-    `with ${has('calls it SMTP') ? 'SMTP' : 'ESMTP'} id ${message.id}`,
-    ...(has('names all recipients in FOR') ? [`for ${all.join(',')}`] : all.length === 1 ? [`for ${all[0]}`] : []),
+    `from ${origin.name} ([${origin.address}])`,
+    `by ${NAME}`,
+    `with ESMTP id ${message.id}`,
+    ...(message.recipients.length === 1 ? [`for <${message.recipients[0]!.path}>`] : []),
   ]
-  const field = `Received: ${clauses.join('\r\n\t')}${has('has no date in Received') ? '' : `; ${zoned(has)}`}\r\n`
-  let { header, body } = splitText(message.text)
-  if (has('unfolds old Received')) header = header.replace(/^(Received:.*)\r\n[ \t]+/gim, '$1 ')
-  if (has('sorts the header')) header = fieldsOf(header).sort().join('')
-  if (has('names recipients in a header field')) header = `X-Envelope-To: ${all.join(', ')}\r\n${header}`
-  if (has('adds Return-Path')) header = `Return-Path: <${message.from}>\r\n${header}`
-  if (has('adds Received below')) return `${header}${field}\r\n${body}`
-  if (has('trims lines')) body = body.replace(/[ \t]+\r\n/g, '\r\n')
-  return `${field}${header}\r\n${body}`
+  const field = `Received: ${clauses.join('\r\n\t')}; ${now()}\r\n`
+  const stamped = { ...message, text: (deviation.received?.(field, message, origin) ?? field) + message.text }
+  return deviation.queues?.(stamped, came) ?? stamped
 }
+
+export const isEightBit = (text: string): boolean => /[^\x00-\x7f]/.test(text)
 
 /** RFC 6152 §3: what a server without 8BITMIME can take. */
-export function toSevenBits(text: string, has: Has): string {
+export function toSevenBits(text: string): string {
   const { header, body } = splitText(text)
-  if (!/[^\x00-\x7f]/.test(body)) return text
+  if (!isEightBit(body)) return text
   const encoded = body
     .split('\r\n')
     .map((line) =>
@@ -88,7 +72,6 @@ export function toSevenBits(text: string, has: Has): string {
         .replace(/.{70}(?=.{4})(?<!=.?)/g, '$&=\r\n'),
     )
     .join('\r\n')
-  if (has('converts without encoding')) return `${header}\r\n${body.replace(/[^\x00-\x7f]/g, '?')}`
   return `${header.replace(/^(Content-Transfer-Encoding:).*/im, '$1 quoted-printable')}\r\n${encoded}`
 }
 
@@ -96,77 +79,50 @@ export function toSevenBits(text: string, has: Has): string {
 const decodeXtext = (text: string): string =>
   text.replace(/\+([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 
-const statusOf = ({ action, reply }: Failure, has: Has): string => {
+const statusOf = (reply: string, action: Action): string => {
   if (action === 'relayed') return '2.0.0'
-  if (has('calls a failure 2.0.0')) return '2.0.0'
-  if (has('calls every failure 5.0.0') && action === 'failed') return '5.0.0'
   return /\b[245]\.\d+\.\d+\b/.exec(reply)?.[0] ?? `${action === 'failed' ? 5 : 4}.0.0`
 }
 
 /** RFC 3464: a report about these recipients. */
-export function makeReport(message: Message, failures: readonly Failure[], has: Has): Message {
+export function makeReport(message: Message, results: readonly Result[], action: Action, to: string): Message {
   const { header } = splitText(message.text)
   const boundary = `report-${message.id}`
-  const groups = failures.map((failure) => {
-    const { path, orcpt } = failure.recipient
-    const action = has('calls a failure delayed') && failure.action === 'failed' ? 'delayed' : failure.action
-    return [
-      ...(orcpt === null || has('drops ORCPT in reports') ? [] : [`Original-Recipient: ${decodeXtext(orcpt)}`]),
-      ...(orcpt === null && has('invents fields of reports') ? [`Original-Recipient: rfc822;${path}`] : []),
-      `Final-Recipient: rfc822; ${has('reports another recipient') ? 'somebody@else.example' : path}`,
-      `Action: ${action}`,
-      `Status: ${statusOf(failure, has)}`,
-      ...(has('names no other server') ? [] : ['Remote-MTA: dns; there.example']),
-      ...(has('reports no reply') ? [] : [`Diagnostic-Code: smtp; ${failure.reply}`]),
-    ]
-  })
+  const groups = results.map(({ recipient: { path, orcpt }, reply, host }) => [
+    ...(orcpt === null ? [] : [`Original-Recipient: ${decodeXtext(orcpt)}`]),
+    `Final-Recipient: rfc822; ${path}`,
+    `Action: ${action}`,
+    `Status: ${statusOf(reply, action)}`,
+    // a name that could not be found has no server
+    ...(host === '' ? [] : [`Remote-MTA: dns; ${host}`, `Diagnostic-Code: smtp; ${reply}`]),
+  ])
   const status = [
-    ...(message.envid === null
-      ? has('invents fields of reports')
-        ? [`Original-Envelope-Id: ${message.id}`]
-        : []
-      : [`Original-Envelope-Id: ${has('does not decode ENVID') ? message.envid : decodeXtext(message.envid)}`]),
-    ...(has('reports without Reporting-MTA') ? [] : [`Reporting-MTA: dns; ${NAME}`]),
-    ...(message.envid === null && has('reports without Reporting-MTA') ? ['X-Nothing: here'] : []),
+    ...(message.envid === null ? [] : [`Original-Envelope-Id: ${decodeXtext(message.envid)}`]),
+    `Reporting-MTA: dns; ${NAME}`,
     ...groups.flatMap((group) => ['', ...group]),
   ]
-  const failed = failures.some(({ action }) => action === 'failed')
-  const wholly =
-    (failed && message.ret?.toUpperCase() === 'FULL' && !has('returns the header alone')) ||
-    has('returns all of the message')
+  const whole = action === 'failed' && message.ret?.toUpperCase() === 'FULL'
   const parts = [
     ['text/plain', 'Your message could not be delivered as you wished.'],
     ['message/delivery-status', status.join('\r\n')],
-    ...(has('reports without the message')
-      ? []
-      : [wholly ? ['message/rfc822', message.text] : ['text/rfc822-headers', header]]),
+    whole ? ['message/rfc822', message.text] : ['text/rfc822-headers', header],
   ]
-  if (has('reports with its parts swapped')) parts.splice(0, 2, parts[1]!, parts[0]!)
-  const type = has('reports in plain text')
-    ? 'text/plain'
-    : `multipart/report; report-type=delivery-status;\r\n\tboundary="${boundary}"`
   const lines = [
-    ...(has('reports without a date') ? [] : [`Date: ${zoned(has)}`]),
+    `Date: ${now()}`,
     `From: Mailer <postmaster@${NAME}>`,
     `To: <${message.from}>`,
     'Subject: Report',
     `Message-ID: <${message.id}.report@${NAME}>`,
-    ...(has('reports without MIME-Version') ? [] : ['MIME-Version: 1.0']),
-    `Content-Type: ${type}`,
+    'MIME-Version: 1.0',
+    `Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary="${boundary}"`,
     '',
     ...parts.flatMap(([kind, text]) => [`--${boundary}`, `Content-Type: ${kind}`, '', text]),
     `--${boundary}--`,
     '',
   ]
-  const reply = /<([^>]*)>|^(\S+@\S+)$/.exec(valueOfField(header, 'reply-to') ?? '')
-  const other = reply?.[1] ?? reply?.[2]
-  const to =
-    (has('reports to Reply-To') || (has('reports reports') && message.from === '')) && other ? other : message.from
-  const named =
-    has('reports with a sender') || (has('reports delays with a sender') && failures[0]?.action === 'delayed')
   return {
     id: `${message.id}r`,
-    from: named ? `postmaster@${NAME}` : '',
+    from: '',
     ret: null,
     envid: null,
     utf8: false,

@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
 import * as dns from 'dns-packet'
-import type { Has } from './sender-faults.ts'
+import type { Attempt, Deviation } from './sender-deviation.ts'
 
 export interface Names {
   readonly host: string
@@ -14,86 +14,98 @@ export type Found =
   | { readonly kind: 'failed'; readonly text: string }
   | { readonly kind: 'later' }
 
-class LaterError extends Error {}
+export interface Question {
+  readonly name: string
+  readonly type: 'A' | 'AAAA' | 'MX'
+  readonly over: 'UDP' | 'TCP'
+}
 
-type Type = 'A' | 'AAAA' | 'MX'
-interface Answered {
-  readonly exists: boolean
+export interface Answer {
+  readonly rcode: string
+  /** TC: there is more over TCP. */
+  readonly cut: boolean
   readonly records: readonly dns.Answer[]
 }
 
+export interface Exchange {
+  readonly preference: number
+  readonly host: string
+}
+
+class LaterError extends Error {}
+
 /** Addresses in the order in which they are to be tried. */
-export async function findAddresses(domain: string, names: Names | null, has: Has): Promise<Found> {
-  const literal = /^\[([\d.]+)\]$/.exec(domain)?.[1]
-  if (literal !== undefined)
-    return has('knows no literals')
-      ? { kind: 'failed', text: '5.1.2 what is this' }
-      : { kind: 'addresses', addresses: [literal] }
-  // all mail goes to one smarthost
-  if (names === null) return { kind: 'addresses', addresses: ['127.0.0.1'] }
-  try {
-    return await find(domain, names, has)
-  } catch (error) {
-    if (error instanceof LaterError) return { kind: 'later' }
-    throw error
-  }
+export async function findAddresses(attempt: Attempt, names: Names | null, deviation: Deviation): Promise<Found> {
+  const found = await new Search(names, deviation).find(attempt.domain)
+  return deviation.found?.(found, attempt) ?? found
 }
 
-async function find(domain: string, names: Names, has: Has): Promise<Found> {
-  if (has('goes to the domain itself')) return addressesOf([domain], names, has)
-  const mx = await ask(domain, 'MX', names, has)
-  if (!mx.exists)
-    return has('keeps mail for no domain') ? { kind: 'later' } : { kind: 'failed', text: '5.1.2 no such domain' }
-  const exchanges = mx.records.flatMap((record) => (record.type === 'MX' ? [record.data] : []))
-  if (exchanges.length === 0) {
-    if (has('wants an MX') || has('follows no alias')) return { kind: 'failed', text: '5.1.2 no MX' }
-    return addressesOf([domain], names, has)
+class Search {
+  readonly #names: Names | null
+  readonly #deviation: Deviation
+  constructor(names: Names | null, deviation: Deviation) {
+    this.#names = names
+    this.#deviation = deviation
   }
-  if (exchanges.length === 1 && ['', '.'].includes(exchanges[0]!.exchange)) {
-    if (has('does not know the null MX')) return addressesOf([domain], names, has)
-    return has('keeps mail for the null MX') ? { kind: 'later' } : { kind: 'failed', text: '5.1.10 takes no mail' }
-  }
-  const keys = exchanges.map((one) => ({ ...one, chance: has('does not shuffle') ? 0 : Math.random() }))
-  keys.sort((a, b) => {
-    const order = has('sorts preferences as text')
-      ? String(a.preference).localeCompare(String(b.preference))
-      : (a.preference ?? 0) - (b.preference ?? 0)
-    return order || a.chance - b.chance
-  })
-  const hosts = keys.map(({ exchange }) => exchange)
-  const found = await addressesOf(has('tries one host') ? hosts.slice(0, 1) : hosts, names, has)
-  if (found.kind === 'failed' && has('goes to the address when the MX fails')) return addressesOf([domain], names, has)
-  return found
-}
 
-async function addressesOf(hosts: readonly string[], names: Names, has: Has): Promise<Found> {
-  const addresses: string[] = []
-  for (const host of hosts) {
-    const types: Type[] = has('knows IPv4 alone') ? ['A'] : ['AAAA', 'A']
-    const own: string[] = []
-    for (const type of types)
-      for (const record of (await ask(host, type, names, has)).records)
-        if (record.type === type && typeof record.data === 'string') own.push(record.data)
-    addresses.push(...(has('tries one address') || has('waits for IPv6') ? own.slice(0, 1) : own))
+  async find(domain: string): Promise<Found> {
+    const literal = /^\[([\d.]+)\]$/.exec(domain)?.[1]
+    if (literal !== undefined) return { kind: 'addresses', addresses: [literal] }
+    // all mail goes to one smarthost
+    if (this.#names === null) return { kind: 'addresses', addresses: ['127.0.0.1'] }
+    try {
+      return await this.#lookUp(domain, this.#names)
+    } catch (error) {
+      if (error instanceof LaterError) return { kind: 'later' }
+      throw error
+    }
   }
-  return addresses.length > 0 ? { kind: 'addresses', addresses } : { kind: 'failed', text: '5.4.4 no usable host' }
-}
 
-async function ask(name: string, type: Type, names: Names, has: Has): Promise<Answered> {
-  const query = dns.encode({
-    type: 'query',
-    id: Math.floor(Math.random() * 65536),
-    flags: dns.RECURSION_DESIRED,
-    questions: [{ type, name }],
-  })
-  let reply = await overUdp(query, names)
-  if (reply.flag_tc && has('asks by UDP alone')) throw new LaterError('cut off')
-  if (reply.flag_tc) reply = await overTcp(query, names)
-  const { rcode } = reply as { rcode?: string }
-  if (rcode === 'SERVFAIL') throw new LaterError(rcode)
-  const answers = reply.answers ?? []
-  const aliased = answers.some((record) => record.type === 'CNAME')
-  return { exists: rcode !== 'NXDOMAIN', records: aliased && has('follows no alias') ? [] : answers }
+  async #lookUp(domain: string, names: Names): Promise<Found> {
+    const { rcode, records } = await this.#ask(domain, 'MX', names)
+    if (rcode === 'NXDOMAIN') return { kind: 'failed', text: '5.1.2 no such domain' }
+    const found = records.flatMap((record) =>
+      record.type === 'MX' ? [{ preference: record.data.preference ?? 0, host: record.data.exchange }] : [],
+    )
+    if (found.length === 1 && ['', '.'].includes(found[0]!.host))
+      return { kind: 'failed', text: '5.1.10 takes no mail' }
+    const sorted = found
+      .map((exchange) => ({ exchange, chance: Math.random() }))
+      .toSorted((a, b) => a.exchange.preference - b.exchange.preference || a.chance - b.chance)
+      .map(({ exchange }) => exchange)
+    const implicit = [{ preference: 0, host: domain }]
+    const exchanges = sorted.length > 0 ? sorted : implicit
+    const addresses: string[] = []
+    for (const { host } of this.#deviation.exchanges?.(exchanges, domain) ?? exchanges)
+      addresses.push(...(await this.#addressesOf(host, names)))
+    return addresses.length > 0 ? { kind: 'addresses', addresses } : { kind: 'failed', text: '5.4.4 no usable host' }
+  }
+
+  async #addressesOf(host: string, names: Names): Promise<readonly string[]> {
+    const addresses: string[] = []
+    for (const type of ['AAAA', 'A'] as const)
+      for (const record of (await this.#ask(host, type, names)).records)
+        if (record.type === type && typeof record.data === 'string') addresses.push(record.data)
+    return this.#deviation.addresses?.(addresses, host) ?? addresses
+  }
+
+  async #ask(name: string, type: Question['type'], names: Names): Promise<Answer> {
+    const query = dns.encode({
+      type: 'query',
+      id: Math.floor(Math.random() * 65536),
+      flags: dns.RECURSION_DESIRED,
+      questions: [{ type, name }],
+    })
+    const seen = (packet: dns.DecodedPacket, over: Question['over']): Answer => {
+      const { rcode } = packet as { rcode?: string }
+      const answer = { rcode: rcode ?? 'NOERROR', cut: packet.flag_tc, records: packet.answers ?? [] }
+      return this.#deviation.answer?.(answer, { name, type, over }) ?? answer
+    }
+    let answer = seen(await overUdp(query, names), 'UDP')
+    if (answer.cut) answer = seen(await overTcp(query, names), 'TCP')
+    if (answer.rcode === 'SERVFAIL') throw new LaterError(answer.rcode)
+    return answer
+  }
 }
 
 function overUdp(query: Buffer, { host, port }: Names): Promise<dns.DecodedPacket> {

@@ -1,8 +1,8 @@
 // A small MTA, written for the proofs of the smtp-client suite alone: takes messages by SMTP, queues them in memory, sends them on.
 import { createServer, type Socket } from 'node:net'
-import { deliver, type Result } from './sender-client.ts'
-import type { Has, SenderFault } from './sender-faults.ts'
-import { type Failure, fieldsOf, type Message, makeReport, type Recipient, received, splitText } from './sender-mail.ts'
+import { type Result, Session } from './sender-client.ts'
+import type { Attempt, Deviation } from './sender-deviation.ts'
+import { type Action, fieldsOf, type Message, makeReport, queued, type Recipient, splitText } from './sender-mail.ts'
 import { findAddresses, type Names } from './sender-names.ts'
 
 export interface Sender {
@@ -15,7 +15,10 @@ export interface SenderOptions {
   readonly port: number
   /** Null: the address 127.0.0.1 takes all mail. */
   readonly names: Names | null
-  readonly fault?: SenderFault
+  /** What it does otherwise than a correct sender. */
+  readonly deviation?: Deviation
+  /** Connections stay open for further messages. */
+  readonly keeps?: boolean
 }
 
 const OFFERS = ['8BITMIME', 'SMTPUTF8', 'DSN', 'SIZE 50000000']
@@ -24,6 +27,7 @@ const MAX_ATTEMPTS = 12
 /** The attempt whose failure is reported as a delay. */
 const DELAY_AFTER = 3
 const HOPS = 100
+const KEEP_MS = 1000
 
 export async function startSender(options: SenderOptions): Promise<Sender> {
   const mta = new Mta(options)
@@ -40,24 +44,24 @@ export async function startSender(options: SenderOptions): Promise<Sender> {
 
 class Mta {
   readonly #options: SenderOptions
-  readonly #has: Has
+  readonly #deviation: Deviation
   readonly #sockets = new Set<Socket>()
   readonly #timers = new Set<NodeJS.Timeout>()
-  /** Recipients that a domain once had. */
-  readonly #past = new Map<string, Recipient[]>()
-  readonly #offended = new Set<string>()
+  /** Open connections that nobody uses, by domain and address. */
+  readonly #kept = new Map<string, Session>()
   #count = 0
   #closed = false
 
   constructor(options: SenderOptions) {
     this.#options = options
-    this.#has = (fault) => fault === options.fault
+    this.#deviation = options.deviation ?? {}
   }
 
   close(): void {
     this.#closed = true
     for (const timer of this.#timers) clearTimeout(timer)
     for (const socket of this.#sockets) socket.destroy()
+    for (const session of this.#kept.values()) void session.quit()
   }
 
   take(socket: Socket): void {
@@ -85,8 +89,7 @@ class Mta {
         recipients = []
         say('250 fine')
       } else if (verb === 'RCPT') {
-        const route = this.#has('keeps source routes') ? path : path.replace(/^@[^:]*:/, '')
-        recipients.push({ path: route, notify: valueIn(parameters, 'NOTIFY'), orcpt: valueIn(parameters, 'ORCPT') })
+        recipients.push({ path, notify: valueIn(parameters, 'NOTIFY'), orcpt: valueIn(parameters, 'ORCPT') })
         say('250 fine')
       } else if (verb === 'DATA') {
         say('354 go on')
@@ -111,114 +114,103 @@ class Mta {
   /** The reply to the text. */
   #accept(message: Message, origin: { name: string; address: string }): string {
     const hops = fieldsOf(splitText(message.text).header).filter((field) => /^received:/i.test(field)).length
-    const limit = this.#has('counts 30 hops') ? 30 : this.#has('counts no hops') ? Number.POSITIVE_INFINITY : HOPS
-    if (hops >= limit) return '554 5.4.6 too many hops'
-    this.#dispatch({ ...message, text: received(message, origin, this.#has) })
-    return '250 taken'
+    const proper = hops >= HOPS ? '554 5.4.6 too many hops' : '250 taken'
+    const reply = this.#deviation.accepts?.(proper, message) ?? proper
+    if (reply.startsWith('2')) this.#dispatch(queued(message, origin, this.#deviation))
+    return reply
   }
 
-  /** One attempt a domain, or a recipient. */
+  /** One attempt a domain. */
   #dispatch(message: Message): void {
-    const groups = new Map<string, Recipient[]>()
-    for (const [i, recipient] of message.recipients.entries()) {
-      const domain = recipient.path.slice(recipient.path.lastIndexOf('@') + 1)
-      const key = this.#has('sends a copy to each recipient') ? `${i} ${domain}` : domain
-      groups.set(key, [...(groups.get(key) ?? []), recipient])
-    }
-    for (const [key, recipients] of groups) {
-      const domain = key.split(' ').at(-1)!
-      const past = this.#has('adds the recipients of the message before') ? (this.#past.get(domain) ?? []) : []
-      this.#past.set(domain, recipients)
-      void this.#attempt(message, domain, [...past, ...recipients], 1)
-    }
+    const domains = Map.groupBy(message.recipients, ({ path }) => domainOf(path).toLowerCase())
+    const proper = [...domains.values()]
+    for (const recipients of this.#deviation.groups?.(proper, message) ?? proper)
+      void this.#attempt({ message, domain: domainOf(recipients[0]!.path), recipients, count: 1 })
   }
 
-  async #attempt(message: Message, domain: string, recipients: readonly Recipient[], count: number): Promise<void> {
+  async #attempt(attempt: Attempt): Promise<void> {
     if (this.#closed) return
-    if (count > 1 && this.#has('changes what it repeats'))
-      message = { ...message, text: `X-Attempt: ${count}\r\n${message.text}` }
-    const results = await this.#try(message, domain, recipients)
+    const results = await this.#try(attempt)
     if (this.#closed) return
-    if (this.#has('sends twice') && count === 1 && results.every(({ kind }) => kind === 'sent'))
-      await this.#try(message, domain, recipients)
     const later = results.filter(({ kind }) => kind === 'later')
-    const failed = results.filter(({ kind }) => kind === 'failed')
-    this.#reportAll(message, results, recipients)
-    if (count === DELAY_AFTER)
-      this.#report(
-        message,
-        later.filter((one) => this.#wantsDelay(one)),
-        'delayed',
-      )
-    const again =
-      this.#has('repeats for all recipients') && later.length > 0 ? recipients : later.map((one) => one.recipient)
-    const stubborn = this.#has('repeats what was refused') ? failed.map((one) => one.recipient) : []
-    if (this.#has('drops what is deferred') || again.length + stubborn.length === 0 || count >= MAX_ATTEMPTS) return
+    this.#reportAll(results, later, attempt)
+    const proper = attempt.count < MAX_ATTEMPTS ? later.map(({ recipient }) => recipient) : []
+    const recipients = this.#deviation.again?.(proper, results, attempt) ?? proper
+    if (recipients.length === 0) return
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
-      void this.#attempt(message, domain, [...again, ...stubborn], count + 1)
+      void this.#attempt({ ...attempt, recipients, count: attempt.count + 1 })
     }, RETRY_MS)
     this.#timers.add(timer)
   }
 
-  async #try(message: Message, domain: string, recipients: readonly Recipient[]): Promise<readonly Result[]> {
+  async #try(attempt: Attempt): Promise<readonly Result[]> {
     const all = (kind: Result['kind'], reply: string): Result[] =>
-      recipients.map((recipient) => ({ recipient, kind, reply, dsn: false }))
-    const found = await findAddresses(domain, this.#options.names, this.#has)
+      attempt.recipients.map((recipient) => ({ recipient, kind, reply, host: '', dsn: false }))
+    const found = await findAddresses(attempt, this.#options.names, this.#deviation)
     if (found.kind === 'failed') return all('failed', `550 ${found.text}`)
-    if (found.kind === 'later') {
-      if (this.#has('drops mail when a look-up fails')) return all('sent', '250 gone')
-      return all(this.#has('returns mail when a look-up fails') ? 'failed' : 'later', '450 4.4.3 no answer')
-    }
-    if (this.#offended.has(domain)) return all('failed', '550 5.4.1 it hung up on us')
+    if (found.kind === 'later') return all('later', '450 4.4.3 no answer')
     let last: readonly Result[] = all('later', '451 4.4.1 no connection')
     for (const address of found.addresses) {
-      try {
-        last = await deliver(message, recipients, { address, port: this.#options.port }, this.#has)
-      } catch {
-        continue
-      }
-      if (this.#has('never forgives a goodbye') && last.every(({ kind }) => kind === 'sent')) this.#offended.add(domain)
-      if (last.some(({ kind }) => kind !== 'later') || this.#has('tries one host')) break
-      if (last.every(({ reply }) => !/^421 4\.3\.2 busy/.test(reply))) break
+      last = (await this.#deliver(address, attempt)) ?? last
+      // RFC 5321 §5.1: on to the next where there was no connection, or no welcome
+      const next = last.every(({ kind, reply }) => kind === 'later' && /^(451 4\.4\.1|421)/.test(reply))
+      if (!(this.#deviation.movesOn?.(next, last, attempt) ?? next)) break
     }
     return last
   }
 
-  #wantsDelay({ recipient: { notify } }: Result): boolean {
-    return notify === null || /DELAY/i.test(notify) || this.#has('reports delays unasked')
-  }
-
-  #reportAll(message: Message, results: readonly Result[], recipients: readonly Recipient[]): void {
-    const has = this.#has
-    const failed = results.filter(
-      ({ kind, recipient: { notify } }) =>
-        kind === 'failed' && (notify === null || /FAILURE/i.test(notify) || has('reports in spite of NOTIFY')),
-    )
-    const tooBig = has('drops what is too big') && failed.some(({ reply }) => /5\.3\.4/.test(reply))
-    if (failed.length > 0 && !tooBig) {
-      const reply = failed[0]!.reply
-      const all = recipients.map((recipient) => ({ recipient, kind: 'failed' as const, reply, dsn: false }))
-      this.#report(message, has('reports all recipients') ? all : failed, 'failed')
+  /** Null: there is no connection. */
+  async #deliver(address: string, attempt: Attempt): Promise<readonly Result[] | null> {
+    const { message, recipients, domain, count } = attempt
+    const transaction = { message, recipients, attempt: count }
+    const place = `${domain} ${address}`
+    const kept = this.#kept.get(place)
+    this.#kept.delete(place)
+    try {
+      const session = kept ?? (await Session.open(address, this.#options.port, transaction, this.#deviation))
+      const results = await session.deliver(transaction, this.#options.keeps === true)
+      if (session.open) this.#keep(place, session)
+      return results
+    } catch (error) {
+      if (!(error instanceof Error) || !('code' in error || error.message === 'unreachable')) throw error
+      return null
     }
-    const relayed = results.filter(
-      ({ kind, dsn, recipient: { notify } }) =>
-        kind === 'sent' &&
-        ((/SUCCESS/i.test(notify ?? '') && !dsn && !has('reports no relaying')) || has('reports every success')),
-    )
-    if (!message.id.endsWith('r')) this.#report(message, relayed, 'relayed')
   }
 
-  #report(message: Message, results: readonly Result[], action: Failure['action']): void {
-    const has = this.#has
-    if (results.length === 0 || has('reports nothing')) return
-    const isReport = message.id.endsWith('r')
-    if (message.from === '' && !(has('reports reports') && !message.id.endsWith('rr'))) return
-    const failures = results.map(({ recipient, reply }) => ({ recipient, action, reply }))
-    const about = isReport ? { ...message, from: message.recipients[0]!.path } : message
-    this.#dispatch(makeReport(about, failures, has))
+  #keep(place: string, session: Session): void {
+    this.#kept.set(place, session)
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      if (this.#kept.get(place) !== session) return
+      this.#kept.delete(place)
+      void session.quit()
+    }, KEEP_MS)
+    this.#timers.add(timer)
+  }
+
+  #reportAll(results: readonly Result[], later: readonly Result[], attempt: Attempt): void {
+    const asked = (one: Result, what: RegExp, otherwise: boolean): boolean =>
+      one.recipient.notify === null ? otherwise : what.test(one.recipient.notify)
+    const failed = results.filter((one) => one.kind === 'failed' && asked(one, /FAILURE/i, true))
+    const sent = results.filter((one) => one.kind === 'sent' && asked(one, /SUCCESS/i, false) && !one.dsn)
+    const delayed = attempt.count === DELAY_AFTER ? later.filter((one) => asked(one, /DELAY/i, true)) : []
+    for (const [action, about] of Object.entries({ failed, relayed: sent, delayed }) as [Action, Result[]][])
+      this.#report(attempt, this.#deviation.reports?.(about, action, results, attempt) ?? about, action)
+  }
+
+  #report({ message }: Attempt, results: readonly Result[], action: Action): void {
+    if (results.length === 0) return
+    // RFC 5321 §6.1: nobody is told about a message from nobody
+    const proper = message.from === '' ? null : message.from
+    const to = this.#deviation.addressee === undefined ? proper : this.#deviation.addressee(proper, message)
+    if (to === null) return
+    const report = makeReport(message, results, action, to)
+    this.#dispatch(this.#deviation.report?.(report, message, results) ?? report)
   }
 }
+
+const domainOf = (path: string): string => path.slice(path.lastIndexOf('@') + 1)
 
 const valueIn = (parameters: string, name: string): string | null =>
   parameters

@@ -1,0 +1,629 @@
+// Faults of a sender in the text that it passes on (RFC 5321 §2.3.8, §4.1.1.4, §4.5.2, §4.5.3.1; RFC 6152).
+import type { Deviation, Scene } from '../reference/sender-deviation.ts'
+import { isEightBit, splitText, toSevenBits } from '../reference/sender-mail.ts'
+import {
+  senderFault as fault,
+  impatient,
+  queuesBody,
+  queuesHeader,
+  refusedAt,
+  type SenderFaults,
+  says,
+  saysFirst,
+  supposes,
+  takes,
+} from '../sender-fault.ts'
+
+const DOT = '5321 §4.5.2'
+const LINE = '5321 §2.3.8'
+const RELAY = '5321 §3.6.3'
+
+/** The text as DATA sends it, the final period aside. */
+const sends = (change: (text: string, scene: Scene) => string): Deviation => ({
+  data: (octets, scene) => `${change(octets.slice(0, -3), scene)}.\r\n`,
+})
+const header = (wrong: string, change: Parameters<typeof queuesHeader>[0]) =>
+  fault(wrong, RELAY, queuesHeader(change), 'data/header')
+const body = (wrong: string, change: (body: string) => string) => fault(wrong, RELAY, queuesBody(change), 'data/body')
+
+/** Nothing of our own Received field is touched. */
+const below = (change: (header: string) => string) => (text: string) => {
+  const at = text.search(/\n(?![ \t])/) + 1
+  return text.slice(0, at) + change(text.slice(at))
+}
+
+const dataFaults: SenderFaults = {
+  'text-with-data': fault('the text goes out with DATA', '5321 §3.3', supposes(/^DATA/, '354 go on'), 'data/wait'),
+  'text-after-half-a-second': fault(
+    'the text goes out when the reply to DATA does not come within half a second',
+    '5321 §3.3',
+    supposes(/^DATA/, '354 go on', 500),
+    'data/wait',
+  ),
+  'text-after-5yz': fault(
+    'the text is sent behind 5yz',
+    '5321 §3.3',
+    takes(/^DATA/, /^5/, '354 go on'),
+    'data/refused',
+  ),
+  'period-after-5yz': fault(
+    'a final period is sent behind 5yz to DATA',
+    '5321 §3.3',
+    saysFirst(/^QUIT/, '.', refusedAt('DATA')),
+    'data/refused',
+  ),
+  'text-after-250': fault(
+    'the text is sent behind 250',
+    '5321 §3.3',
+    takes(/^DATA/, /^250/, '354 go on'),
+    'data/only-354',
+  ),
+  'text-after-2yz': fault(
+    'the text is sent behind a 2yz reply other than 250',
+    '5321 §3.3',
+    takes(/^DATA/, /^2(?!50)/, '354 go on'),
+    'data/only-354',
+  ),
+  'text-after-3yz': fault(
+    'the text is sent behind a 3yz reply other than 354',
+    '5321 §3.3',
+    takes(/^DATA/, /^3(?!54)/, '354 go on'),
+    'data/only-354',
+  ),
+
+  'no-periods-doubled': fault(
+    'periods are not doubled',
+    DOT,
+    sends((text) => text.replace(/^\.\./gm, '.')),
+    'data/transparency',
+  ),
+  'lone-periods-doubled': fault(
+    'a period is doubled when nothing follows it in the line',
+    DOT,
+    sends((text) => text.replace(/^\.\.(?!\r)/gm, '.')),
+    'data/transparency',
+  ),
+  'followed-periods-doubled': fault(
+    'a period is doubled when something follows it in the line',
+    DOT,
+    sends((text) => text.replace(/^\.\.\r/gm, '.\r')),
+    'data/transparency',
+  ),
+  'two-periods-kept': fault(
+    'a line that begins with two periods gets no third',
+    DOT,
+    sends((text) => text.replace(/^\.\.\./gm, '..')),
+    'data/transparency',
+  ),
+  'first-period-kept': fault(
+    'a period at the begin of the body is not doubled',
+    DOT,
+    sends((text) => text.replace('\r\n\r\n..', '\r\n\r\n.')),
+    'data/transparency',
+  ),
+  'last-period-kept': fault(
+    'a period at the begin of the last line is not doubled',
+    DOT,
+    sends((text) => text.replace(/\n\.(\.[^\n]*\r\n)$/, '\n$1')),
+    'data/transparency',
+  ),
+  'periods-doubled-once': fault(
+    'the first period alone is doubled',
+    DOT,
+    sends((text) => {
+      let count = 0
+      return text.replace(/^\.\./gm, (dots) => (count++ === 0 ? dots : '.'))
+    }),
+    'data/transparency',
+  ),
+  'indented-period-doubled': fault(
+    'a period behind a space is doubled',
+    DOT,
+    sends((text) => text.replace(/^ \./gm, ' ..')),
+    'data/transparency',
+  ),
+  'periods-tripled': fault(
+    'two periods are added',
+    DOT,
+    sends((text) => text.replace(/^\./gm, '..')),
+    'data/transparency',
+  ),
+  'periods-within-doubled': fault(
+    'periods at the end of lines are doubled',
+    DOT,
+    sends((text) => text.replace(/\.\r\n/g, '..\r\n')),
+    'data/transparency data/body',
+  ),
+
+  'text-lf': fault(
+    'lines of the text end in LF',
+    LINE,
+    sends((text) => text.replaceAll('\r\n', '\n').replace(/\n$/, '\r\n')),
+    'data/crlf',
+  ),
+  'header-lf': fault(
+    'lines of the header end in LF',
+    LINE,
+    sends((text) => splitText(text).header.replaceAll('\r\n', '\n') + text.slice(splitText(text).header.length)),
+    'data/crlf',
+  ),
+  'received-lf': fault(
+    'the new Received field is folded by LF',
+    LINE,
+    { received: (field) => field.replace(/\r\n\t/g, '\n\t') },
+    'data/crlf',
+  ),
+  'text-crcrlf': fault(
+    'lines of the text end in CR CR LF',
+    LINE,
+    sends((text) => text.replaceAll('\r\n', '\r\r\n')),
+    'data/crlf',
+  ),
+  'last-line-lf': fault(
+    'the last line of the text ends in LF',
+    LINE,
+    sends((text) => text.replace(/\r\n$/, '\n')),
+    'data/crlf',
+  ),
+  'first-body-line-lf': fault(
+    'the first line of the body ends in LF',
+    LINE,
+    sends((text) => text.replace(/(\r\n\r\n.*)\r\n/, '$1\n')),
+    'data/crlf',
+  ),
+  'text-holds-cr': fault(
+    'a CR stands at the end of the last line before its CR LF',
+    LINE,
+    sends((text) => text.replace(/\r\n$/, '\r\r\n')),
+    'data/crlf',
+  ),
+  'period-lf': fault(
+    'the final period ends in LF',
+    LINE,
+    { data: (octets) => octets.replace(/\r\n$/, '\n') },
+    'data/crlf',
+  ),
+
+  'empty-line-added': fault(
+    'an empty line goes before the final period',
+    '5321 §4.1.1.4',
+    sends((text) => `${text}\r\n`),
+    'data/end',
+  ),
+  'empty-line-added-sometimes': fault(
+    'an empty line goes before the final period when the last line is not empty',
+    '5321 §4.1.1.4',
+    sends((text) => (text.endsWith('\r\n\r\n') ? text : `${text}\r\n`)),
+    'data/end',
+  ),
+  'space-line-added': fault(
+    'a line with a space goes before the final period',
+    '5321 §4.1.1.4',
+    sends((text) => `${text} \r\n`),
+    'data/end',
+  ),
+  'period-line-added': fault(
+    'a line with a period becomes part of the text',
+    '5321 §4.1.1.4',
+    sends((text) => `${text}..\r\n`),
+    'data/end',
+  ),
+
+  'body-trimmed': body('spaces at the end of lines are dropped', (text) => text.replace(/[ \t]+(?=\r\n)/g, '')),
+  'body-indent-dropped': body('spaces at the begin of lines are dropped', (text) => text.replace(/^[ \t]+/gm, '')),
+  'body-tabs': body('tabs become spaces', (text) => text.replaceAll('\t', '        ')),
+  'body-spaces-merged': body('several spaces become one', (text) => text.replace(/ {2,}/g, ' ')),
+  'body-end-trimmed': body('empty lines at the end are dropped', (text) => text.replace(/(\r\n)+$/, '\r\n')),
+  'body-begin-trimmed': body('empty lines at the begin are dropped', (text) => text.replace(/^(\r\n)+/, '')),
+  'body-empty-merged': body('several empty lines become one', (text) => text.replace(/(\r\n){3,}/g, '\r\n\r\n')),
+  'body-from': body('From at the begin of a line gets >', (text) => text.replace(/^From /gm, '>From ')),
+  'body-footer': body('a line is added at the end', (text) => `${text}--\r\nSent by sender.example\r\n`),
+  'body-wrapped': body('lines are wrapped at 78', (text) => text.replace(/^(.{78})(?=.)/gm, '$1\r\n')),
+  'body-controls': body('control characters are dropped', (text) => text.replace(/[\x01-\x08\x0b\x0c\x0e-\x1f]/g, '')),
+  'body-delete': body('DEL is dropped', (text) => text.replaceAll('\x7f', '')),
+  'body-form-feed': body('a form feed becomes a line end', (text) => text.replaceAll('\f', '\r\n')),
+  'body-equals': body('= followed by two hexadecimal digits is decoded', (text) =>
+    text.replace(/=([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16))),
+  ),
+  'body-decoded-soft-breaks': body('lines that end in = are joined', (text) => text.replace(/=\r\n/g, '')),
+  'body-entities': body('< becomes &lt;', (text) => text.replaceAll('<', '&lt;')),
+  'body-backslash': body('backslashes are dropped', (text) => text.replaceAll('\\', '')),
+  'body-percent': body('% followed by two digits is decoded', (text) => text.replace(/%[0-9A-F]{2}/g, '?')),
+  'body-last-line': body('the last line is lost', (text) => text.replace(/[^\n]*\r\n$/, '')),
+  'body-tilde': body('a line of ~ is dropped', (text) => text.replace(/^~.*\r\n/gm, '')),
+
+  'header-sorted': header(
+    'fields are sorted',
+    below((text) =>
+      text
+        .match(/[^\r\n][^\n]*\n(?:[ \t][^\n]*\n)*/g)!
+        .toSorted()
+        .join(''),
+    ),
+  ),
+  'header-reversed': header(
+    'fields are put in the reverse order',
+    below((text) =>
+      text
+        .match(/[^\r\n][^\n]*\n(?:[ \t][^\n]*\n)*/g)!
+        .toReversed()
+        .join(''),
+    ),
+  ),
+  'header-unfolded': header(
+    'fields are unfolded',
+    below((text) => text.replace(/\r\n[ \t]+/g, ' ')),
+  ),
+  'header-unfolded-by-one': header(
+    'folds lose their line end alone',
+    below((text) => text.replace(/\r\n(?=[ \t])/g, '')),
+  ),
+  'header-tab-folds': header(
+    'folds by a space become folds by a tab',
+    below((text) => text.replace(/\r\n /g, '\r\n\t')),
+  ),
+  'header-space-folds': header(
+    'folds by a tab become folds by a space',
+    below((text) => text.replace(/\r\n\t/g, '\r\n ')),
+  ),
+  'header-folded': header(
+    'long fields are folded',
+    below((text) => text.replace(/^(.{50,70}) (?=.{20})/gm, '$1\r\n ')),
+  ),
+  'header-bcc': header(
+    'Bcc is dropped',
+    below((text) => text.replace(/^Bcc:.*\r\n([ \t].*\r\n)*/gim, '')),
+  ),
+  'header-x': header(
+    'fields that begin with X- are dropped',
+    below((text) => text.replace(/^X-.*\r\n([ \t].*\r\n)*/gim, '')),
+  ),
+  'header-unknown': header(
+    'fields that no RFC knows are dropped',
+    below((text) =>
+      text.replace(
+        /^(?!(?:Date|From|To|Cc|Bcc|Subject|Message-ID|Received|Reply-To|Sender|MIME-Version|Content-\S*|References|In-Reply-To):)\S+:.*\r\n([ \t].*\r\n)*/gim,
+        '',
+      ),
+    ),
+  ),
+  'header-duplicates': header(
+    'the second field of a name is dropped',
+    below((text) => {
+      const seen = new Set<string>()
+      return text
+        .match(/[^\r\n][^\n]*\n(?:[ \t][^\n]*\n)*/g)!
+        .filter((field) => {
+          const name = field.split(':')[0]!.toLowerCase()
+          return name === 'received' || (!seen.has(name) && seen.add(name))
+        })
+        .join('')
+    }),
+  ),
+  'header-empty': header(
+    'fields without a value are dropped',
+    below((text) => text.replace(/^[^\s:]+:[ \t]*\r\n(?![ \t])/gm, '')),
+  ),
+  'header-names': header(
+    'field names are put in their usual case',
+    below((text) =>
+      text.replace(/^[^\s:]+(?=:)/gm, (name) => name.toLowerCase().replace(/(^|-)[a-z]/g, (c) => c.toUpperCase())),
+    ),
+  ),
+  'header-colon': header(
+    'a space is added behind a colon',
+    below((text) => text.replace(/^([^\s:]+:)(?=[^ \r])/gm, '$1 ')),
+  ),
+  'header-colon-spaces': header(
+    'spaces behind a colon become one',
+    below((text) => text.replace(/^([^\s:]+:)[ \t]+/gm, '$1 ')),
+  ),
+  'header-trimmed': header(
+    'spaces at the end of fields are dropped',
+    below((text) => text.replace(/[ \t]+(?=\r\n)/g, '')),
+  ),
+  'header-comments': header(
+    'comments are dropped',
+    below((text) => text.replace(/ \([^()]*\)/g, '')),
+  ),
+  'header-date': header(
+    'Date is written anew',
+    below((text) => text.replace(/^Date:.*/im, `Date: ${new Date().toUTCString()}`)),
+  ),
+  'header-message-id': header(
+    'Message-ID is replaced',
+    below((text) => text.replace(/^Message-ID:.*/im, 'Message-ID: <1@sender.example>')),
+  ),
+  'header-from': header('From is replaced by the reverse-path', (text, { from }) =>
+    text.replace(/^From:.*/im, `From: <${from}>`),
+  ),
+  'header-to': header(
+    'To is put in small letters',
+    below((text) => text.replace(/^To:.*/im, (field) => `To:${field.slice(3).toLowerCase()}`)),
+  ),
+  'header-quotes': header(
+    'quotes are dropped',
+    below((text) => text.replaceAll('"', '')),
+  ),
+  'header-encoded-words': header(
+    'encoded words are put in capitals',
+    below((text) => text.replace(/=\?[^?]*\?[bq]\?/gi, (word) => word.toUpperCase())),
+  ),
+  'header-field-added': header('To is added', (text, { recipients }) => `${text}X-To: <${recipients[0]!.path}>\r\n`),
+
+  'line-997': fault(
+    'a line of 998 octets is broken behind the 997th',
+    '5321 §4.5.3.1.6',
+    { text: (text) => text.replace(/^([^\r\n]{997})(?=[^\r\n])/gm, '$1\r\n ') },
+    'data/line-998',
+  ),
+  'line-998-cut': fault(
+    'the 998th octet of a line is lost',
+    '5321 §4.5.3.1.6',
+    { text: (text) => text.replace(/^([^\r\n]{997})[^\r\n]/gm, '$1') },
+    'data/line-998',
+  ),
+  'line-998-period': fault(
+    'the period that is added counts: a line of 998 octets that begins with one is broken',
+    '5321 §4.5.3.1.6',
+    { data: (octets) => octets.replace(/^([^\r\n]{998})(?=[^\r\n])/gm, '$1\r\n ') },
+    'data/line-998',
+  ),
+  'line-long': fault(
+    'lines of any length are sent',
+    '5321 §4.5.3.1.6',
+    { text: (_, { message }) => message.text },
+    'data/line-too-long',
+  ),
+  'line-1000': fault(
+    'lines are broken at 1000 octets, CR LF not counted',
+    '5321 §4.5.3.1.6',
+    { text: (_, { message }) => message.text.replace(/[^\r\n]{1000}(?=[^\r\n])/g, '$&\r\n ') },
+    'data/line-too-long',
+  ),
+
+  ...Object.fromEntries(
+    [65_536, 131_072].map((size) => [
+      `text-cut-${size}`,
+      fault(
+        `text beyond ${size} octets is lost`,
+        '5321 §4.5.3.1.7',
+        { text: (text) => (text.length > size ? `${text.slice(0, size - 2).replace(/\r$/, '')}\r\n` : text) },
+        'data/large',
+      ),
+    ]),
+  ),
+  'text-octet-lost': fault(
+    'the octet behind the first 64 KiB is lost',
+    '5321 §4.5.3.1.7',
+    { text: (text) => text.slice(0, 65_536) + text.slice(65_537) },
+    'data/large',
+  ),
+  'text-block-twice': fault(
+    'the last octets before 64 KiB are sent twice',
+    '5321 §4.5.3.1.7',
+    { text: (text) => text.slice(0, 65_536) + text.slice(65_536 - 64) },
+    'data/large',
+  ),
+  'text-64k-refused': fault(
+    'a message of 64 KiB is refused',
+    '5321 §4.5.3.1.7',
+    { accepts: (reply, { text }) => (text.length >= 65_536 ? '552 5.3.4 too big' : reply) },
+    'data/large',
+  ),
+  'text-periods-early': fault(
+    'periods behind the first 64 KiB are not doubled',
+    DOT,
+    sends((text) => text.slice(0, 65_536) + text.slice(65_536).replace(/^\.\./gm, '.')),
+    'data/large',
+  ),
+
+  'sent-twice': fault(
+    'a message that was taken is sent once more',
+    '5321 §4.1.1.4',
+    { again: (again, results, { count }) => (count === 1 ? results.map(({ recipient }) => recipient) : again) },
+    'data/once',
+  ),
+  'sent-again-unless-250': fault(
+    'a message that was taken by a reply of several lines is sent again',
+    '5321 §4.2.1',
+    takes(/^text/, /\n/, '451 what'),
+    'data/once replies/multi-line',
+  ),
+  'sent-again-without-goodbye': fault(
+    'a message that was taken is sent again when QUIT is not answered by 221',
+    '5321 §4.1.1.4',
+    {
+      results: (results, { heard }) => {
+        const { to, reply } = heard.at(-1)!
+        const bye = to === 'QUIT' && reply.code === 221
+        return results.map((one) => (one.kind === 'sent' && !bye ? { ...one, kind: 'later' } : one))
+      },
+    },
+    'data/once',
+  ),
+  'patience-200-ms': fault(
+    'the reply to the text has a fifth of a second to come',
+    '5321 §4.5.3.2.6',
+    impatient(/^text/, 200),
+    'data/patience',
+  ),
+  'patience-one-second': fault(
+    'the reply to the text has a second to come',
+    '5321 §4.5.3.2.6',
+    impatient(/^text/, 1000),
+    'data/patience',
+  ),
+}
+
+const takes8 = ({ offers }: Scene): boolean => offers.has('8BITMIME')
+const eight = ({ message }: Scene): boolean => isEightBit(message.text)
+/** BODY on MAIL is this, or nothing. */
+const mail8 = (parameter: string, when: (scene: Scene) => boolean): Deviation =>
+  says(/^MAIL.*(?=\r\n)/, (line) => `${line.replace(/ BODY=\S+/, '')}${parameter}`, when)
+const intact = (wrong: string, change: (text: string) => string) =>
+  fault(wrong, '6152 §3', { text: (text, scene) => (takes8(scene) ? change(text) : text) }, '8bit/intact')
+/** What goes to servers without 8BITMIME, made of a proper conversion. */
+const converted = (wrong: string, rfc: string, change: (text: string, original: string) => string) =>
+  fault(
+    wrong,
+    rfc,
+    { text: (text, scene) => (!takes8(scene) && eight(scene) ? change(text, scene.message.text) : text) },
+    '8bit/converted',
+  )
+const utf8Of = (text: string): string => Buffer.from(text, 'latin1').toString('utf8')
+
+const eightBitFaults: SenderFaults = {
+  'body-8bitmime-always': fault(
+    'BODY=8BITMIME is declared for all mail, offered or not',
+    '5321 §4.1.1.11',
+    mail8(' BODY=8BITMIME', () => true),
+    '8bit/only-offered',
+  ),
+  'body-7bit-unoffered': fault(
+    'BODY=7BIT is declared though 8BITMIME is not offered',
+    '5321 §4.1.1.11',
+    mail8(' BODY=7BIT', (scene) => !takes8(scene)),
+    '8bit/only-offered',
+  ),
+  'body-needed-not-offered': fault(
+    'BODY=8BITMIME is declared for 8-bit text, though not offered',
+    '5321 §4.1.1.11',
+    mail8(' BODY=8BITMIME', eight),
+    '8bit/only-offered',
+  ),
+  'body-undeclared': fault(
+    'BODY is never declared',
+    '6152 §3',
+    mail8('', () => true),
+    '8bit/declared',
+  ),
+  'body-7bit': fault('8-bit text is declared as 7BIT', '6152 §3', mail8(' BODY=7BIT', takes8), '8bit/declared'),
+  'body-8bit': fault('8-bit text is declared as 8BIT', '6152 §3', mail8(' BODY=8BIT', takes8), '8bit/declared'),
+  'body-binary': fault(
+    '8-bit text is declared as BINARYMIME, which is not offered',
+    '3030 §3',
+    mail8(' BODY=BINARYMIME', (scene) => takes8(scene) && eight(scene)),
+    '8bit/declared',
+  ),
+  'body-on-rcpt': fault(
+    'BODY is declared on RCPT',
+    '6152 §3',
+    {
+      command: (line, scene) =>
+        eight(scene) && takes8(scene)
+          ? line.replace(/ BODY=8BITMIME/, '').replace(/^RCPT.*(?=\r\n)/, '$& BODY=8BITMIME')
+          : line,
+    },
+    '8bit/declared',
+  ),
+
+  'eighth-bit-stripped': intact('the eighth bit is set to 0', (text) =>
+    text.replace(/[^\0-\x7f]/g, (c) => String.fromCharCode(c.charCodeAt(0) & 0x7f)),
+  ),
+  'eight-bits-encoded-again': intact('octets above 127 are taken for ISO 8859-1 and put in UTF-8', (text) =>
+    Buffer.from(text, 'utf8').toString('latin1'),
+  ),
+  'eight-bits-replaced': intact('what is no UTF-8 becomes U+FFFD', (text) =>
+    Buffer.from(utf8Of(text), 'utf8').toString('latin1'),
+  ),
+  'eight-bits-normalized': intact('UTF-8 is put in decomposed form', (text) => {
+    const decoded = utf8Of(text)
+    return decoded.includes('\ufffd') ? text : Buffer.from(decoded.normalize('NFD'), 'utf8').toString('latin1')
+  }),
+  'eight-bits-c1': intact('octets from 128 to 159 are dropped', (text) => text.replace(/[\x80-\x9f]/g, '')),
+  'eight-bits-nbsp': intact('octets of 160 become spaces', (text) => text.replaceAll('\xa0', ' ')),
+  'eight-bits-255': intact('octets of 255 are dropped', (text) => text.replaceAll('\xff', '')),
+  'eight-bits-converted': fault(
+    '8-bit text is converted to 7 bits before a server that takes it',
+    '6152 §3',
+    { text: (_, { message }) => toSevenBits(message.text) },
+    '8bit/intact',
+  ),
+
+  'eight-to-all': fault(
+    '8-bit text goes to servers without 8BITMIME',
+    '6152 §3',
+    { text: (_, { message }) => message.text },
+    '8bit/not-to-others',
+  ),
+  'eight-after-helo': fault(
+    '8-bit text goes to servers that have no EHLO',
+    '6152 §3',
+    { text: (text, { message, heard }) => (heard.some(({ to }) => to.startsWith('HELO')) ? message.text : text) },
+    '8bit/not-to-others',
+  ),
+  'eight-unless-declared': fault(
+    '8-bit text without Content-Transfer-Encoding: 8bit goes to servers without 8BITMIME',
+    '6152 §3',
+    {
+      text: (text, { message }) =>
+        /^Content-Transfer-Encoding: *8bit/im.test(splitText(message.text).header) ? text : message.text,
+    },
+    '8bit/not-to-others',
+  ),
+  'eight-last-octet': fault(
+    'the last octet above 127 goes to servers without 8BITMIME as it is',
+    '6152 §3',
+    {
+      text: (text) =>
+        text.replace(/=([89A-F][0-9A-F])(?![\s\S]*=[89A-F][0-9A-F])/, (_, hex: string) =>
+          String.fromCharCode(Number.parseInt(hex, 16)),
+        ),
+    },
+    '8bit/not-to-others',
+  ),
+
+  'converted-questions': converted('octets above 127 become question marks', '6152 §3', (_, original) =>
+    original.replace(/[^\0-\x7f]/g, '?'),
+  ),
+  'converted-stripped': converted('octets above 127 lose their eighth bit', '6152 §3', (_, original) =>
+    original.replace(/[^\0-\x7f]/g, (c) => String.fromCharCode(c.charCodeAt(0) & 0x7f)),
+  ),
+  'converted-undeclared': converted(
+    'the text is encoded, and Content-Transfer-Encoding left as it was',
+    '2045 §6',
+    (text) => text.replace(/^(Content-Transfer-Encoding:).*/im, '$1 8bit'),
+  ),
+  'converted-no-encoding-field': converted('Content-Transfer-Encoding is lost', '2045 §6', (text) =>
+    text.replace(/^Content-Transfer-Encoding:.*\r\n/im, ''),
+  ),
+  'converted-two-fields': converted('Content-Transfer-Encoding stands there twice', '2045 §6', (text) =>
+    text.replace(/^(Content-Transfer-Encoding:).*\r\n/im, '$&$1 8bit\r\n'),
+  ),
+  'converted-base64-declared': converted('quoted-printable is declared as base64', '2045 §6', (text) =>
+    text.replace(/^(Content-Transfer-Encoding:).*/im, '$1 base64'),
+  ),
+  'converted-misspelt': converted('quoted-printable is spelt with an underscore', '2045 §6.1', (text) =>
+    text.replace(/^(Content-Transfer-Encoding:).*/im, '$1 quoted_printable'),
+  ),
+  'converted-equals-bare': converted('= is not encoded', '2045 §6.7', (text) => text.replaceAll('=3D', '=')),
+  'converted-small-digits': converted('hexadecimal digits are small letters', '2045 §6.7', (text) =>
+    text.replace(/=[0-9A-F]{2}/g, (code) => code.toLowerCase()),
+  ),
+  'converted-long-lines': converted('encoded lines are longer than 76', '2045 §6.7', (text) =>
+    text.replace(/=\r\n/g, ''),
+  ),
+  'converted-hard-breaks': converted('soft breaks are hard', '2045 §6.7', (text) => text.replace(/=\r\n/g, '\r\n')),
+  'converted-trailing-spaces': converted('spaces at the end of lines are not encoded', '2045 §6.7', (text) =>
+    text.replace(/=20(?=\r\n)/g, ' '),
+  ),
+  'converted-trailing-spaces-lost': converted('spaces at the end of lines are lost', '2045 §6.7', (text) =>
+    text.replace(/=20(?=\r\n)/g, ''),
+  ),
+  'converted-charset': converted('the charset becomes us-ascii', '2045 §6', (text) =>
+    text.replace(/charset=[^\s;]+/i, 'charset=us-ascii'),
+  ),
+  'converted-mime-version': converted('MIME-Version is lost', '2045 §4', (text) =>
+    text.replace(/^MIME-Version:.*\r\n/im, ''),
+  ),
+  'converted-last-line': converted('the last line is lost', '6152 §3', (text) => text.replace(/[^\n]*\r\n$/, '')),
+  'converted-multipart': converted('a multipart message is encoded as a whole', '2045 §6.4', (text, original) => {
+    const { header: top, body: whole } = splitText(original)
+    if (!/^Content-Type:\s*multipart/im.test(top)) return text
+    const encoded = splitText(toSevenBits(`X: x\r\n\r\n${whole}`)).body
+    return `${top.replace(/^Content-Transfer-Encoding:.*\r\n/im, '')}Content-Transfer-Encoding: quoted-printable\r\n\r\n${encoded}`
+  }),
+}
+
+export const senderTextFaults: SenderFaults = { ...dataFaults, ...eightBitFaults }
