@@ -1,6 +1,7 @@
-// One outgoing connection: carries out what the chart orders, on a real socket.
+// One outgoing connection: hears replies, tells its chart what they mean, and does on the socket what the new state begins with.
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
+import { type Actor, createActor } from 'xstate'
 import type { Clock } from '../base/clock.ts'
 import type { Reply } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
@@ -9,17 +10,10 @@ import { replies, replyLine } from '../message/reply.ts'
 import { toSevenBit } from '../message/seven-bit.ts'
 import type { SmtpSend, TlsLevel } from '../plugin/services.ts'
 import { type Credentials, chooseMechanism, type Mechanism } from './auth.ts'
-import {
-  type ClientDuties,
-  type ClientEvent,
-  type ClientState,
-  type RefusedStep,
-  startChart,
-  waits,
-} from './client.machine.ts'
+import { type ClientEvent, type ClientState, clientLogic, waitOf } from './client.machine.ts'
 import { smallContent, streamContent } from './content-writer.ts'
-import { refusalBeforeMail } from './refusal.ts'
-import { type Delivery, type SendRecipient, Transaction } from './transaction.ts'
+import { type RefusedStep, refusalBeforeMail } from './refusal.ts'
+import { type Delivery, isPositive, type SendRecipient, Transaction } from './transaction.ts'
 import { type Capabilities, noCapabilities, readCapabilities } from './wire/capabilities.ts'
 import { ReplyParser } from './wire/reply-parser.ts'
 
@@ -48,7 +42,16 @@ export interface OpenFailure {
   readonly withoutTls: boolean
 }
 
-export class Connection implements ClientDuties {
+/** The mail under way. */
+interface Carried {
+  readonly mail: SmtpSend
+  readonly transaction: Transaction
+  readonly done: (delivery: Delivery) => void
+  /** The final dot is on its way: the server may have taken the message. */
+  maybeSent: boolean
+}
+
+export class Connection {
   /** `host[address]:port`, as logs name it. */
   readonly relay: string
   readonly address: string
@@ -59,23 +62,18 @@ export class Connection implements ClientDuties {
   onClosed: () => void = () => {}
 
   readonly #options: ConnectionOptions
-  readonly #chart: ReturnType<typeof startChart>
+  readonly #actor: Actor<typeof clientLogic> = createActor(clientLogic).start()
   readonly #opening = Promise.withResolvers<Result<void, OpenFailure>>()
-  #socket: Socket | TLSSocket
-  #parser = new ReplyParser()
   #state: ClientState = 'connecting'
   #deadline: number
+  #socket: Socket | TLSSocket
+  #parser = new ReplyParser()
   #secured = false
   #offered: Capabilities = noCapabilities
-  #greetedBy: 'extended' | 'HELO' = 'extended'
   #mechanism: Mechanism | null = null
   #failure: OpenFailure | null = null
   #lost: string | null = null
-  #mail: SmtpSend | null = null
-  #transaction: Transaction | null = null
-  #delivered: ((delivery: Delivery) => void) | null = null
-  /** The final dot is on its way: the server may have taken the message. */
-  #committing = false
+  #carried: Carried | null = null
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -83,9 +81,8 @@ export class Connection implements ClientDuties {
     this.port = options.port
     this.relay = `${options.name}[${options.address}]:${options.port}`
     this.opened = options.clock.mono()
-    this.#deadline = this.opened + waits.connecting
+    this.#deadline = this.opened + waitOf('connecting')
     this.#socket = this.#connect()
-    this.#chart = startChart(this)
   }
 
   /** Resolves when mail can be sent, or with the reason why not. */
@@ -111,27 +108,31 @@ export class Connection implements ClientDuties {
     this.uses++
     // RFC 6152 §3: without 8BITMIME a body has 7 bits
     const content = this.#offered.eightBitMime ? mail.content : await toSevenBit(mail.content)
-    const fitting = content === null ? mail : { ...mail, content }
+    const fitting = content === null || content === mail.content ? mail : { ...mail, content }
     const transaction = new Transaction(fitting, recipients, this.#offered, this.#options.protocol, content !== null)
     if (transaction.isSettled) return transaction.outcome(null, false)
     if (!this.isReady) return transaction.outcome(this.#lost ?? 'connection closed', false)
-    return new Promise((resolve) => {
-      this.#mail = fitting
-      this.#transaction = transaction
-      this.#delivered = resolve
-      this.#committing = false
-      this.#dispatch({ type: 'mail.start' })
+    return new Promise((done) => {
+      this.#carried = { mail: fitting, transaction, done, maybeSent: false }
+      this.#dispatch('mail.started')
     })
   }
 
   /** Says goodbye where that is possible. */
   quit(): void {
-    if (this.isReady) this.#dispatch({ type: 'smtp.quit' })
+    if (this.isReady) this.#dispatch('session.done')
     else this.abort('connection closed by this side')
   }
 
   abort(reason: string): void {
-    this.#dispatch({ type: 'net.lost', reason })
+    if (this.isClosed) return
+    this.#lost = reason
+    const text = `${this.relay}: ${reason}`
+    const connecting = this.#state === 'connecting'
+    if (this.#state === 'securing' || (connecting && this.#options.level === 'implicit')) {
+      this.#fail(replies.tlsFailed(`${this.relay}: TLS handshake: ${reason}`), this.#options.level === 'may')
+    } else this.#fail(connecting ? replies.hostUnreachable(text) : replies.connectionLost(text))
+    this.#dispatch('net.lost')
   }
 
   /** Called by a sweep: ends the connection when the other side has been silent for too long. */
@@ -154,7 +155,7 @@ export class Connection implements ClientDuties {
     socket.setNoDelay(true)
     socket.once(connected, () => {
       this.#secured = connected === 'secureConnect'
-      this.#dispatch({ type: 'net.connected' })
+      this.#dispatch('net.connected')
     })
     return this.#attach(socket)
   }
@@ -181,83 +182,139 @@ export class Connection implements ClientDuties {
     const injected = this.#state === 'startingTls' && parsed.ok && (parsed.value.length > 1 || this.#parser.unfinished)
     if (!parsed.ok) this.abort(`${parsed.error} ${this.#doing()}`)
     else if (injected) this.abort('unencrypted data after the reply to STARTTLS')
-    else for (const [i, reply] of parsed.value.entries()) this.#hear(reply, i < parsed.value.length - 1)
+    else this.#hear(parsed.value)
   }
 
-  /** A reply that came together with the 354 cannot answer the message that only now goes out. */
-  #hear(reply: Reply, more: boolean): void {
-    const before = this.#state
-    this.#dispatch({ type: 'smtp.reply', reply })
-    if (more && before === 'envelope' && this.#transaction && this.#state !== 'envelope' && reply.code === 354) {
-      this.abort('a reply before the message')
+  #hear(heard: readonly Reply[]): void {
+    let left = heard.length
+    for (const reply of heard) {
+      if (this.isClosed) return
+      // what came together with the 354 cannot answer the message that only now would go out
+      if (--left > 0 && reply.code === 354 && this.#awaitsData) this.abort('a reply before the message')
+      this.#deadline = this.#options.clock.mono() + waitOf(this.#state)
+      const event = this.#meaning(reply)
+      if (event) this.#dispatch(event)
     }
   }
 
   #write(command: string): void {
-    if (command !== '') this.#socket.write(command)
+    this.#socket.write(command)
   }
 
-  #dispatch(event: ClientEvent): void {
+  // ----------------------------------------------------------------- chart
+
+  #dispatch(type: ClientEvent): void {
     if (this.isClosed) return
-    this.#chart.send(event)
-    this.#state = this.#chart.getSnapshot().value
-    this.#deadline = this.#options.clock.mono() + waits[this.#state]
+    this.#actor.send({ type })
+    this.#state = this.#actor.getSnapshot().value
+    this.#deadline = this.#options.clock.mono() + waitOf(this.#state)
+    Connection.#begins[this.#state]?.(this)
+  }
+
+  /** What a state begins with. */
+  static readonly #begins: { readonly [state in ClientState]?: (connection: Connection) => void } = {
+    hello: (c) => c.#write(`${c.#options.protocol === 'lmtp' ? 'LHLO' : 'EHLO'} ${c.#options.hostname}\r\n`),
+    helo: (c) => c.#write(`HELO ${c.#options.hostname}\r\n`),
+    startingTls: (c) => c.#write('STARTTLS\r\n'),
+    securing: (c) => c.#beginTls(),
+    authenticating: (c) => c.#beginAuth(),
+    ready: (c) => c.#announceReady(),
+    envelope: (c) => c.#sendEnvelope(),
+    content: (c) => c.#sendContent(),
+    resetting: (c) => c.#write('RSET\r\n'),
+    quitting: (c) => c.#write('QUIT\r\n'),
+    closed: (c) => c.#close(),
+  }
+
+  /** What a reply means to the chart; null when it is one of several, and more of them follow. */
+  #meaning(reply: Reply): ClientEvent | null {
+    switch (this.#state) {
+      case 'greeting':
+        return isPositive(reply) ? 'greeting.accepted' : this.#refuse('greeting', reply)
+      case 'hello':
+      case 'helo':
+        return this.#meaningOfHello(reply)
+      case 'startingTls':
+        if (isPositive(reply)) return 'starttls.accepted'
+        if (reply.code === 421 || !this.#tlsIsOptional) return this.#refuse('tls', reply)
+        return this.#options.auth === null ? 'starttls.declined' : 'auth.wanted'
+      case 'securing':
+        return this.#refuse('tls', reply)
+      case 'authenticating':
+        if (reply.code === 334) return this.#answerChallenge(reply)
+        return isPositive(reply) ? 'auth.accepted' : this.#refuse('auth', reply)
+      case 'envelope':
+        return this.#meaningInEnvelope(reply)
+      case 'content':
+        this.#carried?.transaction.takeEarly(reply)
+        return this.#end(reply)
+      case 'committing':
+        return this.#meaningOfAnswer(reply)
+      case 'resetting':
+        return isPositive(reply) ? 'reset.accepted' : this.#refuse('unasked', reply)
+      case 'quitting':
+        return this.#end(reply)
+      default:
+        return this.#refuse('unasked', reply)
+    }
+  }
+
+  /** The server's last word. */
+  #end(reply: Reply): ClientEvent {
+    this.#lost = replyLine(reply)
+    return 'session.ended'
+  }
+
+  /** The server's last word, before it took any mail. */
+  #refuse(step: RefusedStep, reply: Reply): ClientEvent {
+    this.#fail(refusalBeforeMail(step, reply, this.relay))
+    return this.#end(reply)
+  }
+
+  #announceReady(): void {
+    this.#opening.resolve(ok(undefined))
+    this.#settle(null)
+  }
+
+  #close(): void {
+    this.#socket.destroy()
+    if (this.#failure) this.#opening.resolve(err(this.#failure))
+    this.#settle(this.#lost ?? 'connection closed')
+    this.onClosed()
+  }
+
+  #fail(reply: Reply, withoutTls = false): void {
+    this.#failure ??= { reply, withoutTls }
+    this.#options.log.debug('smtp client: connection failed', { relay: this.relay, status: replyLine(reply) })
   }
 
   /** For log and reply: at which point of the dialogue. */
   #doing(): string {
     if (this.#state === 'connecting') return 'while connecting'
-    if (this.#state === 'envelope') return `while waiting for the reply to ${this.#transaction?.awaited}`
+    if (this.#state === 'envelope') return `while waiting for the reply to ${this.#carried?.transaction.awaited}`
     return `${this.#state === 'committing' ? 'after the final dot' : `in state ${this.#state}`}`
   }
 
-  // ---------------------------------------------------------------- duties: questions
+  // --------------------------------------------------- hello, TLS and AUTH
 
-  wantsTls(reply: Reply): boolean {
-    return this.#options.level !== 'none' && !this.#secured && readCapabilities(reply).startTls
-  }
-
-  lacksTls(): boolean {
-    return !this.tlsIsOptional() && !this.#secured
-  }
-
-  tlsIsOptional(): boolean {
+  get #tlsIsOptional(): boolean {
     return this.#options.level === 'none' || this.#options.level === 'may'
   }
 
-  wantsAuth(): boolean {
-    return this.#options.auth !== null
+  #meaningOfHello(reply: Reply): ClientEvent {
+    const { level, protocol, auth } = this.#options
+    const extended = this.#state === 'hello'
+    if (!isPositive(reply)) {
+      const older = extended && reply.code >= 500 && protocol === 'smtp' && !this.#secured // RFC 5321 §3.2
+      return older ? 'hello.unknown' : this.#refuse('hello', reply)
+    }
+    this.#offered = extended ? readCapabilities(reply) : noCapabilities
+    if (level !== 'none' && !this.#secured && this.#offered.startTls) return 'starttls.wanted'
+    if (!this.#tlsIsOptional && !this.#secured) return this.#refuse('tls', reply)
+    return auth === null ? 'hello.accepted' : 'auth.wanted'
   }
 
-  mayUseHelo(): boolean {
-    return this.#options.protocol === 'smtp' && !this.#secured // RFC 5321 §3.2
-  }
-
-  envelopeStep(reply: Reply): 'more' | 'content' | 'refused' | 'over' {
-    return this.#transaction?.step(reply) ?? 'over'
-  }
-
-  isLastAnswer(): boolean {
-    return this.#transaction?.isLastAnswer ?? true
-  }
-
-  // ---------------------------------------------------------------- duties: orders
-
-  sayHello(verb: 'extended' | 'HELO'): void {
-    this.#greetedBy = verb
-    const extended = this.#options.protocol === 'lmtp' ? 'LHLO' : 'EHLO'
-    this.#write(`${verb === 'extended' ? extended : verb} ${this.#options.hostname}\r\n`)
-  }
-
-  readHello(reply: Reply): void {
-    this.#offered = this.#greetedBy === 'extended' ? readCapabilities(reply) : noCapabilities
-  }
-
-  sayStartTls(): void {
-    this.#write('STARTTLS\r\n')
-  }
-
-  beginTls(): void {
+  #beginTls(): void {
     const clear = this.#socket
     for (const event of ['data', 'error', 'close']) clear.removeAllListeners(event)
     clear.on('error', () => {})
@@ -268,11 +325,11 @@ export class Connection implements ClientDuties {
       this.#secured = true
       this.#offered = noCapabilities // RFC 3207 §4.2
       this.#options.log.debug('smtp client: TLS', { relay: this.relay, version: socket.getProtocol() })
-      this.#dispatch({ type: 'net.secured' })
+      this.#dispatch('net.secured')
     })
   }
 
-  beginAuth(): void {
+  #beginAuth(): void {
     const { auth, address } = this.#options
     const clear = !this.#secured && !/^(127\.|::1$|\/)/.test(address)
     this.#mechanism = clear || auth === null ? null : chooseMechanism(this.#offered.auth, auth)
@@ -286,47 +343,47 @@ export class Connection implements ClientDuties {
     }
   }
 
-  answerChallenge(reply: Reply): void {
+  #answerChallenge(reply: Reply): null {
     const text = typeof reply.text === 'string' ? reply.text : reply.text.join('')
     this.#mechanism?.answer(Buffer.from(text, 'base64')).then(
       (answer) => this.#write(answer === null ? '*\r\n' : `${answer.toString('base64')}\r\n`), // RFC 4954 §4: `*` cancels
       (error: Error) => this.abort(error.message),
     )
+    return null
   }
 
-  announceReady(): void {
-    this.#opening.resolve(ok(undefined))
-    this.#settle(null)
+  // ------------------------------------------------------------------ mail
+
+  get #awaitsData(): boolean {
+    return this.#state === 'envelope' && this.#carried?.transaction.awaited === 'DATA'
   }
 
-  sendEnvelope(): void {
-    this.#write(this.#transaction?.nextCommands() ?? '')
+  #sendEnvelope(): void {
+    const commands = this.#carried?.transaction.nextCommands() ?? ''
+    if (commands !== '') this.#socket.write(commands)
   }
 
-  takeEnvelopeReply(reply: Reply): void {
+  #meaningInEnvelope(reply: Reply): ClientEvent | null {
+    const { transaction } = this.#carried!
     if (reply.code === 421) {
-      this.#lost = replyLine(reply)
-      this.#transaction?.takeEarly(reply)
-    } else {
-      const goesOn = this.#transaction?.step(reply) === 'more'
-      this.#transaction?.take(reply)
-      if (goesOn) this.sendEnvelope()
+      transaction.takeEarly(reply)
+      return this.#end(reply)
     }
+    const event = transaction.take(reply)
+    if (event === null) this.#sendEnvelope()
+    return event
   }
 
-  sendContent(): void {
-    const mail = this.#mail
-    if (!mail || !this.#transaction?.hasContent) this.#finishContent(Buffer.from('.\r\n'))
-    else {
-      const whole = smallContent(mail.content)
-      if (whole) this.#finishContent(whole)
-      else this.#stream(mail)
-    }
+  #sendContent(): void {
+    const { mail, transaction } = this.#carried!
+    const whole = transaction.hasContent ? smallContent(mail.content) : Buffer.from('.\r\n')
+    if (whole) this.#finishContent(whole)
+    else this.#stream(mail)
   }
 
   #stream(mail: SmtpSend): void {
     const progress = () => {
-      this.#deadline = this.#options.clock.mono() + waits.content
+      this.#deadline = this.#options.clock.mono() + waitOf('content')
     }
     streamContent(this.#socket, mail.content, progress).then(
       (end) => end && this.#finishContent(end),
@@ -335,67 +392,24 @@ export class Connection implements ClientDuties {
   }
 
   #finishContent(end: Buffer): void {
-    this.#committing = this.#transaction?.hasContent ?? false
+    const carried = this.#carried
+    if (!carried) return
+    carried.maybeSent = carried.transaction.hasContent
     this.#socket.write(end)
-    this.#dispatch({ type: 'mail.written' })
+    this.#dispatch('mail.written')
   }
 
-  takeAnswer(reply: Reply): void {
-    if (reply.code === 421) this.#lost = replyLine(reply)
-    this.#transaction?.takeAnswer(reply)
-  }
-
-  takeEarlyAnswer(reply: Reply): void {
-    this.#lost = replyLine(reply)
-    this.#transaction?.takeEarly(reply)
-  }
-
-  sayReset(): void {
-    this.#write('RSET\r\n')
-  }
-
-  sayQuit(): void {
-    this.#write('QUIT\r\n')
-  }
-
-  refuse(step: RefusedStep, reply: Reply): void {
-    this.#lost = replyLine(reply)
-    this.#fail(refusalBeforeMail(step, reply, this.relay))
-  }
-
-  lose(reason: string): void {
-    this.#lost = reason
-    const inTls = this.#state === 'securing' || (this.#state === 'connecting' && this.#options.level === 'implicit')
-    if (inTls) {
-      this.#fail(replies.tlsFailed(`${this.relay}: TLS handshake: ${reason}`), this.#options.level === 'may')
-    } else {
-      const connecting = this.#state === 'connecting'
-      const text = `${this.relay}: ${reason}`
-      this.#fail(connecting ? replies.hostUnreachable(text) : replies.connectionLost(text))
-    }
-  }
-
-  close(): void {
-    this.#state = 'closed'
-    this.#socket.destroy()
-    if (this.#failure) this.#opening.resolve(err(this.#failure))
-    this.#settle(this.#lost ?? 'connection closed')
-    this.onClosed()
+  #meaningOfAnswer(reply: Reply): ClientEvent | null {
+    const last = this.#carried!.transaction.takeAnswer(reply)
+    if (reply.code === 421) return this.#end(reply)
+    return last ? 'mail.answered' : null
   }
 
   /** Hands the outcome of the mail under way, if there is one, to who waits for it. */
   #settle(lost: string | null): void {
-    const delivered = this.#delivered
-    if (!delivered || !this.#transaction) return
-    const outcome = this.#transaction.outcome(lost, lost !== null && this.#committing)
-    this.#delivered = null
-    this.#transaction = null
-    this.#mail = null
-    delivered(outcome)
-  }
-
-  #fail(reply: Reply, withoutTls = false): void {
-    this.#failure ??= { reply, withoutTls }
-    this.#options.log.debug('smtp client: connection failed', { relay: this.relay, status: replyLine(reply) })
+    const carried = this.#carried
+    if (!carried) return
+    this.#carried = null
+    carried.done(carried.transaction.outcome(lost, lost !== null && carried.maybeSent))
   }
 }

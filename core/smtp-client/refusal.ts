@@ -1,7 +1,8 @@
 // What it means for the mails that a server refuses to go on before the first of them.
 import type { Reply } from '../base/failure.ts'
 import { replies, replyLine } from '../message/reply.ts'
-import type { RefusedStep } from './client.machine.ts'
+
+export type RefusedStep = 'greeting' | 'hello' | 'tls' | 'auth' | 'unasked'
 
 /** Always temporary, whatever the code says: another host or another time may do (RFC 5321 §4.2.4.2). */
 export function refusalBeforeMail(step: RefusedStep, reply: Reply, relay: string): Reply {

@@ -80,44 +80,40 @@ export class Transaction {
     return command === undefined ? 'the final dot' : command.slice(0, command.indexOf(':') + 1 || undefined)
   }
 
-  /** What follows this reply; changes nothing. */
-  step(reply: Reply): 'more' | 'content' | 'refused' | 'over' {
-    const last = this.#commands.length - 1
-    if (this.#answered === last) {
-      if (reply.code === 354) return 'content'
-      return this.#mailRefused ? 'over' : 'refused'
-    }
-    if (this.#pipelining) return 'more'
-    const accepted = isPositive(reply)
-    if (this.#answered === 0) return accepted ? 'more' : 'over'
-    return this.#answered === last - 1 && !accepted && this.#accepted.length === 0 ? 'refused' : 'more'
-  }
-
-  take(reply: Reply): void {
+  /** Takes a reply to one of the commands; what it leads to, or null when more replies follow. */
+  take(reply: Reply): 'data.accepted' | 'mail.refused' | 'mail.over' | null {
     const index = this.#answered++
+    const last = this.#commands.length - 1
+    const accepted = isPositive(reply)
     if (index === 0) {
-      this.#mailRefused = !isPositive(reply)
-      if (this.#mailRefused) for (const i of this.#asked) this.#answers[i] = refusal(reply)
-    } else if (index <= this.#asked.length) {
-      const recipient = this.#asked[index - 1]!
-      if (isPositive(reply) && !this.#mailRefused) this.#accepted.push(recipient)
-      else this.#answers[recipient] ??= tooMany(refusal(reply))
-    } else if (reply.code !== 354) {
-      for (const i of this.#accepted) this.#answers[i] = refusal(reply)
-      this.#accepted = []
+      this.#mailRefused = !accepted
+      if (accepted) return null
+      for (const i of this.#asked) this.#answers[i] = refusal(reply)
+      return this.#pipelining ? null : 'mail.over'
     }
+    if (index < last) {
+      const recipient = this.#asked[index - 1]!
+      if (accepted && !this.#mailRefused) this.#accepted.push(recipient)
+      else this.#answers[recipient] ??= tooMany(refusal(reply))
+      const nobody = index === last - 1 && this.#accepted.length === 0
+      return nobody && !this.#pipelining ? 'mail.refused' : null
+    }
+    if (reply.code === 354) return 'data.accepted'
+    for (const i of this.#accepted) this.#answers[i] = refusal(reply)
+    this.#accepted = []
+    return this.#mailRefused ? 'mail.over' : 'mail.refused'
   }
 
-  get isLastAnswer(): boolean {
-    return !this.#perRecipient || this.#contentAnswers + 1 >= this.#accepted.length
-  }
-
-  /** A reply after the final dot: for all recipients in SMTP, for the next one in LMTP (RFC 2033 §4.2). */
-  takeAnswer(reply: Reply): void {
+  /**
+   * A reply after the final dot: for all recipients in SMTP, for the next one in LMTP (RFC 2033 §4.2). True when it was
+   * the last.
+   */
+  takeAnswer(reply: Reply): boolean {
     const verdict = isPositive(reply) ? reply : refusal(reply)
     const heard = this.#perRecipient ? this.#accepted.slice(this.#contentAnswers++).slice(0, 1) : this.#accepted
     for (const i of heard) this.#answers[i] = verdict
     if (reply.code === 421) for (const i of this.#accepted) this.#answers[i] ??= verdict
+    return !this.#perRecipient || this.#contentAnswers >= this.#accepted.length
   }
 
   /** A goodbye during the envelope, or a reply while the message was still being sent: nobody got it. */
