@@ -11,7 +11,7 @@ import { toSevenBit } from '../message/seven-bit.ts'
 import type { SmtpSend, TlsLevel } from '../plugin/services.ts'
 import { type Credentials, chooseMechanism, type Mechanism } from './auth.ts'
 import { type ClientEvent, type ClientState, clientLogic, waitOf } from './client.machine.ts'
-import { smallContent, streamContent } from './content-writer.ts'
+import { smallContent, streamContent, writeTogether } from './content-writer.ts'
 import { type RefusedStep, refusalBeforeMail } from './refusal.ts'
 import { type Delivery, isPositive, type SendRecipient, Transaction } from './transaction.ts'
 import { type Capabilities, noCapabilities, readCapabilities } from './wire/capabilities.ts'
@@ -376,7 +376,7 @@ export class Connection {
 
   #sendContent(): void {
     const { mail, transaction } = this.#carried!
-    const whole = transaction.hasContent ? smallContent(mail.content) : Buffer.from('.\r\n')
+    const whole = transaction.hasContent ? smallContent(mail.content) : [Buffer.from('.\r\n')]
     if (whole) this.#finishContent(whole)
     else this.#stream(mail)
   }
@@ -391,11 +391,11 @@ export class Connection {
     )
   }
 
-  #finishContent(end: Buffer): void {
+  #finishContent(end: readonly Buffer[]): void {
     const carried = this.#carried
     if (!carried) return
     carried.maybeSent = carried.transaction.hasContent
-    this.#socket.write(end)
+    writeTogether(this.#socket, end)
     this.#dispatch('mail.written')
   }
 

@@ -4,12 +4,22 @@ import { contentChunks, type MessageContent } from '../message/content.ts'
 import { DotStuffer } from './wire/dot-stuffer.ts'
 
 const SMALL_MESSAGE = 128 * 1024
+/** Octets gathered for one write, so that a header does not go alone. */
+const CHUNK = 64 * 1024
 
-/** The message as DATA wants it, the final dot included; null when it is large or not in memory. */
-export function smallContent({ header, body, bodyStart, size }: MessageContent): Buffer | null {
+/** The whole message as DATA wants it, the final dot included; null when it is large or not in memory. */
+export function smallContent({ header, body, bodyStart, size }: MessageContent): Buffer[] | null {
   if (!body.bytes || size > SMALL_MESSAGE) return null
   const stuffer = new DotStuffer()
-  return Buffer.concat([...stuffer.push(header), ...stuffer.push(body.bytes.subarray(bodyStart)), stuffer.end()])
+  return [...stuffer.push(header), ...stuffer.push(body.bytes.subarray(bodyStart)), stuffer.end()]
+}
+
+/** Several buffers as one write. */
+export function writeTogether(socket: Socket, buffers: readonly Buffer[]): boolean {
+  socket.cork()
+  for (const buffer of buffers) socket.write(buffer)
+  socket.uncork()
+  return !socket.writableNeedDrain
 }
 
 /** Writes all but the end, which it gives back; null when the socket closed first. `onProgress` is told of each chunk taken. */
@@ -17,15 +27,22 @@ export async function streamContent(
   socket: Socket,
   content: MessageContent,
   onProgress: () => void,
-): Promise<Buffer | null> {
+): Promise<Buffer[] | null> {
   const stuffer = new DotStuffer()
+  let held: Buffer[] = []
+  let octets = 0
   for await (const chunk of contentChunks(content)) {
     if (socket.destroyed) return null
-    const flowing = socket.write(Buffer.concat(stuffer.push(chunk)))
+    held.push(...stuffer.push(chunk))
+    octets += chunk.length
+    if (octets < CHUNK) continue
+    const flowing = writeTogether(socket, held)
+    held = []
+    octets = 0
     if (!flowing && !(await drained(socket))) return null
     onProgress()
   }
-  return stuffer.end()
+  return [...held, stuffer.end()]
 }
 
 /** False when the socket closed first. */

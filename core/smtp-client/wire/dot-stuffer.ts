@@ -6,14 +6,24 @@ const DOT = 46
 const CRLF = Buffer.from('\r\n')
 const ONE_DOT = Buffer.from('.')
 
+/** A line end that is not CRLF, or a line that starts with a dot. */
+const TO_MEND = /\r(?!\n)|(?<!\r)\n|\n\./
+
 /** Takes a message in any pieces and gives slices of them, copying nothing. Bare CR and LF become line ends (RFC 5321 §2.3.8). */
 export class DotStuffer {
   #lineStart = true
   #heldCr = false
 
   push(chunk: Buffer): Buffer[] {
+    if (chunk.length === 0) return []
+    const asItIs = !this.#heldCr && !(this.#lineStart && chunk[0] === DOT) && !TO_MEND.test(chunk.toString('latin1'))
+    if (!asItIs) return this.#mend(chunk)
+    this.#lineStart = chunk.at(-1) === LF
+    return [chunk]
+  }
+
+  #mend(chunk: Buffer): Buffer[] {
     const out: Buffer[] = []
-    if (chunk.length === 0) return out
     let start = this.#release(chunk, out)
     if (this.#lineStart && chunk[start] === DOT) out.push(ONE_DOT)
     let at = start
