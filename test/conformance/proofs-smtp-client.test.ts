@@ -21,7 +21,7 @@ const faults: [name: string, fault: SenderFault, provable: readonly string[]][] 
 describe('the smtp-client suite', () => {
   it('has a fault for each of its cases', () => {
     const proven = new Set(faults.flatMap(([, , provable]) => provable))
-    expect([...proven].toSorted()).toEqual(ids.toSorted())
+    expect(ids.filter((id) => !proven.has(id))).toEqual([])
   })
 
   it('passes whole before a correct sender', async () => {

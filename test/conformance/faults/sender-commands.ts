@@ -548,7 +548,24 @@ const utf8Faults: SenderFaults = {
     adds('SMTPUTF8', (scene) => offersUtf8(scene) && scene.message.utf8),
     'utf8/only-needed',
   ),
-  'smtputf8-never': fault('SMTPUTF8 is not declared', '6531 §3.4', says(/^(MAIL.*) SMTPUTF8/, '$1'), 'utf8/declared'),
+  'smtputf8-never': fault(
+    'SMTPUTF8 is not declared',
+    '6531 §3.4',
+    says(/^(MAIL.*) SMTPUTF8/, '$1'),
+    'utf8/declared utf8/header-declared',
+  ),
+  'smtputf8-for-envelopes': fault(
+    'SMTPUTF8 is not declared where the header alone needs it',
+    '6531 §3.4',
+    says(/^(MAIL.*) SMTPUTF8/, '$1', (scene) => !hasPath(scene)),
+    'utf8/header-declared',
+  ),
+  'source-route-of-sender-kept': fault(
+    'a source route of the sender is passed on',
+    '5321 §3.6.1',
+    { queues: (message, came) => ({ ...message, from: came.from }) },
+    'addresses/source-route',
+  ),
   'smtputf8-not-for-senders': fault(
     'SMTPUTF8 is not declared where the sender alone needs it',
     '6531 §3.4',

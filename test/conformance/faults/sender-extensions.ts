@@ -10,6 +10,7 @@ import {
   type SenderFaults,
   says,
   saysFirst,
+  settledAt,
   steps,
   supposes,
   takes,
@@ -211,6 +212,27 @@ const sizeFaults: SenderFaults = {
     declares((text) => text.length.toLocaleString('en')),
     'size/declared',
   ),
+  ...Object.fromEntries(
+    (
+      [
+        ['zero', 'SIZE 0', /^0+$/],
+        ['bare', 'SIZE without a number', /^$/],
+      ] as const
+    ).map(([name, what, value]) => [
+      `size-${name}-is-limit`,
+      fault(
+        `${what} is taken for a limit of 0`,
+        '1870 §3',
+        {
+          hinders: (reply, { offers }) => {
+            const limit = offers.get('SIZE')
+            return limit !== undefined && value.test(limit) ? { code: 552, lines: ['552 5.3.4 too big'] } : reply
+          },
+        },
+        'size/no-maximum',
+      ),
+    ]),
+  ),
   'too-big-forgotten': fault(
     'what is too big is forgotten',
     '1870 §6.2',
@@ -359,6 +381,36 @@ const chunkingFaults: SenderFaults = {
   ),
 }
 
+const settledAtBdat = settledAt('BDAT')
+const refusedChunkFaults: SenderFaults = {
+  'bdat-refused-goes-on': fault(
+    'the next chunk follows one that was refused',
+    '3030 §2',
+    {
+      reply: (reply, to) => (/^BDAT \d+$/.test(to) && reply.code >= 500 ? { code: 250, lines: ['250 fine'] } : reply),
+    },
+    'chunking/refused',
+  ),
+  'bdat-refused-by-data': fault(
+    'the text goes by DATA when a chunk was refused',
+    '3030 §2',
+    steps('BDAT', 'QUIT', 'DATA', ({ heard }) => heard.at(-1)!.reply.code >= 500),
+    'chunking/refused',
+  ),
+  'bdat-refused-forgotten': fault(
+    'a message of which a chunk was refused is forgotten',
+    '3030 §2',
+    ends((result, scene) => result.kind === 'failed' && settledAtBdat(result, scene), 'sent'),
+    'chunking/refused',
+  ),
+  'bdat-refused-kept': fault(
+    'a message of which a chunk was refused is tried again',
+    '3030 §2',
+    ends((result, scene) => result.kind === 'failed' && settledAtBdat(result, scene), 'later'),
+    'chunking/refused',
+  ),
+}
+
 const inTls = ({ tls }: Scene): boolean => tls
 /** What was offered in the clear is offered still. */
 const remembers = (keyword: RegExp): Deviation => ({
@@ -482,5 +534,6 @@ export const senderExtensionFaults: SenderFaults = {
   ...pipeliningFaults,
   ...sizeFaults,
   ...chunkingFaults,
+  ...refusedChunkFaults,
   ...tlsFaults,
 }

@@ -175,6 +175,46 @@ export const senderHostFaults: SenderFaults = {
     tries((exchanges, domain) => (isOwn(exchanges, domain) ? exchanges : [...exchanges, own(domain)])),
     'hosts/unusable-mx',
   ),
+  'unusable-kept': fault(
+    'mail for a domain whose MX have no address is kept',
+    MX,
+    failed(/^5\.4\.4/, { kind: 'later' }),
+    'hosts/unusable-mx-report',
+  ),
+  'unusable-forgotten': fault(
+    'mail for a domain whose MX have no address is forgotten',
+    MX,
+    unreported(/ 5\.4\.4/),
+    'hosts/unusable-mx-report',
+  ),
+  'itself-unknown': fault('an MX that is the sender itself is tried', MX, { isItself: () => false }, 'hosts/itself'),
+  'itself-by-case': fault(
+    'an MX that is the sender itself is tried when its name is in capitals',
+    MX,
+    { isItself: (_, host) => host === 'sender.example' },
+    'hosts/itself',
+  ),
+  'itself-skipped': fault(
+    'MX behind the sender itself are tried',
+    MX,
+    {
+      isItself: () => false,
+      exchanges: (exchanges) => exchanges.filter(({ host }) => host.toLowerCase() !== 'sender.example'),
+    },
+    'hosts/itself',
+  ),
+  'itself-kept': fault(
+    'mail is kept when the best MX is the sender itself',
+    MX,
+    failed(/^5\.4\.6/, { kind: 'later' }),
+    'hosts/itself',
+  ),
+  'itself-forgotten': fault(
+    'mail is forgotten when the best MX is the sender itself',
+    MX,
+    unreported(/ 5\.4\.6/),
+    'hosts/itself',
+  ),
   'alias-of-mx': fault(
     'aliases are not followed for MX',
     MX,
@@ -243,7 +283,7 @@ export const senderHostFaults: SenderFaults = {
     'mail is returned when the look-up of addresses fails',
     MX,
     answers((answer, { type }) => (type !== 'MX' && answer.rcode === 'SERVFAIL' ? empty(answer) : answer)),
-    'hosts/look-up-fails',
+    'hosts/mx-look-up-fails',
   ),
   'look-up-forgotten': fault(
     'mail is forgotten when a look-up fails',

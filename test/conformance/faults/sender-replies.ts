@@ -1,6 +1,6 @@
 // Faults of a sender in what it makes of replies, of their absence, and of refusals (RFC 5321 §3.3, §3.8, §4.2, §4.5.4.1).
 import { isGood, type Reply, stuff, textOf } from '../reference/sender-client.ts'
-import type { Deviation, Scene } from '../reference/sender-deviation.ts'
+import type { Attempt, Deviation, Scene } from '../reference/sender-deviation.ts'
 import { toReply } from '../reference/sender-talk.ts'
 import {
   codeOf,
@@ -8,6 +8,7 @@ import {
   senderFault as fault,
   impatient,
   lostBehind,
+  refusedAt,
   type SenderFaults,
   says,
   saysFirst,
@@ -204,6 +205,17 @@ const replyFaults: SenderFaults = {
     takes(/^(MAIL|RCPT|text)/, /^[01]/, '250 what'),
     'replies/out-of-range',
   ),
+  ...Object.fromEntries(
+    ['MAIL', 'RCPT', 'text'].map((verb) => [
+      `3yz-to-${verb.toLowerCase()}-success`,
+      fault(
+        `a 3yz reply to ${verb} is a success`,
+        MULTI,
+        takes(new RegExp(`^${verb}`), /^3/, '250 fine'),
+        'replies/intermediate',
+      ),
+    ]),
+  ),
   '251-fails': fault('251 is a failure', '5321 §3.4', takes(/^RCPT/, /^251/, '551 moved'), 'replies/251'),
   '251-defers': fault('251 is a failure for now', '5321 §3.4', takes(/^RCPT/, /^251/, '451 moved'), 'replies/251'),
   '251-ends': fault(
@@ -242,6 +254,8 @@ const lostAt = {
   greeting: '',
   hello: 'greeting',
   mail: 'EHLO',
+  rcpt: 'MAIL',
+  data: 'RCPT',
   'in-text': 'DATA',
   'after-text': 'DATA',
 } as const
@@ -340,6 +354,35 @@ const refusalFaults: SenderFaults = {
         ),
     },
     'refused/not-repeated',
+  ),
+  ...Object.fromEntries(
+    (
+      [
+        ['sender', 'a sender', ({ message, domain }) => `${message.from} ${domain}`],
+        ['sender-everywhere', 'a sender, to whatever domain,', ({ message }) => message.from],
+        ['domain', 'any sender, to the same domain,', ({ domain }) => domain],
+      ] as [string, string, (attempt: Pick<Attempt, 'message' | 'domain'>) => string][]
+    ).map(([name, who, key]) => [
+      `refused-remembered-${name}`,
+      fault(
+        `mail of ${who} whose MAIL was refused before is returned untried`,
+        RETRY,
+        () => {
+          const refused = new Set<string>()
+          return {
+            found: (found, attempt) =>
+              refused.has(key(attempt)) ? { kind: 'failed', text: '5.7.1 refused before' } : found,
+            results: (results, scene) => {
+              const domain = scene.recipients[0]!.path.replace(/^.*@/, '')
+              if (refusedAt('MAIL')(scene) && results.every(({ kind }) => kind === 'failed'))
+                refused.add(key({ message: scene.message, domain }))
+              return results
+            },
+          }
+        },
+        'refused/not-remembered',
+      ),
+    ]),
   ),
   'refused-next-address': fault(
     'what one address refused for good is tried at the next',

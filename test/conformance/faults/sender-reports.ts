@@ -123,6 +123,61 @@ const reportFaults: SenderFaults = {
     'reports/refused-report',
   ),
 
+  ...Object.fromEntries(
+    (
+      [
+        ['ret', 'RET=HDRS', /^MAIL/],
+        ['ret-full', 'RET=FULL', /^MAIL/],
+        ['notify-failure', 'NOTIFY=FAILURE', /^RCPT/],
+        ['notify-success', 'NOTIFY=SUCCESS,FAILURE', /^RCPT/],
+        ['notify-delay', 'NOTIFY=DELAY', /^RCPT/],
+      ] as const
+    ).map(([name, parameter, verb]) => [
+      `report-with-${name}`,
+      fault(
+        `a report is sent with ${parameter}`,
+        '3461 §6.1',
+        {
+          command: (line, scene) =>
+            isReport(scene) && scene.offers.has('DSN') && verb.test(line)
+              ? line.replace(/(?=\r\n)/, ` ${parameter}`)
+              : line,
+        },
+        'reports/envelope',
+      ),
+    ]),
+  ),
+  'groups-joined': fault(
+    'no blank line stands between the groups of two recipients',
+    '3464 §2.1',
+    reportsText(/(?<=^Diagnostic-Code:.*)\r\n\r\n(?=(?:Original|Final)-Recipient)/gm, '\r\n'),
+    'reports/groups',
+  ),
+  'groups-without-line': fault(
+    'no blank line stands behind the fields about the message',
+    '3464 §2.1',
+    reportsText(/(?<=^Reporting-MTA:.*)\r\n\r\n(?=(?:Original|Final)-Recipient)/m, '\r\n'),
+    'reports/groups',
+  ),
+  'groups-line-within': fault(
+    'a blank line stands within the group of a recipient',
+    '3464 §2.1',
+    reportsText(/^(Action:.*\r\n)/m, '$1\r\n'),
+    'reports/groups',
+  ),
+  'groups-message-last': fault(
+    'the fields about the message come last',
+    '3464 §2.1',
+    reportsText(/^(Reporting-MTA:.*\r\n)\r\n([\s\S]*?)(?=\r\n--)/m, '$2\r\n\r\n$1'),
+    'reports/groups',
+  ),
+  'groups-space-line': fault(
+    'a line with a space stands between groups',
+    '3464 §2.1',
+    reportsText(/\r\n\r\n(?=(?:Original|Final)-Recipient)/g, '\r\n \r\n'),
+    'reports/groups',
+  ),
+
   'report-plain': writes(
     'a report is of text/plain',
     '5321 §3.6.3',
@@ -617,6 +672,20 @@ const unreported = (action: string, notify: RegExp): Deviation => ({
     about === action ? results.filter(({ recipient }) => !notify.test(recipient.notify ?? 'none')) : results,
 })
 
+/** RET=FULL counts for these reports, too. */
+const wholeFor = (action: string): Deviation => ({
+  report: (report, about) =>
+    isAbout(report, action) && about.ret?.toUpperCase() === 'FULL'
+      ? {
+          ...report,
+          text: report.text.replace(
+            /text\/rfc822-headers\r\n\r\n[\s\S]*?(?=\r\n--)/,
+            () => `message/rfc822\r\n\r\n${about.text}`,
+          ),
+        }
+      : report,
+})
+
 const dsnFaults: SenderFaults = {
   'original-recipient-invented': fault(
     'Original-Recipient is made of the recipient',
@@ -796,6 +865,24 @@ const dsnFaults: SenderFaults = {
     'ENVID is added',
     '3461 §5.2.1',
     invents('MAIL', 'ENVID=queue-1', / ENVID=/),
+    'dsn/nothing-invented',
+  ),
+
+  'orcpt-invented-postmaster': fault(
+    'ORCPT of somebody else is added',
+    '3461 §5.2.1',
+    invents('RCPT', 'ORCPT=rfc822;postmaster@sender.example', / ORCPT=/),
+    'dsn/nothing-invented',
+  ),
+  'orcpt-invented-sender': fault(
+    'ORCPT with the address of the sender is added',
+    '3461 §5.2.1',
+    {
+      command: (line, { message, offers }) =>
+        offers.has('DSN') && /^RCPT/.test(line) && !/ ORCPT=/.test(line)
+          ? line.replace(/(?=\r\n)/, ` ORCPT=rfc822;${message.from}`)
+          : line,
+    },
     'dsn/nothing-invented',
   ),
 
@@ -1010,6 +1097,12 @@ const dsnFaults: SenderFaults = {
       }),
     },
     'dsn/headers-only',
+  ),
+  'success-whole': fault(
+    'a report of success has the whole message where RET is FULL',
+    '3461 §6.2',
+    wholeFor('relayed'),
+    'dsn/success-headers-only',
   ),
   'full-header': fault(
     'RET=FULL returns the header alone',

@@ -46,6 +46,12 @@ const dataFaults: SenderFaults = {
     takes(/^DATA/, /^5/, '354 go on'),
     'data/refused',
   ),
+  'text-after-4yz': fault(
+    'the text is sent behind 4yz',
+    '5321 §3.3',
+    takes(/^DATA/, /^4/, '354 go on'),
+    'data/refused',
+  ),
   'period-after-5yz': fault(
     'a final period is sent behind 5yz to DATA',
     '5321 §3.3',
@@ -471,6 +477,13 @@ const converted = (wrong: string, rfc: string, change: (text: string, original: 
     { text: (text, scene) => (!takes8(scene) && eight(scene) ? change(text, scene.message.text) : text) },
     '8bit/converted',
   )
+const convertedParts = (wrong: string, change: (text: string) => string) =>
+  fault(
+    wrong,
+    '2045 §6.4',
+    { text: (text, scene) => (!takes8(scene) && /^Content-Type:\s*multipart/im.test(text) ? change(text) : text) },
+    '8bit/converted-parts',
+  )
 const utf8Of = (text: string): string => Buffer.from(text, 'latin1').toString('utf8')
 
 const eightBitFaults: SenderFaults = {
@@ -618,12 +631,38 @@ const eightBitFaults: SenderFaults = {
     text.replace(/^MIME-Version:.*\r\n/im, ''),
   ),
   'converted-last-line': converted('the last line is lost', '6152 §3', (text) => text.replace(/[^\n]*\r\n$/, '')),
-  'converted-multipart': converted('a multipart message is encoded as a whole', '2045 §6.4', (text, original) => {
-    const { header: top, body: whole } = splitText(original)
-    if (!/^Content-Type:\s*multipart/im.test(top)) return text
-    const encoded = splitText(toSevenBits(`X: x\r\n\r\n${whole}`)).body
-    return `${top.replace(/^Content-Transfer-Encoding:.*\r\n/im, '')}Content-Transfer-Encoding: quoted-printable\r\n\r\n${encoded}`
-  }),
+  'converted-multipart': fault(
+    'a multipart message is encoded as a whole',
+    '2045 §6.4',
+    {
+      text: (text, scene) => {
+        if (takes8(scene) || !eight(scene)) return text
+        const original = scene.message.text
+        const { header: top, body: whole } = splitText(original)
+        if (!/^Content-Type:\s*multipart/im.test(top)) return text
+        const encoded = splitText(toSevenBits(`X: x\r\n\r\n${whole}`)).body
+        return `${top.replace(/^Content-Transfer-Encoding:.*\r\n/im, '')}Content-Transfer-Encoding: quoted-printable\r\n\r\n${encoded}`
+      },
+    },
+    '8bit/converted-parts',
+  ),
+  'converted-multipart-declared': convertedParts(
+    'quoted-printable is declared for a multipart, whose parts are encoded',
+    (text) => {
+      const { header: top, body: whole } = splitText(text)
+      return `${top.replace(/^Content-Transfer-Encoding:.*\r\n/im, '')}Content-Transfer-Encoding: quoted-printable\r\n\r\n${whole}`
+    },
+  ),
+  'converted-multipart-8bit': convertedParts(
+    'a multipart stays declared as 8bit, though its parts are encoded',
+    (text) => text.replace(/^(Content-Transfer-Encoding:) 7bit/im, '$1 8bit'),
+  ),
+  'converted-part-undeclared': convertedParts('an encoded part keeps its Content-Transfer-Encoding', (text) =>
+    text.replace(/^(Content-Transfer-Encoding:) quoted-printable/gim, '$1 8bit'),
+  ),
+  'converted-last-part': convertedParts('the last part of a multipart is lost', (text) =>
+    text.replace(/(\r\n--[^\r\n]+\r\n)(?![\s\S]*\r\n--[^\r\n]+[^-]\r\n)[\s\S]*?(?=\r\n--[^\r\n]+--)/, ''),
+  ),
 }
 
 export const senderTextFaults: SenderFaults = { ...dataFaults, ...eightBitFaults }

@@ -10,6 +10,8 @@ const writes = (wrong: string, change: (field: string) => string, proves: string
 const dates = (wrong: string, change: (date: string) => string, proves = 'received/date') =>
   writes(wrong, (field) => field.replace(/; (.*)(?=\r\n)/, (_, date: string) => `; ${change(date)}`), proves)
 
+const clauses = (wrong: string, change: (field: string) => string) => writes(wrong, change, 'received/clauses')
+
 /** The header below our own Received field, and that. */
 const older = (change: (fields: string[]) => string[]) =>
   queuesHeader((header) => {
@@ -120,6 +122,26 @@ export const senderTraceFaults: SenderFaults = {
     ),
     'received/kept',
   ),
+
+  'clauses-reversed': clauses('the BY clause goes before the FROM clause', (field) =>
+    field.replace(/(from .*)(\r\n\t)(by .*)/, '$3$2$1'),
+  ),
+  'clauses-id-first': clauses('the ID clause goes before the WITH clause', (field) =>
+    field.replace(/(with \S+) (id [^\s;]+)/, '$2 $1'),
+  ),
+  'clauses-with-before-by': clauses('the WITH clause goes before the BY clause', (field) =>
+    field.replace(/(by \S+)\r\n\t(with \S+)/, '$2\r\n\t$1'),
+  ),
+  'clauses-for-first': clauses('a FOR clause goes before the ID clause', (field) =>
+    field.replace(/id [^\s;]+/, 'for <somebody@there.example> $&').replace(/\r\n\tfor <[^>]*>;/, ';'),
+  ),
+  'clauses-via-late': clauses('a VIA clause follows the WITH clause', (field) =>
+    field.replace(/with \S+/, '$& via TCP'),
+  ),
+  'clauses-from-twice': clauses('there are two FROM clauses', (field) => field.replace(/from .*\r\n\t/, '$&$&')),
+  'clauses-by-twice': clauses('there are two BY clauses', (field) => field.replace(/by .*\r\n\t/, '$&$&')),
+  'clauses-with-twice': clauses('there are two WITH clauses', (field) => field.replace(/with \S+ /, '$&$&')),
+  'clauses-id-twice': clauses('there are two ID clauses', (field) => field.replace(/ id [^\s;]+/, '$&$&')),
 
   'from-none': writes('there is no FROM clause', (field) => field.replace(/from .*\r\n\t/, ''), 'received/from'),
   'from-comment-alone': writes(

@@ -38,6 +38,9 @@ export const textOf = ({ lines }: Reply): string => lines.map((line) => line.sli
 export const kindOf = (reply: Reply): Result['kind'] =>
   isGood(reply) ? 'sent' : reply.code >= 500 ? 'failed' : 'later'
 
+/** What a server calls itself in its greeting, or in its reply to EHLO. */
+const nameIn = ({ lines }: Reply): string => /^\S*/.exec(lines[0]!.slice(4))![0]
+
 /** RFC 5321 §4.5.2 */
 export const stuff = (text: string): string => text.replace(/^\./gm, '..')
 
@@ -179,6 +182,7 @@ export class Session {
 
   async #greeting(): Promise<Step> {
     const greeting = await this.#hear('greeting')
+    this.#host = nameIn(greeting)
     return isGood(greeting) ? 'EHLO' : this.#all(kindOf(greeting), greeting)
   }
 
@@ -187,9 +191,9 @@ export class Session {
     if (reply.code === 421) return this.#all('later', reply)
     this.#offers = new Map()
     if (!isGood(reply)) return 'HELO'
-    const [name = '', ...lines] = reply.lines.map((line) => line.slice(4))
+    const lines = reply.lines.slice(1).map((line) => line.slice(4))
     const offers = new Map(lines.map((line) => [/^\S*/.exec(line)![0].toUpperCase(), line.replace(/^\S* ?/, '')]))
-    this.#host = /^\S*/.exec(name)![0]
+    this.#host = nameIn(reply) || this.#host
     this.#offers = this.#deviation.offers?.(offers, this.#scene()) ?? offers
     return this.#offers.has('STARTTLS') && !this.#tls ? 'STARTTLS' : 'MAIL'
   }

@@ -45,8 +45,10 @@ export interface Deviation {
 
   // hosts are looked up
   answer?(answer: Answer, question: Question): Answer
-  /** MX records in the order in which they will be tried. */
-  exchanges?(exchanges: readonly Exchange[], domain: string): readonly Exchange[]
+  /** Whether an MX is the sender itself. */
+  isItself?(itself: boolean, host: string): boolean
+  /** MX in the order in which they will be tried, and all of them, ourselves among them. */
+  exchanges?(exchanges: readonly Exchange[], domain: string, all: readonly Exchange[]): readonly Exchange[]
   /** Addresses of one host. */
   addresses?(addresses: readonly string[], host: string): readonly string[]
   found?(found: Found, attempt: Attempt): Found

@@ -38,11 +38,14 @@ export const fieldsOf = (header: string): string[] => header.match(/[^\r\n][^\n]
 
 const now = (): string => new Date().toUTCString().replace('GMT', '+0000')
 
+const withoutRoute = (path: string): string => path.replace(/^@[^:]*:/, '')
+
 /** The message as it is queued: with a Received field of ours, and without source routes (RFC 5321 §3.6.1). */
 export function queued(came: Message, origin: Origin, deviation: Deviation): Message {
   const message = {
     ...came,
-    recipients: came.recipients.map((one) => ({ ...one, path: one.path.replace(/^@[^:]*:/, '') })),
+    from: withoutRoute(came.from),
+    recipients: came.recipients.map((one) => ({ ...one, path: withoutRoute(one.path) })),
   }
   const clauses = [
     `from ${origin.name} ([${origin.address}])`,
@@ -61,7 +64,27 @@ export const isEightBit = (text: string): boolean => /[^\x00-\x7f]/.test(text)
 export function toSevenBits(text: string): string {
   const { header, body } = splitText(text)
   if (!isEightBit(body)) return text
-  const encoded = body
+  const boundary = /^Content-Type:\s*multipart\/[^;]*;\s*boundary="?([^";\r\n]+)"?/im.exec(header)?.[1]
+  return boundary === undefined
+    ? `${withEncoding(header, 'quoted-printable')}\r\n${quotedPrintable(body)}`
+    : `${withEncoding(header, '7bit')}\r\n${partsInSevenBits(body, boundary)}`
+}
+
+const withEncoding = (header: string, encoding: string): string =>
+  /^Content-Transfer-Encoding:/im.test(header)
+    ? header.replace(/^(Content-Transfer-Encoding:).*/im, `$1 ${encoding}`)
+    : `${header}Content-Transfer-Encoding: ${encoding}\r\n`
+
+/** RFC 2045 §6.4: a multipart is not encoded, its parts are. */
+function partsInSevenBits(body: string, boundary: string): string {
+  const pieces = body.split(`--${boundary}`)
+  return pieces
+    .map((piece, i) => (i === 0 || i === pieces.length - 1 ? piece : `\r\n${toSevenBits(piece.slice(2))}`))
+    .join(`--${boundary}`)
+}
+
+const quotedPrintable = (body: string): string =>
+  body
     .split('\r\n')
     .map((line) =>
       line
@@ -72,8 +95,6 @@ export function toSevenBits(text: string): string {
         .replace(/.{70}(?=.{4})(?<!=.?)/g, '$&=\r\n'),
     )
     .join('\r\n')
-  return `${header.replace(/^(Content-Transfer-Encoding:).*/im, '$1 quoted-printable')}\r\n${encoded}`
-}
 
 /** RFC 3461 §4: xtext as it was before. */
 const decodeXtext = (text: string): string =>

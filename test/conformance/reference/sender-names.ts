@@ -3,6 +3,7 @@ import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
 import * as dns from 'dns-packet'
 import type { Attempt, Deviation } from './sender-deviation.ts'
+import { NAME } from './sender-mail.ts'
 
 export interface Names {
   readonly host: string
@@ -73,12 +74,20 @@ class Search {
       .map((exchange) => ({ exchange, chance: Math.random() }))
       .toSorted((a, b) => a.exchange.preference - b.exchange.preference || a.chance - b.chance)
       .map(({ exchange }) => exchange)
-    const implicit = [{ preference: 0, host: domain }]
-    const exchanges = sorted.length > 0 ? sorted : implicit
+    // RFC 5321 §5.1: neither ourselves nor who is no better than we are
+    const own = sorted.find(({ host }) => this.#isItself(host))?.preference ?? Number.POSITIVE_INFINITY
+    const better = sorted.filter(({ preference }) => preference < own)
+    if (sorted.length > 0 && better.length === 0) return { kind: 'failed', text: '5.4.6 mail loops back here' }
+    const exchanges = sorted.length > 0 ? better : [{ preference: 0, host: domain }]
     const addresses: string[] = []
-    for (const { host } of this.#deviation.exchanges?.(exchanges, domain) ?? exchanges)
+    for (const { host } of this.#deviation.exchanges?.(exchanges, domain, sorted) ?? exchanges)
       addresses.push(...(await this.#addressesOf(host, names)))
     return addresses.length > 0 ? { kind: 'addresses', addresses } : { kind: 'failed', text: '5.4.4 no usable host' }
+  }
+
+  #isItself(host: string): boolean {
+    const proper = host.toLowerCase() === NAME
+    return this.#deviation.isItself?.(proper, host) ?? proper
   }
 
   async #addressesOf(host: string, names: Names): Promise<readonly string[]> {
