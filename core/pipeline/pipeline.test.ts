@@ -404,6 +404,12 @@ describe('dispatch', () => {
     expect(attempts()).toBeGreaterThan(10)
   })
 
+  test('recipients that are deferred together are due again together', async () => {
+    await submit({ to: ['later1@here.test', 'later2@here.test', 'later3@here.test', 'later4@here.test'] })
+    await until(() => only().recipients.every((r) => r.attempts === 1))
+    expect(new Set(only().recipients.map((r) => r.due)).size).toBe(1)
+  })
+
   test('a dead host holds up its own mail alone, and what waited for it is deferred without an attempt', async () => {
     for (let i = 0; i < 20; i++) await submit({ to: [`dead${i}@here.test`] })
     await submit({ to: ['ok@here.test'] })

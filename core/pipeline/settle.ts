@@ -47,8 +47,10 @@ export async function settle(
   const { site } = deps.generations.current()
   const settled: Settlement[] = []
   const reports: Report[] = []
+  // RFC 5321 §4.5.4.1: those who failed together are tried again together, over one connection
+  const random = Math.random()
   for (const outcome of outcomes) {
-    const decided = decide(item, outcome, site, now)
+    const decided = decide(item, outcome, site, now, random)
     settled.push(decided.settlement)
     if (decided.report) reports.push(decided.report)
   }
@@ -86,6 +88,7 @@ function decide(
   outcome: RecipientOutcome,
   site: Site,
   now: number,
+  random: number,
 ): { settlement: Settlement; report: Report | null } {
   const { recipient, reply, relay } = outcome
   const n = recipient.n
@@ -112,6 +115,7 @@ function decide(
     attempts,
     firstRetry: site.queue.firstRetry,
     maxRetry: site.queue.maxRetry,
+    random,
   })
   // the last attempt falls on the day of expiry, not after it
   const due = Math.min(Math.max(planned, outcome.notBefore ?? 0), Math.max(item.expires, now + 1000))
