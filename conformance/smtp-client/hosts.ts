@@ -1,6 +1,7 @@
 // How the host is found that takes mail for a domain: MX, addresses, and what the name server says.
+import { isIPv4 } from 'node:net'
 import { check, Skipped, visible } from '../judgement.ts'
-import { must, one, should } from './facts.ts'
+import { isDomain, must, one, should } from './facts.ts'
 import type { Exchange, SmtpClientCase } from './suite.ts'
 
 const DNS = { dns: true } as const
@@ -53,8 +54,10 @@ export const hostCases: readonly SmtpClientCase[] = [
     'Where the best MX cannot be reached, the next is tried.',
     async (x) => {
       const dead = await x.host('dead', {}, { dead: true })
+      const last = await x.host('last')
       x.names(x.domain, {
         MX: [
+          [20, last.name],
           [5, dead.name],
           [10, x.mx.name],
         ],
@@ -106,7 +109,8 @@ export const hostCases: readonly SmtpClientCase[] = [
     'Where one address of a host cannot be reached, its others are tried.',
     async (x) => {
       const dead = await x.host('dead', {}, { dead: true })
-      x.names(x.mx.name, { A: [dead.address, x.mx.address] })
+      const gone = await x.host('gone', {}, { dead: true })
+      x.names(x.mx.name, { A: [dead.address, gone.address, x.mx.address] })
       await x.send()
     },
     DNS,
@@ -131,6 +135,40 @@ export const hostCases: readonly SmtpClientCase[] = [
       x.names(x.domain, { MX: [[10, `nowhere.${x.domain}`]], A: [own.address] })
       await x.hand()
       await x.never("connection to the domain's own address", () => own.sessions.length > 0)
+    },
+    DNS,
+  ),
+  must(
+    'hosts/unusable-mx-report',
+    'RFC 5321 §5.1',
+    'Mail for a domain whose MX do not exist is refused or returned.',
+    async (x) => {
+      x.names(x.domain, { MX: [[10, `nowhere.${x.domain}`]] })
+      x.names(`nowhere.${x.domain}`, null)
+      await x.admitted()
+      const { code } = await x.offer()
+      if (code < 300) await x.report()
+    },
+    DNS,
+  ),
+  must(
+    'hosts/itself',
+    'RFC 5321 §5.1',
+    'Where an MX is the MTA itself, neither it nor those behind it are used, and the mail is returned.',
+    async (x) => {
+      const own = (await x.send()).session.hello
+      if (!isDomain(own)) throw new Skipped('the MTA does not tell its name')
+      const behind = await x.host('behind')
+      x.names(own, { A: [isIPv4(x.target.host) ? x.target.host : '127.0.0.1'] })
+      x.names(`loop.${x.domain}`, {
+        MX: [
+          [10, own],
+          [20, behind.name],
+        ],
+      })
+      const { code } = await x.offer({ to: [`rcpt@loop.${x.domain}`] })
+      if (code < 300) await x.report()
+      check(behind.sessions.length === 0, 'no connection to an MX behind it', 'one')
     },
     DNS,
   ),
@@ -198,6 +236,25 @@ export const hostCases: readonly SmtpClientCase[] = [
       check(code < 300, 'the message to be taken, or 4xx', visible(raw))
       await x.until('a look-up', () => x.hub.asked.some(({ name }) => name === x.domain))
       await x.never('report of a failure', () => x.returns.length > 0)
+    },
+    DNS,
+  ),
+  must(
+    'hosts/mx-look-up-fails',
+    'RFC 5321 §5.1',
+    'Mail is not returned where the address of the MX cannot be looked up for now.',
+    async (x) => {
+      const own = await x.host('own')
+      const broken = `broken.${x.domain}`
+      x.names(x.domain, { MX: [[10, broken]], A: [own.address] })
+      x.names(broken, { broken: true })
+      await x.admitted()
+      const { code, raw } = await x.offer()
+      if (code >= 400 && code < 500) return
+      check(code < 300, 'the message to be taken, or 4xx', visible(raw))
+      await x.until('a look-up', () => x.hub.asked.some(({ name }) => name === broken))
+      await x.never('report of a failure', () => x.returns.length > 0)
+      check(own.sessions.length === 0, "no connection to the domain's own address", 'one')
     },
     DNS,
   ),

@@ -1,8 +1,9 @@
 // How replies are read, and what follows from refusals, failures and lost connections.
 import { check, visible } from '../judgement.ts'
-import { must, once, one, should } from './facts.ts'
-import { type Answer, isPositive, type Script } from './session.ts'
-import type { Exchange, SmtpClientCase } from './suite.ts'
+import { checkWhole, demanding, must, once, one, should } from './facts.ts'
+import { finalRecipients, recipientGroups } from './report-reader.ts'
+import { type Answer, isPositive, type Mail, type Script, type Session } from './session.ts'
+import { type Exchange, RICH, type SmtpClientCase } from './suite.ts'
 
 const RETRY = { retry: true } as const
 
@@ -17,7 +18,8 @@ const permanent = (slug: keyof typeof POINTS, words: string): SmtpClientCase =>
     async (x) => {
       x.mx.script = { on: { [POINTS[slug]]: '554 5.7.1 no thanks' } }
       await x.hand()
-      await x.report()
+      const to = (await x.report()).recipients.map(({ path }) => path)
+      check(String(to) === x.sender, x.sender, to.join(', '))
       check(
         x.mails.every(({ code }) => !isPositive(code)),
         'no delivery',
@@ -34,7 +36,7 @@ const temporary = (slug: keyof typeof POINTS, words: string): SmtpClientCase =>
     async (x) => {
       x.mx.script = { on: { [POINTS[slug]]: once('451 4.3.0 not now') } }
       await x.hand()
-      await x.again()
+      checkWhole(x, await x.again(), 'rcpt')
       check(x.returns.length === 0, 'no report of a failure', 'one')
     },
     RETRY,
@@ -55,7 +57,7 @@ const lost = (
     async (x) => {
       x.mx.script = script(x)
       await x.hand()
-      await x.again()
+      checkWhole(x, await x.again(), 'rcpt')
       check(x.returns.length === 0, 'no report of a failure', 'one')
     },
     RETRY,
@@ -64,6 +66,34 @@ const lost = (
 })
 
 const dropped: Answer = { close: true }
+
+/** Who got the message, sorted, as often as it came. */
+const reached = (x: Exchange): string[] =>
+  x.mails
+    .filter(({ code }) => isPositive(code))
+    .flatMap(({ recipients }) => recipients.filter(({ code }) => isPositive(code)))
+    .map(({ path }) => path.slice(0, path.indexOf('@')))
+    .sort()
+
+/** The message reaches these, each once, however many transactions it takes. */
+async function checkReached(x: Exchange, all: readonly string[], ms?: number): Promise<void> {
+  await x.until(`it to reach ${all.join(', ')}`, () => new Set(reached(x)).size >= all.length || x.returns[0], ms)
+  check(x.returns.length === 0, 'no report of a failure', 'one')
+  check(String(reached(x)) === String(all), all.join(', '), reached(x).join(', '))
+}
+
+/** Refused and taken ones, such that no other order of the replies gives the same. */
+const MIXED_TO = ['bad', 'good', 'worse', 'fine', 'last'] as const
+const REFUSED = { bad: '550 5.1.1 nobody is called bad', worse: '550 5.2.1 worse is closed' } as const
+const refusing: Script = {
+  on: {
+    RCPT: ({ argument }) => Object.entries(REFUSED).find(([local]) => argument.includes(`<${local}@`))?.[1] ?? null,
+  },
+}
+
+/** Mail from which nothing differs but when it came. */
+const sameOf = ({ from, parameters, recipients, text }: Mail): string =>
+  JSON.stringify([from, parameters, recipients.map((to) => [to.path, to.parameters]), text], null, 1)
 
 export const replyCases: readonly SmtpClientCase[] = [
   must(
@@ -79,13 +109,19 @@ export const replyCases: readonly SmtpClientCase[] = [
           '.': '250 451 4.3.0 error, try again later',
         },
       }
+      const places = await x.places({ friendly: { on: { RCPT: '550 250 2.1.5 recipient ok' } } })
       await x.send()
       await x.never('report', () => x.reports.length > 0, 800)
+      for (const [, host] of places) {
+        await x.hand({ to: [`rcpt@${host.name}`] })
+        await x.report()
+      }
     },
   ),
   must('replies/bare', 'RFC 5321 §4.2', 'A reply may be a code without any text, or space.', async (x) => {
-    x.mx.script = { on: { MAIL: '250', RCPT: '250', DATA: '354', '.': '250' } }
+    x.mx.script = { on: { MAIL: '250', RCPT: '250', DATA: '354', '.': '250', QUIT: '221' } }
     await x.send()
+    await x.never('report, and no second copy', () => x.reports.length > 0 || x.mails.length > 1, 800)
   }),
   must(
     'replies/multi-line',
@@ -119,18 +155,20 @@ export const replyCases: readonly SmtpClientCase[] = [
     'RFC 5321 §4.2',
     'A reply is what CR LF ends, however it is cut into packets.',
     async (x) => {
-      const piecewise =
-        (text: string) =>
-        async (_command: unknown, session: (typeof x.sessions)[number]): Promise<Answer> => {
-          for (const octet of text) {
-            await session.wire.write(octet)
-            await session.wire.speaks(5)
-          }
-          return []
-        }
-      x.mx.script = { on: { GREETING: piecewise('220 conformance.test\r\n'), HELO: piecewise('250 fine\r\n') } }
-      x.mx.script = { on: { ...x.mx.script.on, EHLO: piecewise('250-conformance.test\r\n250 8BITMIME\r\n') } }
+      const slowly = (...lines: readonly string[]): Answer => ({ lines, slowly: true })
+      x.mx.script = {
+        on: {
+          GREETING: slowly('220 conformance.test'),
+          EHLO: slowly('250-conformance.test', '250 8BITMIME'),
+          HELO: slowly('250 fine'),
+          MAIL: slowly('250-2.1.0', '250 2.1.0 fine'),
+          RCPT: slowly('250 2.1.5 fine'),
+          DATA: slowly('354 go on'),
+          '.': slowly('250-2.0.0', '250 2.0.0 taken'),
+        },
+      }
       await x.send()
+      await x.never('report, and no second copy', () => x.reports.length > 0 || x.mails.length > 1, 800)
     },
   ),
   must('replies/unknown-2yz', 'RFC 5321 §4.3.2', 'An unknown code that begins with 2 is a success.', async (x) => {
@@ -166,16 +204,39 @@ export const replyCases: readonly SmtpClientCase[] = [
     'A code that begins with another digit ends the transaction.',
     async (x) => {
       x.mx.script = { on: { MAIL: '650 what is this' } }
+      const places = await x.places({
+        'mail-150': { on: { MAIL: '150 in a moment' } },
+        'rcpt-150': { on: { RCPT: '150 in a moment', DATA: '354 go on' } },
+      })
       await x.hand()
-      const session = await x.until('a session', () => x.mx.sessions[0])
-      await x.until('the end of the session', () => session.ended)
-      const behind = session.commands.slice(session.commands.findIndex(({ verb }) => verb === 'MAIL') + 1)
-      check(
-        behind.every(({ verb }) => verb === 'QUIT' || verb === 'RSET'),
-        'an end of the transaction',
-        behind.map(({ line }) => line).join(' / '),
+      for (const [, host] of places) await x.hand({ to: [`rcpt@${host.name}`] })
+      for (const [label, { sessions }] of [['mail-650', x.mx], ...places] as const) {
+        const session = await x.until('a session', () => sessions[0])
+        await x.until('the end of the session', () => session.ended)
+        const at = session.commands.findIndex(({ verb }) => label.startsWith(verb.toLowerCase()))
+        const behind = session.commands.slice(at + 1)
+        check(
+          behind.every(({ verb }) => verb === 'QUIT' || verb === 'RSET'),
+          `an end of the transaction (${label})`,
+          behind.map(({ line }) => line).join(' / '),
+        )
+      }
+    },
+  ),
+  must(
+    'replies/intermediate',
+    'RFC 5321 §4.2.1',
+    'A reply that begins with 3 is no success: text that gets one is not taken for delivered.',
+    async (x) => {
+      x.mx.script = { on: { '.': once('354 go on') } }
+      await x.hand()
+      await x.until(
+        'another attempt, or a report to the sender',
+        () => x.mails.find(({ code }) => isPositive(code)) ?? x.returns[0],
+        x.target.retryMs ?? 0,
       )
     },
+    RETRY,
   ),
   must('replies/251', 'RFC 5321 §3.4', '251 to RCPT is a success.', async (x) => {
     x.mx.script = { on: { RCPT: '251 2.1.5 will be passed on to <elsewhere@example.net>' } }
@@ -228,6 +289,12 @@ export const replyCases: readonly SmtpClientCase[] = [
   lost('lost/mail', 'should', 'RFC 5321 §3.8', 'A connection that closes at MAIL is a failure for now.', () => ({
     on: { MAIL: once(dropped) },
   })),
+  lost('lost/rcpt', 'should', 'RFC 5321 §3.8', 'A connection that closes at RCPT is a failure for now.', () => ({
+    on: { RCPT: once(dropped) },
+  })),
+  lost('lost/data', 'should', 'RFC 5321 §3.8', 'A connection that closes at DATA is a failure for now.', () => ({
+    on: { DATA: once(dropped) },
+  })),
   lost(
     'lost/in-text',
     'should',
@@ -267,26 +334,44 @@ export const replyCases: readonly SmtpClientCase[] = [
   temporary('text', 'the end of the text'),
   should('refused/not-repeated', 'RFC 5321 §4.2.1', 'What was refused for good is not tried again.', async (x) => {
     x.mx.script = { on: { RCPT: '550 5.1.1 nobody here' } }
+    const places = await x.places({
+      mail: { on: { MAIL: '550 5.7.1 not from you' } },
+      data: { on: { DATA: '554 5.7.1 no' } },
+      text: { on: { '.': '554 5.7.1 no' } },
+    })
     await x.hand()
-    await x.report()
-    await x.never(
-      'second attempt',
-      () =>
-        x.sessions
-          .flatMap((s) => s.commands)
-          .filter(({ verb, argument }) => verb === 'RCPT' && argument.includes(x.recipient)).length > 1,
+    for (const [, host] of places) await x.hand({ to: [`rcpt@${host.name}`] })
+    await x.until('a report about each', () => x.returns.length > places.length)
+    const attempts = (sessions: readonly Session[], verb: string, path: string): number =>
+      sessions.flatMap(({ commands }) => commands).filter((one) => one.verb === verb && one.argument.includes(path))
+        .length
+    await x.never('second attempt', () =>
+      [x.mx, ...places.map(([, host]) => host)].some(
+        ({ sessions }) => attempts(sessions, 'MAIL', x.sender) > 1 || attempts(sessions, 'RCPT', '<rcpt@') > 1,
+      ),
     )
   }),
+  must(
+    'refused/not-remembered',
+    'RFC 5321 §4.5.4.1',
+    'That MAIL was refused for good keeps no other message of the same sender from being tried.',
+    async (x) => {
+      x.mx.script = { on: { MAIL: once('550 5.7.1 not this one') } }
+      await x.hand()
+      await x.report()
+      await x.send()
+    },
+  ),
   should(
     'deferred/unchanged',
     'RFC 5321 §4.5.4.1',
     'Another attempt has the same envelope and the same text.',
     async (x) => {
-      x.mx.script = { on: { '.': once('451 4.3.0 not now') } }
-      await x.hand({ body: ['.dots', 'and text'] })
-      const second = await x.again()
-      const first = x.mails[0]!
-      check(first.from === second.from && first.text === second.text, visible(first.text), visible(second.text))
+      x.mx.script = { offers: RICH, on: { '.': once('451 4.3.0 not now') } }
+      await x.hand({ ...demanding(x), to: ['rcpt', 'other'], body: ['.dots', 'and text'] })
+      const second = sameOf(await x.again())
+      const first = sameOf(x.mails[0]!)
+      check(first === second, visible(first), visible(second))
     },
     RETRY,
   ),
@@ -295,10 +380,11 @@ export const replyCases: readonly SmtpClientCase[] = [
     'RFC 5321 §3.3',
     'A refused recipient does not keep the others from getting the message.',
     async (x) => {
-      x.mx.script = { on: { RCPT: ({ argument }) => (argument.includes('<bad@') ? '550 5.1.1 nobody here' : null) } }
-      const mail = await x.send({ to: ['good', 'bad', 'fine'] })
-      const taken = x.mails.flatMap(({ recipients }) => recipients).filter(({ code }) => isPositive(code))
-      check(mail.text !== '' && taken.length === 2, 'both others', String(taken.length))
+      x.mx.script = refusing
+      await x.send({ to: MIXED_TO })
+      await x.until('a report to the sender', () => finalRecipients(x.returns).length >= 2)
+      const others = MIXED_TO.filter((local) => !(local in REFUSED)).sort()
+      check(String(reached(x)) === String(others), others.join(', '), reached(x).join(', '))
     },
   ),
   must(
@@ -306,10 +392,9 @@ export const replyCases: readonly SmtpClientCase[] = [
     'RFC 3464 §2.3',
     'The report names the refused recipient, and not those who got the message.',
     async (x) => {
-      x.mx.script = { on: { RCPT: ({ argument }) => (argument.includes('<bad@') ? '550 5.1.1 nobody here' : null) } }
-      await x.hand({ to: ['good', 'bad', 'fine'] })
-      const named = finalRecipients((await x.report()).text)
-      check(String(named) === `bad@${x.domain}`, `bad@${x.domain} alone`, named.join(', '))
+      x.mx.script = refusing
+      await x.hand({ to: MIXED_TO })
+      await checkBlame(x, REFUSED)
     },
   ),
   must(
@@ -327,10 +412,10 @@ export const replyCases: readonly SmtpClientCase[] = [
           },
         },
       }
-      await x.hand({ to: ['good', 'later', 'fine'] })
+      await x.hand({ to: ['later', 'good', 'fine'] })
       const second = await x.until('a second attempt', () => x.mails[1], x.target.retryMs ?? 0)
-      const names = second.recipients.map(({ path }) => path)
-      check(String(names) === `later@${x.domain}`, `later@${x.domain} alone`, names.join(', '))
+      checkWhole(x, second, 'later')
+      check(x.returns.length === 0, 'no report of a failure', 'one')
     },
     RETRY,
   ),
@@ -341,10 +426,7 @@ export const replyCases: readonly SmtpClientCase[] = [
     async (x) => {
       x.mx.script = { on: { RCPT: (_command, s) => (s.recipients.length >= 2 ? '452 4.5.3 too many' : null) } }
       await x.hand({ to: ['a', 'b', 'c', 'd'] })
-      const reached = () =>
-        new Set(x.mails.flatMap(({ recipients }) => recipients.filter((r) => isPositive(r.code)).map((r) => r.path)))
-      await x.until('all four recipients to get it', () => reached().size === 4, x.target.retryMs ?? 0)
-      check(x.returns.length === 0, 'no report of a failure', 'one')
+      await checkReached(x, ['a', 'b', 'c', 'd'], x.target.retryMs ?? 0)
     },
     RETRY,
   ),
@@ -355,10 +437,7 @@ export const replyCases: readonly SmtpClientCase[] = [
     async (x) => {
       x.mx.script = { on: { RCPT: (_command, s) => (s.recipients.length >= 2 ? '552 too many recipients' : null) } }
       await x.hand({ to: ['a', 'b', 'c', 'd'] })
-      const reached = () =>
-        new Set(x.mails.flatMap(({ recipients }) => recipients.filter((r) => isPositive(r.code)).map((r) => r.path)))
-      await x.until('all four recipients to get it', () => reached().size === 4 || x.returns[0], x.target.retryMs ?? 0)
-      check(x.returns.length === 0, 'no report of a failure', 'one')
+      await checkReached(x, ['a', 'b', 'c', 'd'], x.target.retryMs ?? 0)
     },
     RETRY,
   ),
@@ -371,6 +450,15 @@ export const replyCases: readonly SmtpClientCase[] = [
   }),
 ]
 
-/** Addresses in the Final-Recipient fields of a report. */
-export const finalRecipients = (text: string): string[] =>
-  [...text.matchAll(/^Final-Recipient:\s*[^;\r\n]*;\s*<?([^\s<>]+)>?\s*$/gim)].map(([, address]) => address!)
+/** Reports come about these recipients and nobody else, each with the reply that it got. */
+export async function checkBlame(x: Exchange, refused: { readonly [local: string]: string }): Promise<void> {
+  const wanted = Object.keys(refused).map((local) => `${local}@${x.domain}`)
+  await x.until('a report about each', () => finalRecipients(x.returns).length >= wanted.length)
+  const named = finalRecipients(x.returns)
+  check(String(named.toSorted()) === String(wanted.toSorted()), `${wanted.join(', ')} alone`, named.join(', '))
+  for (const [local, reply] of Object.entries(refused)) {
+    const group = recipientGroups(x.returns).find((one) => one.includes(`${local}@`)) ?? ''
+    const others = Object.values(refused).filter((other) => other !== reply)
+    check(!others.some((other) => group.includes(other.slice(4))), `"${reply}" for ${local}`, visible(group))
+  }
+}

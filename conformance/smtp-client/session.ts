@@ -1,6 +1,9 @@
 // One SMTP session that the MTA under test opened: the runner answers from a script and keeps what it saw.
 import type { Identity, Wire } from '../wire.ts'
 
+/** What the runner's hosts call themselves. */
+export const GREETED = 'conformance.test'
+
 export interface Command {
   /** Upper case; `.` is the end of the message text, `GREETING` the connection itself. */
   readonly verb: string
@@ -9,21 +12,21 @@ export interface Command {
   readonly line: string
 }
 
-/** Whole reply lines; `close` drops the connection behind them, `hold` keeps them for the packet of the next answer. */
+/** Whole reply lines; `close` drops the connection behind them, `hold` keeps them for the packet of the next answer, `slowly` sends each octet alone. */
 export type Answer =
   | string
   | readonly string[]
-  | { readonly lines?: readonly string[]; readonly close?: true; readonly hold?: true }
+  | { readonly lines?: readonly string[]; readonly close?: true; readonly hold?: true; readonly slowly?: true }
 export type Act = Answer | ((command: Command, session: Session) => Answer | null | Promise<Answer | null>)
 
 export interface Script {
-  /** EHLO keywords with their parameters. */
+  /** EHLO keywords with their parameters; STARTTLS is added where `tls` is set. */
   readonly offers?: readonly string[]
   /** The same within TLS; those of the clear by default. */
   readonly secureOffers?: readonly string[]
   /** Offers and takes STARTTLS. */
   readonly tls?: true
-  /** Verb → answer, in place of the usual one; a function may give null for the usual one. */
+  /** Verb → answer, in place of the usual one; a function may give null for the usual one. BDAT is asked for chunks that are not the last. */
   readonly on?: { readonly [verb: string]: Act }
 }
 
@@ -49,6 +52,8 @@ export interface Mail {
 }
 
 const MAX_TEXT = 32 * 1024 * 1024
+/** Between two octets that are sent alone. */
+const OCTET_MS = 5
 
 /** What a session tells those who watch it. */
 export interface Watch {
@@ -145,7 +150,15 @@ export class Session {
     const text = this.#held + textOf(answer)
     this.#held = ''
     if (isObject(answer) && answer.hold) this.#held = text
+    else if (isObject(answer) && answer.slowly) await this.#spell(text)
     else if (text !== '') await this.wire.write(text)
+  }
+
+  async #spell(text: string): Promise<void> {
+    for (const octet of text) {
+      await this.wire.write(octet)
+      await this.wire.speaks(OCTET_MS)
+    }
   }
 
   /** What the command says that must be known before it is answered. */
@@ -164,20 +177,18 @@ export class Session {
   }
 
   #usual({ verb }: Command): Answer {
+    const isStartTls = (offer: string): boolean => /^starttls$/i.test(offer)
+    const usual = this.script.offers ?? []
     const offers = this.wire.secure
-      ? (this.script.secureOffers ?? this.script.offers ?? [])
-      : (this.script.offers ?? [])
+      ? (this.script.secureOffers ?? usual.filter((offer) => !isStartTls(offer)))
+      : [...usual, ...(this.script.tls && !usual.some(isStartTls) ? ['STARTTLS'] : [])]
     switch (verb) {
       case 'GREETING':
-        return '220 conformance.test ESMTP'
+        return `220 ${GREETED} ESMTP`
       case 'EHLO':
-        return multiline(250, [
-          'conformance.test',
-          ...offers,
-          ...(this.script.tls && !this.wire.secure ? ['STARTTLS'] : []),
-        ])
+        return multiline(250, [GREETED, ...offers])
       case 'HELO':
-        return '250 conformance.test'
+        return `250 ${GREETED}`
       case 'STARTTLS':
         return this.script.tls && !this.wire.secure ? '220 2.0.0 go ahead' : '502 5.5.1 no TLS here'
       case 'DATA':
@@ -233,11 +244,14 @@ export class Session {
   }
 
   #chunks = ''
-  async #takeChunk({ argument }: Command): Promise<boolean> {
-    const [size = '', last] = argument.split(' ')
+  async #takeChunk(command: Command): Promise<boolean> {
+    const [size = '', last] = command.argument.split(' ')
     this.#chunks += await this.wire.octets(Number(size))
     if (last?.toUpperCase() === 'LAST') return this.#finish(this.#chunks, this.#chunks, 'BDAT')
-    await this.wire.write('250 2.0.0 so far\r\n')
+    const act = this.script.on?.BDAT
+    const answer = (typeof act === 'function' ? await act(command, this) : act) ?? '250 2.0.0 so far'
+    if (!isPositive(firstCode(answer))) this.#reset()
+    await this.#say(answer)
     return true
   }
 

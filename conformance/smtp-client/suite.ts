@@ -27,7 +27,8 @@ export interface Letter {
   /** Local parts of the case's domain, or whole addresses. */
   readonly to?: readonly string[]
   readonly fromParameters?: string
-  readonly toParameters?: string
+  /** For each recipient the same, or each its own. */
+  readonly toParameters?: string | readonly string[]
   /** Header lines before those that every message has. */
   readonly above?: readonly string[]
   /** More header lines. */
@@ -46,6 +47,8 @@ export class Exchange implements Dialect {
   readonly domain: string
   readonly hub: Hub
   readonly #context: Context
+  /** What the MTA calls itself where messages are handed in. */
+  readonly greeted: string
   #smtp: Smtp
   readonly #hosts: Host[] = []
   #over = false
@@ -55,9 +58,10 @@ export class Exchange implements Dialect {
   /** Where mail to its senders goes. */
   back!: Host
 
-  constructor(context: Context, smtp: Smtp, hub: Hub) {
+  constructor(context: Context, { smtp, greeted }: Submission, hub: Hub) {
     this.#context = context
     this.#smtp = smtp
+    this.greeted = greeted
     this.wire = smtp.wire
     this.hub = hub
     this.domain = hub.nextDomain()
@@ -72,6 +76,12 @@ export class Exchange implements Dialect {
   get recipient(): string {
     return `rcpt@${this.domain}`
   }
+  /** What the MTA announces where messages are handed in. */
+  takes(keyword: string): boolean {
+    return this.#smtp.has(keyword)
+  }
+  /** The text that was handed in last. */
+  handed = ''
   /** Sessions of all hosts in the order of their coming. */
   readonly sessions: Session[] = []
 
@@ -109,6 +119,18 @@ export class Exchange implements Dialect {
     this.#hosts.push(host)
     this.names(host.name, { A: [host.address] })
     return host
+  }
+
+  /** A host that takes mail for the domain of its own name; none where all hosts share an address. */
+  async places<Label extends string>(scripts: { readonly [label in Label]: Script }): Promise<[Label, Host][]> {
+    const found: [Label, Host][] = []
+    if (!this.hub.manyAddresses) return found
+    for (const [label, script] of Object.entries(scripts) as [Label, Script][]) {
+      const host = await this.host(label, script)
+      this.names(host.name, { A: [host.address], MX: [[10, host.name]] })
+      found.push([label, host])
+    }
+    return found
   }
 
   /** Listens on ::1, as the host given; false where that cannot be. */
@@ -173,21 +195,25 @@ export class Exchange implements Dialect {
     if (missing.length > 0) throw new Skipped(`the MTA does not take ${missing.join(', ')} on its submission side`)
     const { from = this.sender, to = ['rcpt'] } = letter
     this.#nullSender = from === ''
-    const parameters = (text: string | undefined): string => (text === undefined ? '' : ` ${text}`)
+    const parameters = (text: string | undefined): string => (text ? ` ${text}` : '')
+    const { toParameters } = letter
+    const asked = (at: number): string | undefined =>
+      typeof toParameters === 'object' ? toParameters[at] : toParameters
     const steps = [
       `MAIL FROM:<${from}>${parameters(letter.fromParameters)}`,
-      ...to.map(
-        (one) => `RCPT TO:<${one.includes('@') ? one : `${one}@${this.domain}`}>${parameters(letter.toParameters)}`,
-      ),
+      ...to.map((one, at) => `RCPT TO:<${one.includes('@') ? one : `${one}@${this.domain}`}>${parameters(asked(at))}`),
       'DATA',
     ]
     for (const step of steps) {
       const reply = await s.send(step)
-      if (reply.code >= 400) return { code: reply.code, raw: reply.raw.join(' / ') }
+      if (reply.code < 400) continue
+      if (reply.code !== 421) await s.send('RSET')
+      return { code: reply.code, raw: reply.raw.join(' / ') }
     }
     const { body = ['body'] } = letter
-    const text = [...this.header(letter), '', ...body].map((line) => `${line.startsWith('.') ? '.' : ''}${line}\r\n`)
-    await s.wire.write(`${text.join('')}.\r\n`)
+    const lines = [...this.header(letter), '', ...body]
+    this.handed = lines.map((line) => `${line}\r\n`).join('')
+    await s.wire.write(`${this.handed.replace(/(^|\n)\./g, '$1..')}.\r\n`)
     const reply = await s.expect('the end of the message')
     return { code: reply.code, raw: reply.raw.join(' / ') }
   }
@@ -195,7 +221,7 @@ export class Exchange implements Dialect {
   /** What is handed in from now on goes by another connection: some MTAs do a connection's mail in one process. */
   async reopen(): Promise<void> {
     await this.#smtp.send('QUIT')
-    this.#smtp = await openSubmission(this.#context)
+    this.#smtp = (await openSubmission(this.#context)).smtp
   }
 
   /** Throws Blocked where the MTA takes no mail for others at all: a refusal would show nothing. */
@@ -301,22 +327,27 @@ async function connect(context: Context, _one: CaseFacts): Promise<Exchange> {
   const hub = hubs.get(context.target)
   if (!hub) throw new Blocked('nothing listens')
   context.atEnd(await hub.takeTurn())
-  const smtp = await openSubmission(context)
-  const exchange = new Exchange(context, smtp, hub)
+  const exchange = new Exchange(context, await openSubmission(context), hub)
   context.atEnd(() => exchange.settle())
   await exchange.open()
   return exchange
 }
 
+interface Submission {
+  readonly smtp: Smtp
+  readonly greeted: string
+}
+
 /** A session on the MTA's submission side, greeted, and logged in where there is an account. */
-async function openSubmission(context: Context): Promise<Smtp> {
+async function openSubmission(context: Context): Promise<Submission> {
   const smtp = new Smtp(await context.open())
-  smtp.demand(await smtp.reply('the connection'), '220', 'the connection')
+  const greeting = await smtp.reply('the connection')
+  smtp.demand(greeting, '220', 'the connection')
   await smtp.ehlo()
   if (context.target.tls === 'starttls') {
     await smtp.startTls()
     await smtp.ehlo()
   }
   if (context.target.user !== null) await smtp.login()
-  return smtp
+  return { smtp, greeted: greeting.lines[0]?.split(' ')[0] ?? '' }
 }
