@@ -1,4 +1,5 @@
 // Gives 8-bit text a transfer encoding, for servers that take 7 bits alone (RFC 6152 §3, RFC 2045 §6).
+import { isAscii } from 'node:buffer'
 import { contentChunks, type MessageContent, memoryContent } from './content.ts'
 import { type MimePart, MimeScanner } from './mime.ts'
 
@@ -25,7 +26,7 @@ async function hasEightBitBody({ body, bodyStart }: MessageContent): Promise<boo
   return false
 }
 
-const isEightBit = (octets: Buffer): boolean => /[\x80-\xff]/.test(octets.toString('latin1'))
+const isEightBit = (octets: Buffer): boolean => !isAscii(octets)
 
 /** Header and body of a part; null for what no encoding helps: 8-bit header fields, and parts that say they are encoded. */
 function convert(bytes: Buffer, part: MimePart): Buffer | null {

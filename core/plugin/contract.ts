@@ -48,7 +48,7 @@ export type { NewRecipient, Origin, QueuedRecipient } from '../queue/queue.ts'
 export { MAILBOX_STORE, type MailboxChange, type MailboxStore } from '../store/mailbox-store.ts'
 export { appendToMbox } from '../store/mbox-append.ts'
 export type { TraceEvent } from '../trace/trace.ts'
-export { findRelayHosts, noHostsReply, outcomeForAll, type RelayHostsQuery, relayAttempt } from './relay.ts'
+export { type FindRelayHosts, noHostsReply, outcomeForAll, relayAttempt, relayHostFinder } from './relay.ts'
 export * from './services.ts'
 export { CLOCK, LOGGER } from './services.ts'
 

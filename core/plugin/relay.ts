@@ -1,6 +1,7 @@
 // What couriers that hand mail on by SMTP or LMTP share: where to, what is sent, and what each recipient's outcome is.
 import { isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import type { Clock } from '../base/clock.ts'
 import type { Reply } from '../base/failure.ts'
 import type { Site } from '../config/site.ts'
 import { findMailHosts, type MailHosts } from '../dns/mail-hosts.ts'
@@ -11,46 +12,61 @@ import type { QueuedRecipient } from '../queue/queue.ts'
 import type { Attempt, Outcome } from './contract.ts'
 import type { SmtpClient, SmtpDestination, SmtpSendResult } from './services.ts'
 
-export interface RelayHostsQuery {
+export interface RelayHostsOptions {
   readonly dns: DnsResolver
   readonly site: Site
-  readonly port: number
-  /** False takes the name as a host's: `[host]:port`. */
-  readonly mx: boolean
+  readonly clock: Clock
 }
 
 /**
  * Hosts that take mail for a domain, best first, this server itself left out (RFC 5321 §5.1); an address literal is its own host.
- * Throws Failure('temporary') when the DNS gives no answer.
+ * Without `mx` the name is that of a host: `[host]:port`. Throws Failure('temporary') when the DNS gives no answer.
  */
-export function findRelayHosts(domain: string, query: RelayHostsQuery, signal: AbortSignal): Promise<MailHosts> {
-  const { site, mx } = query
-  // a host that the configuration names may be this machine at another port: a content filter, say
-  const isSelf = (name: string, address: string, port: number): boolean =>
-    (mx && name === site.hostname.toLowerCase()) || isOwnListener(site, address, port)
-  const options = { ...query, protocols: site.protocols, random: Math.random, isSelf }
-  return findMailHosts(domain, options, signal)
+export type FindRelayHosts = (
+  domain: string,
+  how: { readonly port: number; readonly mx: boolean },
+  signal: AbortSignal,
+) => Promise<MailHosts>
+
+export function relayHostFinder({ dns, site, clock }: RelayHostsOptions): FindRelayHosts {
+  const isOwnAddress = ownAddresses(clock)
+  const ownName = site.hostname.toLowerCase()
+  const isOwnListener = (address: string, port: number): boolean =>
+    site.listen.some(
+      (listener) =>
+        SMTP_SERVICES.has(listener.service) &&
+        listener.port === port &&
+        (listener.host === address || (isWildcard(listener.host) && isOwnAddress(address))),
+    )
+  return (domain, { port, mx }, signal) => {
+    // a host that the configuration names may be this machine at another port: a content filter, say
+    const isSelf = (name: string, address: string): boolean => (mx && name === ownName) || isOwnListener(address, port)
+    return findMailHosts(domain, { dns, port, mx, protocols: site.protocols, random: Math.random, isSelf }, signal)
+  }
 }
 
 const SMTP_SERVICES: ReadonlySet<string> = new Set(['smtp', 'submission', 'submissions'])
 
-function isOwnListener(site: Site, address: string, port: number): boolean {
-  return site.listen.some(
-    (listener) =>
-      SMTP_SERVICES.has(listener.service) &&
-      listener.port === port &&
-      (listener.host === address || (isWildcard(listener.host) && isOwnAddress(address))),
-  )
-}
-
 const isWildcard = (host: string): boolean => host === '*' || host === '0.0.0.0' || host === '::'
 
-function isOwnAddress(address: string): boolean {
-  if (isIPv4(address) && address.startsWith('127.')) return true
-  return Object.values(networkInterfaces()).some((entries) => entries?.some((entry) => entry.address === address))
+/** The kernel is asked again after this long: that takes as long as all the rest of sending a mail. */
+const OWN_ADDRESSES_MS = 10_000
+
+function ownAddresses(clock: Clock): (address: string) => boolean {
+  let known: ReadonlySet<string> = new Set()
+  let until = 0
+  return (address) => {
+    if (isIPv4(address) && address.startsWith('127.')) return true
+    const now = clock.mono()
+    if (now >= until) {
+      known = new Set(Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map((e) => e.address)))
+      until = now + OWN_ADDRESSES_MS
+    }
+    return known.has(address)
+  }
 }
 
-/** What an answer of `findRelayHosts` without hosts means for a recipient of that domain. */
+/** What an answer of a `FindRelayHosts` without hosts means for a recipient of that domain. */
 export function noHostsReply(domain: string, why: Extract<MailHosts, { kind: 'none' }>['why']): Reply {
   switch (why) {
     case 'nxdomain':

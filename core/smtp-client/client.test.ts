@@ -88,17 +88,22 @@ describe('a mail', () => {
     expect(server.mails[0]!.data).toBe(text)
   })
 
-  test('a message that cannot be read is put off, and its connection cut', async () => {
-    const server = await serve()
-    const broken = mail()
-    const content = {
-      ...broken.content,
-      size: 1_000_000,
-      body: { ...broken.content.body, bytes: null, chunks: failingChunks },
-    }
-    expect(brief(await send(makeClient(), to(server), { ...broken, content }))).toEqual(['deferred 450 4.4.2'])
-    expect(server.mails).toHaveLength(0)
-  })
+  test.each([['8BITMIME'], []])(
+    'a message that cannot be read is put off, and its connection cut (%s)',
+    async (...offers) => {
+      const server = await serve({ offers })
+      const client = makeClient()
+      const broken = mail()
+      const content = {
+        ...broken.content,
+        size: 1_000_000,
+        body: { ...broken.content.body, bytes: null, chunks: failingChunks },
+      }
+      expect(brief(await send(client, to(server), { ...broken, content }))).toEqual(['deferred 450 4.4.2'])
+      await server.until(() => server.open === 0)
+      expect(server.mails).toHaveLength(0)
+    },
+  )
 
   async function* failingChunks(): AsyncIterable<Buffer> {
     yield Buffer.alloc(200_000, 'x')

@@ -59,6 +59,8 @@ class Sending {
   /** The last reason why no connection came about. */
   #trouble: Reply | null = null
   #sessions = 0
+  /** What an abort of the caller ends. */
+  #connection: Connection | null = null
   readonly #tried = new Set<string>()
 
   constructor(options: Shared, destination: SmtpDestination, mail: SmtpSend, signal: AbortSignal) {
@@ -78,8 +80,11 @@ class Sending {
     // RFC 8689 §4.2.1: a promise that this client does not make
     if (this.#mail.parameters.requiretls) this.#settleAll(replies.requireTlsUnsupported())
     else {
+      const abort = () => this.#connection?.abort('given up by this side')
+      this.#signal.addEventListener('abort', abort)
       await this.#overIdle()
       await this.#overNew()
+      this.#signal.removeEventListener('abort', abort)
     }
     const hostDown = this.#sessions === 0 && this.#pending.length > 0
     for (const i of this.#pending) this.#results[i] = this.#deferred(i)
@@ -143,35 +148,24 @@ class Sending {
       })
     let connection: Connection
     try {
-      connection = await this.#pool.open(this.#signal, make)
+      connection = await this.#pool.open(this.#signal, () => (this.#connection = make()))
     } catch (error) {
       return err({ reply: replies.hostUnreachable(asFailure(error).detail), withoutTls: false })
     }
-    const opened = await this.#guarded(connection, () => connection.open())
+    const opened = await connection.open()
     if (opened.ok) return ok(connection)
     const status = replyLine(opened.error.reply)
     log.info('smtp client: no connection', { relay: connection.relay, status })
     return opened
   }
 
-  /** Runs one step over a connection, which an abort of the caller ends. */
-  async #guarded<T>(connection: Connection, step: () => Promise<T>): Promise<T> {
-    const abort = () => connection.abort('given up by this side')
-    if (this.#signal.aborted) abort()
-    this.#signal.addEventListener('abort', abort, { once: true })
-    try {
-      return await step()
-    } finally {
-      this.#signal.removeEventListener('abort', abort)
-    }
-  }
-
   /** One mail for all that are pending; once more for those that the server found too many (RFC 5321 §4.5.3.1.10). */
   async #over(connection: Connection, reused: boolean): Promise<void> {
+    this.#connection = connection
     for (;;) {
       const asked = this.#pending
       const recipients = asked.map((i) => this.#mail.recipients[i]!)
-      const delivery = await this.#guarded(connection, () => connection.deliver(this.#mail, recipients))
+      const delivery = await connection.deliver(this.#mail, recipients)
       // A kept connection that the server has closed meanwhile says nothing about the host.
       if (reused && isStale(delivery)) break
       this.#tried.add(`${connection.address} ${connection.port}`)
@@ -182,6 +176,7 @@ class Sending {
         break
       }
     }
+    this.#connection = null
     this.#pool.give(this.#key, connection)
   }
 
@@ -190,8 +185,8 @@ class Sending {
     const dsn = connection.offersDsn
     for (const [n, i] of asked.entries()) {
       const answer = delivery.answers[n] ?? null
-      const lost = replies.connectionLost(`${relay}: ${delivery.lost}`)
       if (answer === null) {
+        const lost = replies.connectionLost(`${relay}: ${delivery.lost}`)
         this.#deferrals[i] = { reply: lost, relay }
         if (delivery.maybeSent) this.#results[i] = { kind: 'deferred', reply: lost, relay, dsn: false }
       } else if (isPositive(answer)) this.#results[i] = { kind: 'sent', reply: answer, relay, dsn }

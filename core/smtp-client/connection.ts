@@ -3,9 +3,10 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
 import { type Actor, createActor } from 'xstate'
 import type { Clock } from '../base/clock.ts'
-import type { Reply } from '../base/failure.ts'
+import { asFailure, type Reply } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { err, ok, type Result } from '../base/result.ts'
+import type { MessageContent } from '../message/content.ts'
 import { replies, replyLine } from '../message/reply.ts'
 import { toSevenBit } from '../message/seven-bit.ts'
 import type { SmtpSend, TlsLevel } from '../plugin/services.ts'
@@ -106,8 +107,7 @@ export class Connection {
   /** One mail to those recipients. A connection that has been lost meanwhile answers so. */
   async deliver(mail: SmtpSend, recipients: readonly SendRecipient[]): Promise<Delivery> {
     this.uses++
-    // RFC 6152 §3: without 8BITMIME a body has 7 bits
-    const content = this.#offered.eightBitMime ? mail.content : await toSevenBit(mail.content)
+    const content = this.#offered.eightBitMime ? mail.content : await this.#sevenBit(mail.content)
     const fitting = content === null || content === mail.content ? mail : { ...mail, content }
     const transaction = new Transaction(fitting, recipients, this.#offered, this.#options.protocol, content !== null)
     if (transaction.isSettled) return transaction.outcome(null, false)
@@ -116,6 +116,16 @@ export class Connection {
       this.#carried = { mail: fitting, transaction, done, maybeSent: false }
       this.#dispatch('mail.started')
     })
+  }
+
+  /** RFC 6152 §3: without 8BITMIME a body has 7 bits. */
+  async #sevenBit(content: MessageContent): Promise<MessageContent | null> {
+    try {
+      return await toSevenBit(content)
+    } catch (error) {
+      this.#unreadable(error)
+      return content
+    }
   }
 
   /** Says goodbye where that is possible. */
@@ -387,8 +397,12 @@ export class Connection {
     }
     streamContent(this.#socket, mail.content, progress).then(
       (end) => end && this.#finishContent(end),
-      (error: Error) => this.abort(`the message could not be read: ${error.message}`),
+      (error: unknown) => this.#unreadable(error),
     )
+  }
+
+  #unreadable(error: unknown): void {
+    this.abort(`the message could not be read: ${asFailure(error).detail}`)
   }
 
   #finishContent(end: readonly Buffer[]): void {

@@ -38,6 +38,7 @@ export class ConnectionPool {
   readonly #open = new Set<Connection>()
   /** Oldest first. */
   readonly #idle = new Set<Idle>()
+  /** The idle ones of each destination, the one used last at the end. */
   readonly #byKey = new Map<string, Idle[]>()
   readonly #waiting: (() => void)[] = []
   #sweep: Timer | null = null
@@ -61,14 +62,15 @@ export class ConnectionPool {
   give(key: string, connection: Connection): void {
     if (connection.isClosed) return
     const now = this.#clock.mono()
-    const list = this.#byKey.get(key) ?? []
+    const kept = this.#byKey.get(key)
     const worn = connection.uses >= this.#limits.uses || now - connection.opened >= this.#limits.ageMs
-    const full = list.length >= this.#limits.idlePerKey || this.#waiting.length > 0
+    const full = (kept?.length ?? 0) >= this.#limits.idlePerKey || this.#waiting.length > 0
     if (!connection.isReady || worn || full || this.#closing) connection.quit()
     else {
       const idle = { key, connection, since: now }
       this.#idle.add(idle)
-      this.#byKey.set(key, [...list, idle])
+      if (kept) kept.push(idle)
+      else this.#byKey.set(key, [idle])
     }
   }
 
@@ -141,8 +143,8 @@ export class ConnectionPool {
 
   #forget(idle: Idle): void {
     this.#idle.delete(idle)
-    const list = (this.#byKey.get(idle.key) ?? []).filter((other) => other !== idle)
-    if (list.length > 0) this.#byKey.set(idle.key, list)
-    else this.#byKey.delete(idle.key)
+    const kept = this.#byKey.get(idle.key) ?? []
+    kept.splice(kept.lastIndexOf(idle), 1)
+    if (kept.length === 0) this.#byKey.delete(idle.key)
   }
 }

@@ -68,10 +68,10 @@ export class Transaction {
   /** Commands that may be written now: all of them with PIPELINING, else one at a time (RFC 2920 §3.1). */
   nextCommands(): string {
     const end = this.#pipelining ? this.#commands.length : Math.min(this.#answered + 1, this.#commands.length)
-    const text = this.#commands.slice(this.#sent, end).join('\r\n')
-    const some = end > this.#sent
-    this.#sent = Math.max(this.#sent, end)
-    return some ? text + '\r\n' : ''
+    if (end <= this.#sent) return ''
+    const text = `${this.#commands.slice(this.#sent, end).join('\r\n')}\r\n`
+    this.#sent = end
+    return text
   }
 
   /** The name of the command whose reply is awaited, for log lines. */

@@ -1,13 +1,14 @@
 // Delivery to other sites by their MX records: one lane and one connection pool a domain.
 import {
+  CLOCK,
   type Courier,
   DIRECTORY,
   DNS_RESOLVER,
   definePlugin,
-  findRelayHosts,
   noHostsReply,
   outcomeForAll,
   relayAttempt,
+  relayHostFinder,
   replies,
   SITE,
   SMTP_CLIENT,
@@ -35,8 +36,10 @@ export default definePlugin({
   name: 'deliver-smtp',
   description: 'Sends mail for other domains to the hosts that their MX records name',
   config,
-  inject: { directory: DIRECTORY, dns: DNS_RESOLVER, client: SMTP_CLIENT, site: SITE },
-  setup({ directory, dns, client, site, config: { tls, tlsPerDomain, port, concurrency, recipientsPerAttempt } }) {
+  inject: { directory: DIRECTORY, dns: DNS_RESOLVER, client: SMTP_CLIENT, site: SITE, clock: CLOCK },
+  setup({ directory, client, config, ...needed }) {
+    const { tls, tlsPerDomain, port, concurrency, recipientsPerAttempt } = config
+    const findHosts = relayHostFinder(needed)
     const levels = new Map(Object.entries(tlsPerDomain).map(([domain, level]) => [domain.toLowerCase(), level]))
 
     const smtp: Courier = {
@@ -44,9 +47,7 @@ export default definePlugin({
       recipientsPerAttempt,
       async deliver(attempt, signal) {
         const domain = attempt.nextHop.destination
-        const found = await findRelayHosts(domain, { dns, site, port, mx: true }, signal).catch(
-          (thrown: Error) => thrown,
-        )
+        const found = await findHosts(domain, { port, mx: true }, signal).catch((thrown: Error) => thrown)
         // RFC 5321 §5.1: a look-up that failed is tried again later
         if (found instanceof Error) return outcomeForAll(attempt, 'deferred', replies.routingFailed(found.message))
         if (found.kind === 'none') return outcomeForAll(attempt, 'failed', noHostsReply(domain, found.why))

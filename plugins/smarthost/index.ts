@@ -1,17 +1,18 @@
 // Mail for other domains goes to the site's relay host, or where a transport map sends their domain.
 import {
+  CLOCK,
   type Courier,
   type Defer,
   DIRECTORY,
   DNS_RESOLVER,
-  type DnsResolver,
   definePlugin,
-  findRelayHosts,
+  type FindRelayHosts,
   type MailHost,
   type NextHop,
   outcomeForAll,
   type Reject,
   relayAttempt,
+  relayHostFinder,
   replies,
   SITE,
   type Site,
@@ -51,8 +52,9 @@ export default definePlugin({
   name: 'smarthost',
   description: "Sends mail for other domains through the site's relay host, or by a transport map",
   config,
-  inject: { directory: DIRECTORY, dns: DNS_RESOLVER, client: SMTP_CLIENT, site: SITE },
-  setup({ directory, dns, client, site, config: { routes, routesTls, concurrency, recipientsPerAttempt } }) {
+  inject: { directory: DIRECTORY, dns: DNS_RESOLVER, client: SMTP_CLIENT, site: SITE, clock: CLOCK },
+  setup({ directory, client, site, config: { routes, routesTls, concurrency, recipientsPerAttempt }, ...needed }) {
+    const findHosts = relayHostFinder({ site, ...needed })
     const map = parseRoutes(routes, routesTls)
     const relay = relayTarget(site)
     const targets = new Map<string, Target>()
@@ -71,7 +73,7 @@ export default definePlugin({
         const target = targets.get(key)
         if (!target)
           return outcomeForAll(attempt, 'deferred', replies.routingFailed(`${key} is not configured any more`))
-        const { hosts, trouble } = await resolveHosts(target.hosts, dns, site, signal)
+        const { hosts, trouble } = await resolveHosts(target.hosts, findHosts, signal)
         if (hosts.length > 0) {
           const { tls, auth } = target
           return relayAttempt(client, { key, hosts, tls, auth, protocol: 'smtp' }, attempt, signal)
@@ -125,15 +127,14 @@ function nextHop(chosen: Route, domain: string): NextHop | Reject | Defer {
 /** Every host that can be looked up, in order; why there is none, if there is none. */
 async function resolveHosts(
   wanted: readonly RelayHost[],
-  dns: DnsResolver,
-  site: Site,
+  findHosts: FindRelayHosts,
   signal: AbortSignal,
 ): Promise<{ hosts: MailHost[]; trouble: string }> {
   const hosts: MailHost[] = []
   const troubles: string[] = []
   for (const { name, port, mx } of wanted) {
     try {
-      const found = await findRelayHosts(name, { dns, site, port, mx }, signal)
+      const found = await findHosts(name, { port, mx }, signal)
       if (found.kind === 'hosts') hosts.push(...found.hosts)
       else troubles.push(`${name}: ${TROUBLES[found.why]}`)
     } catch (error) {
