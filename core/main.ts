@@ -120,6 +120,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     minFree: site.queue.minFree,
     // the schedule's longest wait and its jitter: a clock set back strands nothing
     maxWait: site.queue.maxRetry * 1.2,
+    gather: options.clock === undefined,
   })
   undo.push(() => queue.close())
   const store = await openStore({

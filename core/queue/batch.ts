@@ -11,8 +11,11 @@ export interface Where {
   readonly payloadAt: number
 }
 
-/** new: a message not yet acknowledged; state: what happened to one; copy: one moved forward. Only state may use the reserve. */
-export type EntryKind = 'new' | 'state' | 'copy'
+/**
+ * new: a message not yet acknowledged; state: what happened to one, and somebody waits for it; outcome: what happened to
+ * one, and nobody does; copy: one moved forward. Only state and outcome may use the reserve.
+ */
+export type EntryKind = 'new' | 'state' | 'outcome' | 'copy'
 
 export interface Entry {
   readonly kind: EntryKind
@@ -67,8 +70,9 @@ export class Batch {
 
   /** The entries of a failed batch that are worth another try, in a batch of their own; the others have failed. */
   salvage(bytes: ArrayBuffer, error: Error): Batch | null {
-    const again = this.entries.filter((entry) => entry.kind === 'state')
-    for (const entry of this.entries) if (entry.kind !== 'state') entry.failed(error)
+    const lasts = ({ kind }: Entry): boolean => kind === 'state' || kind === 'outcome'
+    const again = this.entries.filter(lasts)
+    for (const entry of this.entries) if (!lasts(entry)) entry.failed(error)
     if (again.length === 0) return null
     const batch = new Batch(this.length)
     for (const entry of again) {

@@ -7,7 +7,7 @@ import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/log.ts'
 import { type MessageContent, memoryBody } from '../message/content.ts'
 import { replies } from '../message/reply.ts'
-import type { Where } from './batch.ts'
+import type { EntryKind, Where } from './batch.ts'
 import { BodyStore, type StoredContent } from './body-store.ts'
 import { type Committer, createInlineCommitter, createWorkerCommitter } from './committer.ts'
 import { CopyForward } from './copy-forward.ts'
@@ -15,7 +15,7 @@ import { SEGMENT_SIZE } from './log-format.ts'
 import { readLog } from './log-reader.ts'
 import { addOperation, type ContentRow, type Operation } from './operations.ts'
 import type { PackedItem } from './packed.ts'
-import type { ItemUpdate, NewQueueItem, Queue, QueueItem, QueueStats } from './queue.ts'
+import { type ItemUpdate, isFinal, type NewQueueItem, type Queue, type QueueItem, type QueueStats } from './queue.ts'
 import { QueueLog } from './queue-log.ts'
 import { QueueState } from './queue-state.ts'
 import type { Place } from './segment.ts'
@@ -32,6 +32,8 @@ export interface EmbeddedQueueOptions {
   readonly minFree: number
   /** worker: on its own thread, for servers. inline: in this one, for commands and tests (the only way with other files than the real ones). */
   readonly committer?: 'worker' | 'inline'
+  /** Lets records wait some milliseconds for each other, so that more of them share a sync. Needs a clock that runs. */
+  readonly gather?: boolean
   /** ms that no recipient waits longer than, however the clock jumps. */
   readonly maxWait?: number
   readonly segmentSize?: number
@@ -83,6 +85,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     this.#log = new QueueLog({
       directory: logs,
       committer: this.#committer,
+      gather: options.gather ? clock : null,
       log,
       found,
       segmentSize,
@@ -145,7 +148,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
         operations.push({ ...change, content: content.row })
       } else operations.push(change)
       const payload = stored.flatMap((content) => content.payload)
-      await this.#append(operations, payload, 'state', stored)
+      await this.#append(operations, payload, isOutcome(update) ? 'outcome' : 'state', stored)
     } catch (error) {
       this.state.cancel(change)
       throw error
@@ -233,14 +236,14 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
   async #append(
     operations: Operation[],
     payload: readonly Buffer[],
-    kind: 'new' | 'state',
+    kind: EntryKind,
     stored: readonly StoredContent[],
   ): Promise<void> {
     try {
       await this.#log.append(JSON.stringify(operations), payload, kind, (where) => this.#apply(operations, where))
     } catch (error) {
       for (const { row } of stored) if (row[2]) this.#bodies.remove(row[2].file)
-      if (kind === 'state') this.#stall()
+      if (kind !== 'new') this.#stall()
       throw error
     }
   }
@@ -294,6 +297,14 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     count(item.content, 1)
   }
 }
+
+/** The end of recipients, and nothing else. */
+const isOutcome = ({ settled, enqueue, expanded, content }: ItemUpdate): boolean =>
+  settled !== undefined &&
+  settled.every(({ status }) => isFinal(status)) &&
+  enqueue === undefined &&
+  expanded === undefined &&
+  content === undefined
 
 /** Synced in any case: who made it may not have come that far. */
 function makeFolder(files: Files, path: string): void {

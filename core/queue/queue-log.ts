@@ -1,5 +1,6 @@
 // The append-only log with group commit: what is asked for while a sync runs shares the next one.
 import { randomBytes } from 'node:crypto'
+import type { Clock, Timer } from '../base/clock.ts'
 import { type Failure, temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { replies } from '../message/reply.ts'
@@ -14,6 +15,8 @@ import { noRoom } from './state-queue.ts'
 export interface QueueLogOptions {
   readonly directory: string
   readonly committer: Committer
+  /** Lets records wait for each other; null: every record is on its way to the disk at the end of the turn. */
+  readonly gather: Clock | null
   readonly log: Logger
   readonly found: LogFiles
   readonly segmentSize: number
@@ -25,6 +28,10 @@ export interface QueueLogOptions {
 const STEP = 1 << 20
 const RESERVE = 4 << 20
 const SPARES = 2
+/** ms that a message waits for others to share its sync, while messages do come together. */
+const GATHER_MS = 1
+/** ms that an outcome waits: nobody is kept waiting by it. */
+const OUTCOME_MS = 5
 
 export class QueueLog {
   /** In order; the last may be the active one. */
@@ -41,6 +48,11 @@ export class QueueLog {
   #active: Segment | null = null
   /** Segments whose failed sync could not be put on record: until it is, nothing is written. */
   #uncut: Segment[] = []
+  /** When the first batch is to go, on the gathering clock. */
+  #dueAt = Number.POSITIVE_INFINITY
+  #timer: Timer | null = null
+  /** How often messages share a batch, of late: from 0 to 1. */
+  #company = 0
   #scheduled = false
   #draining = false
   #drained: Promise<void> = Promise.resolve()
@@ -80,14 +92,16 @@ export class QueueLog {
         },
         failed: reject,
       })
-      this.#schedule()
+      this.#schedule(this.#patience(kind))
     })
   }
 
   /** Resolves when all that was appended has ended one way or the other. */
   async idle(): Promise<void> {
-    while (this.#scheduled || this.#draining)
+    while (this.#batches.length > 0 || this.#draining) {
+      if (!this.#draining) this.#schedule(0)
       await (this.#draining ? this.#drained : new Promise((resolve) => setImmediate(resolve)))
+    }
   }
 
   get #reserveSize(): number {
@@ -119,23 +133,58 @@ export class QueueLog {
     return true
   }
 
-  #schedule(): void {
-    if (this.#scheduled || this.#draining) return
-    this.#scheduled = true
-    // after all sockets that are readable now have been read: their messages share the sync
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#drained = this.#drain()
-    })
+  #patience(kind: EntryKind): number {
+    if (kind === 'outcome') return OUTCOME_MS
+    return kind === 'new' && this.#company > 0.3 ? GATHER_MS : 0
+  }
+
+  /** Sees to it that what waits is on its way after `ms` at the latest. */
+  #schedule(ms: number): void {
+    const { gather } = this.#options
+    const dueAt = gather === null ? 0 : gather.mono() + ms
+    if (dueAt >= this.#dueAt) return
+    this.#dueAt = dueAt
+    if (this.#draining) return
+    this.#timer?.cancel()
+    this.#timer = null
+    if (gather !== null && ms > 0) this.#timer = gather.after(ms, () => this.#begin())
+    else if (!this.#scheduled) {
+      this.#scheduled = true
+      // after all sockets that are readable now have been read: their messages share the sync
+      setImmediate(() => {
+        this.#scheduled = false
+        this.#begin()
+      })
+    }
+  }
+
+  #begin(): void {
+    this.#timer?.cancel()
+    this.#timer = null
+    if (!this.#draining) this.#drained = this.#drain()
   }
 
   async #drain(): Promise<void> {
     this.#draining = true
     for (let batch = this.#batches.shift(); batch; batch = this.#batches.shift()) {
+      this.#dueAt = Number.POSITIVE_INFINITY
+      const together = batch.entries.filter(({ kind }) => kind === 'new').length
+      if (together > 0) this.#company += ((together > 1 ? 1 : 0) - this.#company) / 8
       await this.#commit(batch)
       this.#options.committed()
+      if (this.#waits()) break
     }
     this.#draining = false
+  }
+
+  /** What came during a commit may wait on. */
+  #waits(): boolean {
+    const { gather } = this.#options
+    if (gather === null || this.#batches.length !== 1) return false
+    const rest = this.#dueAt - gather.mono()
+    if (rest <= 0) return false
+    this.#timer = gather.after(rest, () => this.#begin())
+    return true
   }
 
   async #commit(batch: Batch): Promise<void> {

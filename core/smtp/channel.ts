@@ -41,7 +41,7 @@ export class Channel {
   }
   /** The client does not read its replies. */
   get clogged(): boolean {
-    if (this.#out.length > OUTPUT_MAX) this.flush()
+    if (this.#out.length > OUTPUT_MAX) this.#flush()
     return this.#socket.writableLength > OUTPUT_MAX
   }
 
@@ -55,12 +55,17 @@ export class Channel {
     this.#reader.unread(rest)
   }
 
-  /** Adds to what the next `flush` writes. */
+  /**
+   * Adds to what is written at the end of this turn of the event loop: replies of all sessions leave together then, and
+   * a client that waits for several is woken once.
+   */
   write(text: string): void {
-    if (!this.#ending) this.#out += text
+    if (this.#ending || text === '') return
+    if (this.#out === '') setImmediate(this.#flush)
+    this.#out += text
   }
 
-  flush(): void {
+  readonly #flush = (): void => {
     if (this.#out === '' || this.#ending) return
     this.#socket.write(this.#out, 'latin1')
     this.#out = ''

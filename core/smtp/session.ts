@@ -242,7 +242,6 @@ export class SmtpSession implements ChannelOwner {
     this.#pumping = false
     if (this.state === 'closing') this.#end()
     else if (this.state === 'startingTls') this.#startTls()
-    else this.channel.flush()
     const waits = !this.#blocked && stateFacts[this.state].input !== null
     if (waits && this.channel.ended) this.#lost()
   }
