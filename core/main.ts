@@ -44,6 +44,9 @@ import { openTrace } from './trace/trace-store.ts'
 /** Services that are not SMTP's or LMTP's. */
 const PROTOCOL_OF: { readonly [service: string]: string } = { imap: 'imap', imaps: 'imap', pop3: 'pop3', pop3s: 'pop3' }
 
+/** Whoever watches the log sees its lines this much later. */
+const LOG_GATHER_MS = 100
+
 export interface ServerOptions {
   readonly loaded: LoadedConfig
   readonly clock?: Clock
@@ -98,7 +101,10 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     clock,
     hostname: site.hostname,
     write: options.write ?? logWriter(site),
+    gatherMs: options.write === undefined ? LOG_GATHER_MS : 0,
   })
+  process.once('exit', log.flush)
+  undo.push(() => process.off('exit', log.flush))
   const trace = openTrace({
     path: join(site.data, 'trace.db'),
     days: site.trace.days,
@@ -274,6 +280,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     lock.release()
     log.info('stopped')
     log.flush()
+    process.off('exit', log.flush)
   }
 
   return {

@@ -47,14 +47,19 @@ export interface LogOptions {
   readonly hostname?: string
   /** Gets whole lines, line ends included, several at once. */
   readonly write: (lines: string) => void
+  /** ms that lines may wait for others: each write costs as much as all that is done to make its lines. 0: written at the end of the turn. */
+  readonly gatherMs?: number
 }
+
+/** Characters that do not wait for more. */
+const GATHER_MAX = 65_536
 
 const RANK: { readonly [level in LogLevel]: number } = { debug: 0, info: 1, warn: 2, error: 3 }
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']
 /** Fields that the text of a line already says, or that stand in its head. */
 const IN_TEXT = new Set(['component', 'qid', 'rcpt', 'relay', 'dsn', 'status', 'sid', 'tid'])
 
-/** Lines of one turn of the event loop leave in one write. `flush` writes what waits at once. */
+/** `flush` writes what waits at once: before the process ends, too. */
 export function createLogger(options: LogOptions): Logger & { flush(): void } {
   const host = options.hostname ?? systemHostname()
   const least = RANK[options.level]
@@ -67,7 +72,10 @@ export function createLogger(options: LogOptions): Logger & { flush(): void } {
   }
   const emit: Emit = (level, event, fixed, fields) => {
     if (RANK[level] < least) return
-    if (waiting === '') setImmediate(flush)
+    if (waiting === '') {
+      if (options.gatherMs) options.clock.after(options.gatherMs, flush)
+      else setImmediate(flush)
+    } else if (waiting.length > GATHER_MAX) flush()
     const now = options.clock.now()
     waiting +=
       options.format === 'json'

@@ -300,8 +300,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
 
 /** The end of recipients, and nothing else. */
 const isOutcome = ({ settled, enqueue, expanded, content }: ItemUpdate): boolean =>
-  settled !== undefined &&
-  settled.every(({ status }) => isFinal(status)) &&
+  settled?.every(({ status }) => isFinal(status)) === true &&
   enqueue === undefined &&
   expanded === undefined &&
   content === undefined

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Trace, TraceEvent, TraceQuery } from './trace.ts'
-import { clean, encodeEvent, encodeRows, type TraceRow } from './trace-row.ts'
+import { addEvent, encodeRows, newRow, type TraceRow } from './trace-row.ts'
 import type { TraceRequest, TraceResponse } from './trace-worker.ts'
 
 export interface TraceOptions {
@@ -96,24 +96,12 @@ export function openTrace(options: TraceOptions): Trace {
 
 /** Adds an event to its message's row; events of one transaction and its queue id come to lie together. */
 function gather(rows: Map<string, TraceRow>, event: TraceEvent): void {
-  const { sid, tid, qid, messageId } = event
-  const key = tid ?? qid ?? sid ?? ''
-  let row = rows.get(key)
-  if (row === undefined) {
-    row = { time: event.time, sid: '', tid: '', qid: '', mid: '', addresses: '', events: '' }
-    rows.set(key, row)
-  }
-  if (sid !== undefined && row.sid === '') row.sid = sid
-  if (tid !== undefined && row.tid === '') row.tid = tid
-  if (qid !== undefined && row.qid === '') row.qid = qid
-  if (messageId !== undefined && row.mid === '') row.mid = clean(messageId)
-  if (event.from !== undefined) addAddress(row, event.from)
-  if (event.rcpt !== undefined) addAddress(row, event.rcpt)
-  row.events += encodeEvent(event)
-}
-
-function addAddress(row: TraceRow, address: string): void {
-  if (address === '') return
-  const entry = ` ${address.toLowerCase()} `
-  if (!row.addresses.includes(entry)) row.addresses += entry
+  const key = event.tid ?? event.qid ?? event.sid ?? ''
+  const row = rows.get(key)
+  if (row !== undefined && addEvent(row, event)) return
+  // an id that goes with two others: the row so far is complete
+  if (row !== undefined) rows.set(`${key} ${rows.size}`, row)
+  const next = newRow(event)
+  addEvent(next, event)
+  rows.set(key, next)
 }

@@ -20,6 +20,11 @@ const { path, days, maxSize } = workerData as { path: string; days: number; maxS
 closeSync(openSync(path, 'a', 0o600))
 for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600)
 const db = new DatabaseSync(path, { timeout: 5000 })
+const FORMAT = 2
+const { user_version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
+// what an older version wrote cannot be read any more, and is not worth more
+if (user_version < FORMAT)
+  db.exec(`DROP TABLE IF EXISTS trace; DROP TABLE IF EXISTS address; PRAGMA user_version=${FORMAT}`)
 db.exec(`
   PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA journal_size_limit=4194304;
   CREATE TABLE IF NOT EXISTS trace (id INTEGER PRIMARY KEY, time INTEGER, sid TEXT, tid TEXT, qid TEXT, mid TEXT, events TEXT);
@@ -89,11 +94,11 @@ function find(about: string, limit: number): TraceEvent[] {
   for (const key of [...keys].slice(0, limit)) {
     const rows = db
       .prepare(
-        `SELECT events FROM trace WHERE qid = ?1 OR tid = ?1 OR sid = ?1
+        `SELECT time, sid, tid, qid, events FROM trace WHERE qid = ?1 OR tid = ?1 OR sid = ?1
          OR tid IN (SELECT tid FROM trace WHERE qid = ?1 AND tid <> '') ORDER BY time, id`,
       )
-      .all(key) as { events: string }[]
-    for (const row of rows) events.push(...decodeEvents(row.events))
+      .all(key) as { time: number; sid: string; tid: string; qid: string; events: string }[]
+    for (const row of rows) events.push(...decodeEvents(row))
   }
   return events.sort((a, b) => a.time - b.time)
 }
