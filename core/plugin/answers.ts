@@ -48,26 +48,23 @@ export const checkSecret: Check = (answer) =>
     : 'it answered no secret'
 
 /** `recipients`: how many the message has. */
-export const checkMessageAnswer =
-  (recipients: number): Check =>
-  (answer) => {
-    if (!isObject(answer)) return 'it answered no object'
-    const { all, perRecipient, add, append, remove, score } = answer as MessageAnswer
-    const verdict = (value: unknown): string | null =>
-      isObject(value) && value.kind === 'discard' ? null : checkVerdict(value)
-    if (all !== undefined && verdict(all) !== null) return verdict(all)
-    if (perRecipient !== undefined && !(perRecipient instanceof Map)) return 'perRecipient is no Map'
-    for (const [index, value] of perRecipient ?? []) {
-      if (!Number.isInteger(index) || index < 0 || index >= recipients) return `there is no recipient ${index}`
-      if (verdict(value) !== null) return verdict(value)
-    }
-    for (const edit of [...(add ?? []), ...(append ?? [])])
-      if (!isEdit(edit)) return 'a header edit needs a name and a value'
-    if (remove?.some((one) => typeof one.name !== 'string')) return 'a header removal needs a name'
-    return score === undefined || Number.isFinite(score) ? null : 'the score is no number'
+export function checkMessageAnswer(answer: unknown, recipients: number): string | null {
+  if (!isObject(answer)) return 'it answered no object'
+  const { all, perRecipient, add, append, remove, score } = answer as MessageAnswer
+  const verdict = (value: unknown): string | null =>
+    isObject(value) && value.kind === 'discard' ? null : checkVerdict(value)
+  if (all !== undefined && verdict(all) !== null) return verdict(all)
+  if (perRecipient !== undefined && !(perRecipient instanceof Map)) return 'perRecipient is no Map'
+  for (const [index, value] of perRecipient ?? []) {
+    if (!Number.isInteger(index) || index < 0 || index >= recipients) return `there is no recipient ${index}`
+    if (verdict(value) !== null) return verdict(value)
   }
+  if (add?.some(isNoEdit) || append?.some(isNoEdit)) return 'a header edit needs a name and a value'
+  if (remove?.some((one) => typeof one.name !== 'string')) return 'a header removal needs a name'
+  return score === undefined || Number.isFinite(score) ? null : 'the score is no number'
+}
 
-const isEdit = (edit: HeaderEdit): boolean => typeof edit.name === 'string' && typeof edit.value === 'string'
+const isNoEdit = (edit: HeaderEdit): boolean => typeof edit.name !== 'string' || typeof edit.value !== 'string'
 
 export const checkExpansion: Check = (answer) => {
   if (answer === null) return null

@@ -1,4 +1,5 @@
 // Asks one plugin one question: deadline, abort signal, check of the answer, record. Never throws.
+import { getEventListeners } from 'node:events'
 import type { Clock } from '../base/clock.ts'
 import { asFailure, type Failure, type Reply, temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
@@ -18,7 +19,8 @@ export interface About {
   readonly rcpt?: string | undefined
 }
 
-export type Asked<T> = { readonly ok: true; readonly answer: T } | { readonly ok: false; readonly failure: Failure }
+/** A checked answer, or why there is none. */
+export type Asked<T> = T | Failure
 
 /** How an answer stands in trace and `explain`. */
 export interface Told {
@@ -28,91 +30,127 @@ export interface Told {
   readonly edits?: readonly HeaderEdit[]
 }
 
+/** Gets every plugin's answer. `ms` is how long it took. */
+export type OnAnswer = (about: About, link: Link<unknown>, told: Told, ms: number) => void
+
 export interface AskDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly deadlines: Deadlines
-  /** Gets every plugin's answer. */
-  readonly record: (trace: HookTrace, about: About) => void
+  readonly record: OnAnswer
 }
 
 export interface Question<T> {
-  readonly about: About
-  readonly link: Link<unknown>
-  readonly invoke: (signal: AbortSignal) => Answer<T>
   readonly check: Check
   readonly told: (answer: T) => Told
   /** Told of an answer that came too late to count. */
   readonly unused?: (answer: T) => void
-  /** ms; the shorter of this and the plugin's own limit holds. */
-  readonly limit?: number
 }
 
-export type Asker = <T>(question: Question<T>) => Asked<T> | Promise<Asked<T>>
+/** `limit` in ms; the shorter of this and the plugin's own limit holds. */
+export type Asker = <T>(
+  question: Question<T>,
+  about: About,
+  link: Link<unknown>,
+  invoke: (signal: AbortSignal) => Answer<T>,
+  limit?: number,
+) => Asked<T> | Promise<Asked<T>>
+
+/** Controllers kept for the next questions. */
+const SPARES = 64
 
 export function createAsker({ clock, log, deadlines, record }: AskDeps): Asker {
-  // a signal that no asynchronous plugin holds can serve the next question
-  let spare = new AbortController()
+  // making one costs more than most answers; a signal that nobody listens to any more can serve the next question
+  const spares: AbortController[] = []
+  const giveBack = (controller: AbortController): void => {
+    if (spares.length < SPARES && getEventListeners(controller.signal, 'abort').length === 0) spares.push(controller)
+  }
 
-  const failed = <T>(question: Question<T>, thrown: unknown, started: number): Asked<T> => {
+  const failed = (about: About, link: Link<unknown>, thrown: unknown, started: number): Failure => {
     const failure = asFailure(thrown)
-    const { about, link } = question
     const ms = clock.mono() - started
-    record(trace(question, ms, { verdict: 'failed', detail: `${failure.detail}; onError: ${link.onError}` }), about)
+    record(about, link, { verdict: 'failed', detail: `${failure.detail}; onError: ${link.onError}` }, ms)
     const level = failure.kind === 'bug' ? 'error' : 'warn'
     const where = { ...ids(about), plugin: link.plugin, hook: about.hook, ms: Math.round(ms) }
     log[level](`plugin ${link.plugin} failed at ${about.hook}: ${failure.detail}`, where)
-    return { ok: false, failure }
+    return failure
   }
 
-  const answered = <T>(question: Question<T>, answer: T, started: number): Asked<T> => {
+  const answered = <T>(
+    question: Question<T>,
+    about: About,
+    link: Link<unknown>,
+    answer: T,
+    started: number,
+  ): Asked<T> => {
     const wrong = question.check(answer)
-    if (wrong !== null) return failed(question, new Error(wrong), started)
-    record(trace(question, clock.mono() - started, question.told(answer)), question.about)
-    return { ok: true, answer }
+    if (wrong !== null) return failed(about, link, new Error(wrong), started)
+    record(about, link, question.told(answer), clock.mono() - started)
+    return answer
   }
 
-  const wait = <T>(question: Question<T>, promise: Promise<T>, started: number): Promise<Asked<T>> => {
-    const controller = spare
-    spare = new AbortController()
-    const limit = limitOf(question)
-    return new Promise((resolve) => {
+  const wait = <T>(
+    question: Question<T>,
+    about: About,
+    link: Link<unknown>,
+    promise: PromiseLike<T>,
+    controller: AbortController,
+    started: number,
+    limit: number,
+  ): Promise<Asked<T>> =>
+    new Promise((resolve) => {
       const deadline = deadlines.start(limit, () => {
         const late = temporary(`no answer within ${Math.round(limit)} ms`)
-        resolve(failed(question, late, started))
+        resolve(failed(about, link, late, started))
         controller.abort(late)
       })
       promise.then(
         (answer) => {
           deadline.end()
           if (controller.signal.aborted) question.unused?.(answer)
-          else resolve(answered(question, answer, started))
+          else {
+            giveBack(controller)
+            resolve(answered(question, about, link, answer, started))
+          }
         },
         (error: unknown) => {
           deadline.end()
-          if (!controller.signal.aborted) resolve(failed(question, error, started))
+          if (!controller.signal.aborted) resolve(failed(about, link, error, started))
         },
       )
     })
-  }
 
-  return (question) => {
+  return (question, about, link, invoke, limit = Number.POSITIVE_INFINITY) => {
     const started = clock.mono()
-    if (question.limit !== undefined && question.limit <= 0)
-      return failed(question, temporary('no time left for it'), started)
+    if (limit <= 0) return failed(about, link, temporary('no time left for it'), started)
+    const controller = spares.pop() ?? new AbortController()
     try {
-      const answer = question.invoke(spare.signal)
-      return isThenable(answer) ? wait(question, Promise.resolve(answer), started) : answered(question, answer, started)
+      const answer = invoke(controller.signal)
+      if (isThenable(answer)) {
+        const own = link.timeout ?? HOOK_KINDS[about.hook].timeout
+        return wait(question, about, link, answer, controller, started, Math.min(own, limit))
+      }
+      giveBack(controller)
+      return answered(question, about, link, answer, started)
     } catch (error) {
-      return failed(question, error, started)
+      return failed(about, link, error, started)
     }
   }
 }
 
-type Asking = Pick<Question<unknown>, 'about' | 'link' | 'limit'>
+/** An answer as a dry run shows it. */
+export const hookTrace = (about: About, link: Link<unknown>, told: Told, ms: number): HookTrace => ({
+  plugin: link.plugin,
+  hook: about.hook,
+  stage: link.stage,
+  verdict: told.verdict,
+  detail: told.detail ?? '',
+  reply: told.reply ?? null,
+  edits: told.edits ?? [],
+  ms: roundMs(ms),
+})
 
-const limitOf = ({ about, link, limit }: Asking): number =>
-  Math.min(link.timeout ?? HOOK_KINDS[about.hook].timeout, limit ?? Number.POSITIVE_INFINITY)
+export const roundMs = (ms: number): number => Math.round(ms * 100) / 100
 
 const isThenable = <T>(value: Answer<T>): value is Promise<T> =>
   typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
@@ -122,15 +160,4 @@ const ids = ({ sid, tid, qid, rcpt }: About) => ({
   ...(tid === undefined ? {} : { tid }),
   ...(qid === undefined ? {} : { qid }),
   ...(rcpt === undefined ? {} : { rcpt }),
-})
-
-const trace = ({ about, link }: Asking, ms: number, told: Told): HookTrace => ({
-  plugin: link.plugin,
-  hook: about.hook,
-  stage: link.stage,
-  verdict: told.verdict,
-  detail: told.detail ?? '',
-  reply: told.reply ?? null,
-  edits: told.edits ?? [],
-  ms: Math.round(ms * 100) / 100,
 })

@@ -45,7 +45,7 @@ export interface MessageDecision {
 
 /**
  * Runs each hook's chain in order with deadlines, applies the plugin's `onError`, and records every verdict in the trace.
- * Never throws and never rejects. Answers synchronously where no plugin waits, so that a bare server pays nothing.
+ * Never throws and never rejects but at `expand`. Answers synchronously where no plugin waits, so that a bare server pays nothing.
  */
 export interface HookRunner {
   connect(session: SessionFacts): Verdict | Promise<Verdict>
@@ -58,8 +58,14 @@ export interface HookRunner {
   /** `message` before queueing, `queued` after. The runner applies header edits between plugins. */
   message(hook: 'message' | 'queued', message: MessageFacts): MessageDecision | Promise<MessageDecision>
   /** One level of expansion: null, nobody's (it stands for itself). Throws Failure('temporary') when a plugin failed. */
-  expand(recipient: QueuedRecipient, message: QueuedFacts): Promise<readonly NewRecipient[] | null>
-  route(recipient: QueuedRecipient, message: QueuedFacts): Promise<NextHop | Reject | Defer | null>
+  expand(
+    recipient: QueuedRecipient,
+    message: QueuedFacts,
+  ): readonly NewRecipient[] | null | Promise<readonly NewRecipient[] | null>
+  route(
+    recipient: QueuedRecipient,
+    message: QueuedFacts,
+  ): NextHop | Reject | Defer | null | Promise<NextHop | Reject | Defer | null>
   courier(name: string): Courier | null
   mailbox(event: MailboxEvent): Verdict | Promise<Verdict>
   observe(event: TraceEvent): void

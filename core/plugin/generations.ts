@@ -6,7 +6,7 @@ import { ConfigError, type Problem } from '../config/problems.ts'
 import { SITE, type Site } from '../config/site.ts'
 import { DIRECTORY, type Directory } from '../directory/directory.ts'
 import type { Trace } from '../trace/trace.ts'
-import type { About } from './ask.ts'
+import { type About, hookTrace, type OnAnswer, roundMs } from './ask.ts'
 import { buildChains, CHAINED, type Chains, type RunningPlugin } from './chains.ts'
 import type { Stage } from './contract.ts'
 import type { Generation, Generations, HookRunner, HookTrace } from './generation.ts'
@@ -157,7 +157,7 @@ class OpenGeneration implements RunningGeneration {
     return this.#closed
   }
   dryRun(told: (trace: HookTrace, about: About) => void): HookRunner {
-    return this.hooks.recording(told)
+    return this.hooks.recording((about, link, answer, ms) => told(hookTrace(about, link, answer, ms), about))
   }
   order(): readonly HookOrder[] {
     return [...CHAINED, 'auth' as const, 'observe' as const].map((hook) => ({
@@ -181,21 +181,21 @@ function quotas(container: Container, site: Site): Generation['quota'] {
 }
 
 const recorder =
-  (clock: Clock, trace: Pick<Trace, 'record'>) =>
-  ({ plugin, hook, verdict, ms, detail, reply }: HookTrace, { sid, tid, qid, rcpt }: About): void => {
+  (clock: Clock, trace: Pick<Trace, 'record'>): OnAnswer =>
+  ({ hook, sid, tid, qid, rcpt }, { plugin }, { verdict, detail, reply }, ms) => {
     const code = reply ? `${reply.code} ${reply.enhanced ?? ''} ` : ''
-    const text = code + detail
+    const text = code === '' ? detail : `${code}${detail ?? ''}`.trimEnd()
     trace.record({
       time: clock.now(),
       event: 'hook',
       plugin,
       hook,
       verdict,
-      ms,
+      ms: roundMs(ms),
       sid,
       tid,
       qid,
       rcpt,
-      detail: text === '' ? undefined : text.trimEnd(),
+      detail: text === '' ? undefined : text,
     })
   }

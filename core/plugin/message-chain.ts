@@ -1,10 +1,11 @@
 // The message hooks in order: each sees the header, body and score that those before it left, all together have 120 s.
 import type { Clock } from '../base/clock.ts'
+import { Failure } from '../base/failure.ts'
 import type { MessageContent, SpooledBody } from '../message/content.ts'
 import { editHeader, withHeader } from '../message/edit-header.ts'
 import { type HeaderField, type HeaderView, parseHeader } from '../message/header.ts'
 import { checkMessageAnswer } from './answers.ts'
-import type { Asked, Asker, Told } from './ask.ts'
+import type { About, Asked, Asker, Question, Told } from './ask.ts'
 import type { Link } from './chains.ts'
 import type { Answer, Defer, Discard, MessageAnswer, MessageFacts, Reject, Verdict } from './contract.ts'
 import type { MessageDecision } from './generation.ts'
@@ -23,6 +24,7 @@ export interface MessageChain {
 
 /** How far a message has come. */
 interface State {
+  readonly about: About
   facts: MessageFacts
   all: Refusal | null
   readonly perRecipient: (Refusal | null)[]
@@ -41,6 +43,7 @@ export function runMessageChain(chain: MessageChain, facts: MessageFacts): Messa
   const until = chain.clock.mono() + MESSAGE_HOOKS_TIMEOUT
   const original = facts.content.body
   const state: State = {
+    about: { hook: chain.hook, sid: facts.session.id, tid: facts.id, qid: facts.queueId },
     original,
     facts,
     all: null,
@@ -56,7 +59,7 @@ function step(run: MessageChain, state: State, from: number): MessageDecision | 
     const link = run.chain[i]!
     const { session } = state.facts
     if (!concerns(link, session.service, session.identity !== null)) continue
-    const asked = question(run, state, link)
+    const asked = ask(run, state, link)
     if (asked instanceof Promise)
       return asked.then((result) => {
         take(run, state, link, result)
@@ -71,28 +74,32 @@ function step(run: MessageChain, state: State, from: number): MessageDecision | 
 const isDecided = (state: State): boolean =>
   state.all !== null || (state.perRecipient.length > 0 && state.perRecipient.every((verdict) => verdict !== null))
 
-function question(run: MessageChain, state: State, link: Link<MessageRun>): Asked<Applied> | Promise<Asked<Applied>> {
+function ask(run: MessageChain, state: State, link: Link<MessageRun>): Asked<Applied> | Promise<Asked<Applied>> {
   const { facts } = state
-  const check = checkMessageAnswer(facts.recipients.length)
-  const applied = (answer: MessageAnswer): Applied | Promise<Applied> => {
-    const wrong = check(answer)
-    if (wrong !== null) throw new Error(wrong)
-    const header = editedHeader(facts, answer)
-    if (!answer.body) return { answer, content: header ? withHeader(facts.content, header) : facts.content }
-    return replacedBody(answer.body, header ?? facts.content.header).then((content) => ({ answer, content }))
-  }
-  return run.ask<Applied>({
-    about: { hook: run.hook, sid: facts.session.id, tid: facts.id, qid: facts.queueId },
+  return run.ask(
+    APPLIED,
+    state.about,
     link,
-    check: () => null,
-    told: ({ answer }) => told(answer),
-    invoke: (signal) => {
+    (signal) => {
       const answer = link.run(facts, signal)
-      return answer instanceof Promise ? answer.then(applied) : applied(answer)
+      return answer instanceof Promise ? answer.then((late) => applied(facts, late)) : applied(facts, answer)
     },
-    unused: ({ answer }) => answer.body?.release(),
-    limit: state.until - run.clock.mono(),
-  })
+    state.until - run.clock.mono(),
+  )
+}
+
+const APPLIED: Question<Applied> = {
+  check: () => null,
+  told: ({ answer }) => told(answer),
+  unused: ({ answer }) => answer.body?.release(),
+}
+
+function applied(facts: MessageFacts, answer: MessageAnswer): Applied | Promise<Applied> {
+  const wrong = checkMessageAnswer(answer, facts.recipients.length)
+  if (wrong !== null) throw new Error(wrong)
+  const header = editedHeader(facts, answer)
+  if (!answer.body) return { answer, content: header ? withHeader(facts.content, header) : facts.content }
+  return replacedBody(answer.body, header ?? facts.content.header).then((content) => ({ answer, content }))
 }
 
 function editedHeader(facts: MessageFacts, { add, append, remove }: MessageAnswer): Buffer | null {
@@ -118,12 +125,12 @@ async function replacedBody(body: SpooledBody, header: Buffer): Promise<MessageC
 }
 
 function take(run: MessageChain, state: State, link: Link<MessageRun>, asked: Asked<Applied>): void {
-  if (!asked.ok) {
+  if (asked instanceof Failure) {
     const verdict = onFailure(link, run.hook)
     if (verdict.kind !== 'pass') state.all = verdict
     return
   }
-  const { answer, content } = asked.answer
+  const { answer, content } = asked
   const { facts } = state
   if (content.body !== facts.content.body && facts.content.body !== state.original) facts.content.body.release()
   if (content !== facts.content || answer.score) {
@@ -140,22 +147,25 @@ const refusal = (verdict: Verdict | Discard | undefined): Refusal | null => {
   return verdict.kind === 'discard' ? verdict : withCleanReply(verdict)
 }
 
+const TOLD_PASS: Told = { verdict: 'pass' }
+
 /** What the trace says of an answer: its verdict first, then what else it did. */
 function told(answer: MessageAnswer): Told {
   const { all, perRecipient, add = [], append = [], remove = [], body, score, quarantine, detail } = answer
-  const verdict = all ? toldVerdict(all) : { verdict: perRecipient?.size ? 'per recipient' : 'pass' }
-  const did = [
-    detail ?? all?.detail,
-    quarantine === undefined ? undefined : `quarantine: ${quarantine}`,
-    score ? `score ${score > 0 ? '+' : ''}${score}` : undefined,
-    remove.length > 0 ? `removes ${remove.map(({ name }) => name).join(', ')}` : undefined,
-    body ? `new body of ${body.size} octets` : undefined,
-    ...[...(perRecipient ?? [])].slice(0, 20).map(([index, one]) => `recipient ${index}: ${toldVerdict(one).verdict}`),
-  ]
+  const verdict = all ? toldVerdict(all) : perRecipient?.size ? { verdict: 'per recipient' } : TOLD_PASS
+  const did: string[] = []
+  if (detail ?? all?.detail) did.push((detail ?? all?.detail)!)
+  if (quarantine !== undefined) did.push(`quarantine: ${quarantine}`)
+  if (score) did.push(`score ${score > 0 ? '+' : ''}${score}`)
+  if (remove.length > 0) did.push(`removes ${remove.map(({ name }) => name).join(', ')}`)
+  if (body) did.push(`new body of ${body.size} octets`)
+  for (const [index, one] of [...(perRecipient ?? [])].slice(0, 20))
+    did.push(`recipient ${index}: ${toldVerdict(one).verdict}`)
+  if (did.length === 0 && add.length === 0 && append.length === 0) return verdict
   return {
     ...verdict,
     verdict: quarantine !== undefined && verdict.verdict === 'pass' ? 'quarantine' : verdict.verdict,
-    detail: did.filter((part) => part !== undefined).join('; '),
+    detail: did.join('; '),
     edits: [...add, ...append],
   }
 }

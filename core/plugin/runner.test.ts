@@ -6,6 +6,7 @@ import type { PluginEntry } from '../config/load.ts'
 import { loadConfig } from '../config/load.ts'
 import { contentBytes, memoryBody } from '../message/content.ts'
 import { replies } from '../message/reply.ts'
+import { hookTrace } from './ask.ts'
 import { buildChains } from './chains.ts'
 import { admit, defer, discard, type Hooks, pass, reject } from './contract.ts'
 import { fakeMessage, fakeQueued, fakeQueuedRecipient, fakeRecipient, fakeSession, fakeTransaction } from './fakes.ts'
@@ -51,7 +52,7 @@ function runnerOf(...parts: Part[]) {
     clock,
     log: silentLogger,
     isLocalDomain: (domain) => domain === 'example.com',
-    record: (trace) => traces.push(trace),
+    record: (...asked) => traces.push(hookTrace(...asked)),
   })
   return { runner, traces, asked: () => traces.map(({ plugin, verdict }) => `${plugin} ${verdict}`) }
 }

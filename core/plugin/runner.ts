@@ -1,22 +1,14 @@
 // Runs each hook's chain: order, deadlines, how answers combine, what a plugin's failure means. Never throws but at `expand`.
 import type { Clock } from '../base/clock.ts'
-import { type Failure, temporary } from '../base/failure.ts'
+import { Failure, temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { formatAddress } from '../message/address.ts'
 import type { Recipient } from '../message/envelope.ts'
 import { replies, replyLine } from '../message/reply.ts'
 import type { NewRecipient, QueuedRecipient } from '../queue/queue.ts'
 import type { TraceEvent } from '../trace/trace.ts'
-import {
-  type Check,
-  checkExpansion,
-  checkRcptVerdict,
-  checkRoute,
-  checkSecret,
-  checkVerdict,
-  checkVerified,
-} from './answers.ts'
-import { type About, type Asked, type Asker, createAsker, type Told } from './ask.ts'
+import { checkExpansion, checkRcptVerdict, checkRoute, checkSecret, checkVerdict, checkVerified } from './answers.ts'
+import { type About, type Asked, type Asker, createAsker, type Question, type OnAnswer, type Told } from './ask.ts'
 import type { Chains, Link } from './chains.ts'
 import type {
   Answer,
@@ -33,7 +25,7 @@ import type {
   Verdict,
 } from './contract.ts'
 import { Deadlines } from './deadlines.ts'
-import type { AuthDecision, HookRunner, HookTrace, RcptDecision } from './generation.ts'
+import type { AuthDecision, HookRunner, RcptDecision } from './generation.ts'
 import type { HookName } from './hook-kinds.ts'
 import { runMessageChain } from './message-chain.ts'
 import { concerns, onFailure, PASS, toldVerdict, withCleanReply } from './verdicts.ts'
@@ -43,7 +35,7 @@ export interface RunnerDeps {
   readonly log: Logger
   /** The site's final destinations and virtual domains. */
   readonly isLocalDomain: (domain: string) => boolean
-  readonly record: (trace: HookTrace, about: About) => void
+  readonly record: OnAnswer
 }
 
 const concernsSession = (link: Link<unknown>, session: SessionFacts): boolean =>
@@ -78,51 +70,38 @@ export class ChainRunner implements HookRunner {
   // -------------------------------------------------------------- gates
 
   connect(session: SessionFacts): Verdict | Promise<Verdict> {
-    const about: About = { hook: 'connect', sid: session.id }
-    return this.#gate(this.#chains.connect, about, session, (run, signal) => run(session, signal))
+    return this.#gate(this.#chains.connect, { hook: 'connect', sid: session.id }, session, session)
   }
   helo(session: SessionFacts): Verdict | Promise<Verdict> {
-    const about: About = { hook: 'helo', sid: session.id }
-    return this.#gate(this.#chains.helo, about, session, (run, signal) => run(session, signal))
+    return this.#gate(this.#chains.helo, { hook: 'helo', sid: session.id }, session, session)
   }
   mail(transaction: TransactionFacts): Verdict | Promise<Verdict> {
-    const about = aboutTransaction('mail', transaction)
-    return this.#gate(this.#chains.mail, about, transaction.session, (run, signal) => run(transaction, signal))
+    return this.#gate(this.#chains.mail, aboutTransaction('mail', transaction), transaction.session, transaction)
   }
   data(transaction: TransactionFacts): Verdict | Promise<Verdict> {
-    const about = aboutTransaction('data', transaction)
-    return this.#gate(this.#chains.data, about, transaction.session, (run, signal) => run(transaction, signal))
+    return this.#gate(this.#chains.data, aboutTransaction('data', transaction), transaction.session, transaction)
   }
   mailbox(event: Parameters<HookRunner['mailbox']>[0]): Verdict | Promise<Verdict> {
-    const about: About = { hook: 'mailbox', sid: event.session?.id }
-    return this.#gate(this.#chains.mailbox, about, event.session, (run, signal) => run(event, signal))
+    return this.#gate(this.#chains.mailbox, { hook: 'mailbox', sid: event.session?.id }, event.session, event)
   }
 
-  #gate<F>(
-    chain: readonly Link<F>[],
+  #gate<S>(
+    chain: readonly Link<(subject: S, signal: AbortSignal) => Answer<Verdict>>[],
     about: About,
     session: SessionFacts | null,
-    invoke: (run: F, signal: AbortSignal) => Answer<Verdict>,
+    subject: S,
     from = 0,
   ): Verdict | Promise<Verdict> {
     for (let i = from; i < chain.length; i++) {
       const link = chain[i]!
       if (session !== null && !concernsSession(link, session)) continue
-      const asked = this.#ask({
-        about,
-        link,
-        check: checkVerdict,
-        told: toldVerdict,
-        invoke: (s) => invoke(link.run, s),
-      })
-      const decide = (result: Asked<Verdict>): Verdict =>
-        result.ok ? withCleanReply(result.answer) : onFailure(link, about.hook)
+      const asked = this.#ask(VERDICT, about, link, (signal) => link.run(subject, signal))
       if (asked instanceof Promise)
-        return asked.then((result) => {
-          const verdict = decide(result)
-          return verdict.kind === 'pass' ? this.#gate(chain, about, session, invoke, i + 1) : verdict
+        return asked.then((late) => {
+          const verdict = decided(link, about, late)
+          return verdict.kind === 'pass' ? this.#gate(chain, about, session, subject, i + 1) : verdict
         })
-      const verdict = decide(asked)
+      const verdict = decided(link, about, asked)
       if (verdict.kind !== 'pass') return verdict
     }
     return PASS
@@ -137,17 +116,12 @@ export class ChainRunner implements HookRunner {
   #admission(transaction: TransactionFacts, so: Admission, from: number): RcptDecision | Promise<RcptDecision> {
     const chain = this.#chains.rcpt
     let state = so
+    let about = aboutRecipient(transaction, so.recipient)
     for (let i = from; i < chain.length; i++) {
       const link = chain[i]!
       if (!concernsSession(link, transaction.session)) continue
       const { recipient } = state
-      const asked = this.#ask<RcptVerdict>({
-        about: { ...aboutTransaction('rcpt', transaction), rcpt: formatAddress(recipient.address) },
-        link,
-        check: checkRcptVerdict,
-        told: toldVerdict,
-        invoke: (signal) => link.run(transaction, recipient, signal),
-      })
+      const asked = this.#ask(RCPT_VERDICT, about, link, (signal) => link.run(transaction, recipient, signal))
       if (asked instanceof Promise)
         return asked.then((result) => {
           const next = this.#admitted(state, link, result)
@@ -155,6 +129,7 @@ export class ChainRunner implements HookRunner {
         })
       const next = this.#admitted(state, link, asked)
       if ('kind' in next) return next
+      if (next.recipient !== recipient) about = aboutRecipient(transaction, next.recipient)
       state = next
     }
     if (state.as !== null) return { kind: 'accept', as: state.as, recipient: state.recipient }
@@ -168,7 +143,7 @@ export class ChainRunner implements HookRunner {
   }
 
   #admitted(state: Admission, link: Link<unknown>, asked: Asked<RcptVerdict>): Admission | Reject | Defer {
-    const verdict = asked.ok ? asked.answer : onFailure(link, 'rcpt')
+    const verdict = asked instanceof Failure ? onFailure(link, 'rcpt') : asked
     if (verdict.kind === 'reject' || verdict.kind === 'defer') return withCleanReply(verdict)
     if (verdict.kind !== 'admit') return state
     // an admission counts only where it belongs: a relay right does not make a local user, nor the other way
@@ -184,7 +159,7 @@ export class ChainRunner implements HookRunner {
   // -------------------------------------------------------------- auth
 
   async authVerify(user: string, password: string, session: SessionFacts): Promise<AuthDecision> {
-    const found = await this.#authenticate('verify', checkVerified, session, (hook, signal) =>
+    const found = await this.#authenticate('verify', VERIFIED, session, (hook, signal) =>
       hook.verify ? hook.verify(user, password, session, signal) : null,
     )
     if (found === 'unavailable') return { kind: 'unavailable' }
@@ -195,29 +170,26 @@ export class ChainRunner implements HookRunner {
     user: string,
     scheme: string,
   ): Promise<{ identity: Identity; secret: string } | null | 'unavailable'> {
-    return this.#authenticate('secret', checkSecret, null, (hook, signal) =>
+    return this.#authenticate('secret', SECRET, null, (hook, signal) =>
       hook.secret ? hook.secret(user, scheme, signal) : null,
     )
   }
 
   async #authenticate<T>(
     method: keyof AuthHook,
-    check: Check,
+    question: Question<T | null>,
     session: SessionFacts | null,
     invoke: (hook: AuthHook, signal: AbortSignal) => Answer<T | null>,
   ): Promise<T | null | 'unavailable'> {
     let failed = false
     for (const link of this.#chains.auth) {
       if (link.run[method] === undefined || (session !== null && !concernsSession(link, session))) continue
-      const asked = await this.#ask<T | null>({
-        about: { hook: 'auth', sid: session?.id },
-        link,
-        check,
-        told: (answer) => ({ verdict: answer === null ? 'not mine' : answer === 'wrong' ? 'wrong' : 'identity' }),
-        invoke: (signal) => invoke(link.run, signal),
-      })
-      if (asked.ok && asked.answer !== null) return asked.answer
-      if (asked.ok) continue
+      const about: About = { hook: 'auth', sid: session?.id }
+      const asked = await this.#ask(question, about, link, (signal) => invoke(link.run, signal))
+      if (!(asked instanceof Failure)) {
+        if (asked !== null) return asked
+        continue
+      }
       if (link.onError !== 'pass') return 'unavailable'
       failed = true
     }
@@ -233,41 +205,60 @@ export class ChainRunner implements HookRunner {
 
   // -------------------------------------------------------------- dispatch
 
-  async expand(recipient: QueuedRecipient, message: QueuedFacts): Promise<readonly NewRecipient[] | null> {
-    for (const link of this.#chains.expand) {
+  expand(recipient: QueuedRecipient, message: QueuedFacts): ReturnType<HookRunner['expand']> {
+    return this.#expansion(aboutQueued('expand', recipient, message), recipient, message, 0)
+  }
+
+  #expansion(
+    about: About,
+    recipient: QueuedRecipient,
+    message: QueuedFacts,
+    from: number,
+  ): ReturnType<HookRunner['expand']> {
+    const chain = this.#chains.expand
+    for (let i = from; i < chain.length; i++) {
+      const link = chain[i]!
       if (!concernsQueued(link, message)) continue
-      const asked = await this.#ask<readonly NewRecipient[] | null>({
-        about: aboutQueued('expand', recipient, message),
-        link,
-        check: checkExpansion,
-        told: (into) => ({ verdict: into === null ? 'not mine' : 'expanded', detail: into?.map(targetOf).join(', ') }),
-        invoke: (signal) => link.run(recipient, message, signal),
-      })
-      if (!asked.ok) throw temporary(`plugin ${link.plugin}: ${asked.failure.detail}`, failureReply(asked.failure))
-      if (asked.answer !== null) return asked.answer
+      const asked = this.#ask(EXPANSION, about, link, (signal) => link.run(recipient, message, signal))
+      if (asked instanceof Promise)
+        return asked.then((late) => expanded(link, late) ?? this.#expansion(about, recipient, message, i + 1))
+      const into = expanded(link, asked)
+      if (into !== null) return into
     }
     return null
   }
 
-  async route(recipient: QueuedRecipient, message: QueuedFacts): Promise<NextHop | Reject | Defer | null> {
-    for (const link of this.#chains.route) {
+  route(recipient: QueuedRecipient, message: QueuedFacts): ReturnType<HookRunner['route']> {
+    return this.#routing(aboutQueued('route', recipient, message), recipient, message, 0)
+  }
+
+  #routing(
+    about: About,
+    recipient: QueuedRecipient,
+    message: QueuedFacts,
+    from: number,
+  ): ReturnType<HookRunner['route']> {
+    const chain = this.#chains.route
+    for (let i = from; i < chain.length; i++) {
+      const link = chain[i]!
       if (!concernsQueued(link, message)) continue
-      const asked = await this.#ask<NextHop | Reject | Defer | null>({
-        about: aboutQueued('route', recipient, message),
-        link,
-        check: checkRoute,
-        told: toldRoute,
-        invoke: (signal) => link.run(recipient, message, signal),
-      })
-      if (!asked.ok)
-        return {
-          kind: 'defer',
-          reply: asked.failure.reply ?? replies.routingFailed('Routing failed for now'),
-          detail: `plugin ${link.plugin}: ${asked.failure.detail}`,
-        }
-      if (asked.answer !== null) return this.#ownCourier(link.plugin, asked.answer)
+      const asked = this.#ask(ROUTE, about, link, (signal) => link.run(recipient, message, signal))
+      if (asked instanceof Promise)
+        return asked.then((late) => this.#routed(link, late) ?? this.#routing(about, recipient, message, i + 1))
+      const hop = this.#routed(link, asked)
+      if (hop !== null) return hop
     }
     return null
+  }
+
+  #routed(link: Link<unknown>, asked: Asked<NextHop | Reject | Defer | null>): NextHop | Reject | Defer | null {
+    if (asked instanceof Failure)
+      return {
+        kind: 'defer',
+        reply: asked.reply ?? replies.routingFailed('Routing failed for now'),
+        detail: `plugin ${link.plugin}: ${asked.detail}`,
+      }
+    return asked === null ? null : this.#ownCourier(link.plugin, asked)
   }
 
   /** A second instance of a plugin routes to its own couriers, which bear the entry's name. */
@@ -320,12 +311,43 @@ const aboutQueued = (hook: HookName, recipient: QueuedRecipient, message: Queued
   rcpt: formatAddress(recipient.address),
 })
 
+const aboutRecipient = (transaction: TransactionFacts, { address }: Recipient): About => ({
+  hook: 'rcpt',
+  tid: transaction.id,
+  sid: transaction.session.id,
+  rcpt: formatAddress(address),
+})
+
+const VERDICT: Question<Verdict> = { check: checkVerdict, told: toldVerdict }
+const RCPT_VERDICT: Question<RcptVerdict> = { check: checkRcptVerdict, told: toldVerdict }
+
+const toldIdentity = (answer: unknown): Told => ({
+  verdict: answer === null ? 'not mine' : answer === 'wrong' ? 'wrong' : 'identity',
+})
+const VERIFIED: Question<Identity | 'wrong' | null> = { check: checkVerified, told: toldIdentity }
+const SECRET: Question<{ identity: Identity; secret: string } | null> = { check: checkSecret, told: toldIdentity }
+
+const NOT_MINE: Told = { verdict: 'not mine' }
+const EXPANSION: Question<readonly NewRecipient[] | null> = {
+  check: checkExpansion,
+  told: (into) => (into === null ? NOT_MINE : { verdict: 'expanded', detail: into.map(targetOf).join(', ') }),
+}
+const ROUTE: Question<NextHop | Reject | Defer | null> = { check: checkRoute, told: toldRoute }
+
+const decided = (link: Link<unknown>, { hook }: About, asked: Asked<Verdict>): Verdict =>
+  asked instanceof Failure ? onFailure(link, hook) : withCleanReply(asked)
+
+function expanded(link: Link<unknown>, asked: Asked<readonly NewRecipient[] | null>): readonly NewRecipient[] | null {
+  if (asked instanceof Failure) throw temporary(`plugin ${link.plugin}: ${asked.detail}`, failureReply(asked))
+  return asked
+}
+
 const targetOf = ({ address }: NewRecipient): string => formatAddress(address)
 
 const failureReply = ({ reply }: Failure) => (reply === null ? {} : { reply })
 
 function toldRoute(answer: NextHop | Reject | Defer | null): Told {
-  if (answer === null) return { verdict: 'not mine' }
+  if (answer === null) return NOT_MINE
   if ('kind' in answer) return { ...toldVerdict(answer), detail: answer.detail ?? replyLine(answer.reply) }
   return { verdict: 'routed', detail: `${answer.courier}:${answer.destination}` }
 }

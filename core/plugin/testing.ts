@@ -19,6 +19,7 @@ import type { NewRecipient } from '../queue/queue.ts'
 import { MAILBOX_STORE } from '../store/mailbox-store.ts'
 import { createMemoryStore } from '../store/memory-store.ts'
 import type { TraceEvent } from '../trace/trace.ts'
+import { hookTrace } from './ask.ts'
 import { buildChains, type RunningPlugin } from './chains.ts'
 import type {
   Defer,
@@ -172,7 +173,10 @@ async function open(definition: PluginDefinition, options: TestOptions, data: st
     clock,
     log: logger,
     isLocalDomain: (domain) => directory.isLocalDomain(domain),
-    record: (trace, about) => traces.push(about.rcpt === undefined ? trace : { ...trace, rcpt: about.rcpt }),
+    record(about, link, told, ms) {
+      const trace = hookTrace(about, link, told, ms)
+      traces.push(about.rcpt === undefined ? trace : { ...trace, rcpt: about.rcpt })
+    },
   })
   const close = async (): Promise<void> => {
     runner.close()

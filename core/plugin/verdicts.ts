@@ -18,8 +18,11 @@ export function onFailure(link: Link<unknown>, hook: HookName): Verdict {
   return { kind: 'defer', reply: replies.filterFailed(), detail: 'a plugin failed' }
 }
 
+const TOLD_PASS: Told = { verdict: 'pass' }
+
 export function toldVerdict(verdict: Verdict | Admit | Discard): Told {
-  const detail = verdict.detail
+  const { detail } = verdict
+  if (verdict.kind === 'pass' && detail === undefined) return TOLD_PASS
   if (verdict.kind === 'reject' || verdict.kind === 'defer')
     return { verdict: verdict.kind, detail, reply: verdict.reply }
   if (verdict.kind !== 'admit') return { verdict: verdict.kind, detail }
