@@ -4,21 +4,19 @@ import type { MessageContent } from '../message/content.ts'
 import { replies } from '../message/reply.ts'
 import type { Courier, Outcome } from '../plugin/contract.ts'
 import { isFinal, type QueuedRecipient, type QueueItem } from '../queue/queue.ts'
+import { ATTEMPT_LIMIT_MS, type Attempts } from './attempts.ts'
 import type { PipelineDeps } from './deps.ts'
 import type { PipelineEvents } from './events.ts'
 import { type LaneWork, laneKey } from './lane.ts'
 import { queuedFacts } from './prepare.ts'
 import { type RecipientOutcome, settle } from './settle.ts'
 
-/** The longest that one attempt may take: RFC 5321 §4.5.3.2 time-outs of a whole large message add up to less. */
-export const ATTEMPT_LIMIT_MS = 60 * 60_000
-
 /** Resolves when the outcome is durable. `hostDown` is the reply with which the whole lane backs off. */
 export async function deliver(
   deps: PipelineDeps,
   events: PipelineEvents,
   work: LaneWork,
-  stopping: AbortSignal,
+  attempts: Attempts,
 ): Promise<{ hostDown: Reply | null }> {
   const item = deps.queue.get(work.queueId)
   if (!item || item.held) return { hostDown: null }
@@ -45,9 +43,9 @@ export async function deliver(
         recipients,
         work,
         content,
-        stopping,
+        attempts,
       )
-      if (stopping.aborted && answer.every((o) => o.kind === 'deferred')) {
+      if (attempts.stopped && answer.every((o) => o.kind === 'deferred')) {
         deps.queue.free(lease)
         return { hostDown: null }
       }
@@ -86,16 +84,13 @@ async function attempt(
   recipients: readonly QueuedRecipient[],
   work: LaneWork,
   content: MessageContent,
-  stopping: AbortSignal,
+  attempts: Attempts,
 ): Promise<readonly Outcome[]> {
   const deferAll = (reply: Reply, detail: string): Outcome[] =>
     recipients.map((r) => ({ n: r.n, kind: 'deferred', reply, relay: null, detail }))
   if (!courier) return deferAll(replies.noCourier(work.nextHop.courier), 'no such courier')
   const number = 1 + Math.max(...recipients.map((r) => r.attempts))
-  const limit = new AbortController()
-  const timer = deps.clock.after(ATTEMPT_LIMIT_MS, () => limit.abort())
-  const stop = (): void => limit.abort()
-  stopping.addEventListener('abort', stop)
+  const limit = attempts.begin()
   try {
     return await courier.deliver(
       { message: queuedFacts(item), nextHop: work.nextHop, recipients, number, content },
@@ -114,8 +109,7 @@ async function attempt(
       detail: failure.detail,
     }))
   } finally {
-    stopping.removeEventListener('abort', stop)
-    timer.cancel()
+    attempts.end(limit)
   }
 }
 

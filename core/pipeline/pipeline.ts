@@ -8,6 +8,7 @@ import { asFailure, type Reply } from '../base/failure.ts'
 import { formatAddress } from '../message/address.ts'
 import { replies } from '../message/reply.ts'
 import { isFinal, type QueueItem } from '../queue/queue.ts'
+import { Attempts } from './attempts.ts'
 import { deferral, deliver } from './deliver.ts'
 import type { PipelineDeps } from './deps.ts'
 import { enqueue } from './enqueue.ts'
@@ -91,7 +92,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   }
 
   // -------------------------------------------------------------- dispatch
-  const stopping = new AbortController()
+  const attempts = new Attempts(clock)
   const busy = new Map<string, Set<number>>()
   let active = 0
   let running = 0
@@ -121,7 +122,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     .pipe(
       mergeMap(async (work) => {
         running++
-        const result = await safely(() => deliver(deps, events, work, stopping.signal), { hostDown: null })
+        const result = await safely(() => deliver(deps, events, work, attempts), { hostDown: null })
         running--
         release(work)
         const until = clock.mono()
@@ -191,13 +192,13 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     wake()
   }
   function wake(): void {
-    if (pulling || !started || stopping.signal.aborted) return
+    if (pulling || !started || attempts.stopped) return
     pulling = true
     setImmediate(pull)
   }
   function pull(): void {
     pulling = false
-    if (stopping.signal.aborted) return
+    if (attempts.stopped) return
     const room = WINDOW - active
     if (room <= 0) return
     const items = queue.takeDue(clock.now(), Math.min(room, 256))
@@ -227,13 +228,13 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       started = false
       timer.cancel()
       if (running > 0) {
-        const cut = clock.after(ms, () => stopping.abort())
+        const cut = clock.after(ms, () => attempts.stop())
         await new Promise<void>((resolve) => {
           whenIdle = resolve
         })
         cut.cancel()
       }
-      stopping.abort()
+      attempts.stop()
     },
   }
 }

@@ -18,6 +18,7 @@ import type { PackedItem } from './packed.ts'
 import { type ItemUpdate, isFinal, type NewQueueItem, type Queue, type QueueItem, type QueueStats } from './queue.ts'
 import { QueueLog } from './queue-log.ts'
 import { QueueState } from './queue-state.ts'
+import { RecentContents } from './recent-contents.ts'
 import type { Place } from './segment.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { noRoom, StateQueue } from './state-queue.ts'
@@ -58,6 +59,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
   readonly #reader: SegmentReader
   readonly #forward: CopyForward
   readonly #committer: Committer
+  readonly #recent = new RecentContents()
   #free = 0
   #freeUntil = Number.NEGATIVE_INFINITY
   /** The log has been read. Before that, freed bodies are not removed: a later record may name them again. */
@@ -127,6 +129,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     const stored = this.#bodies.small(item.content) ?? (await this.#bodies.store(item.id, item.content))
     const operations = [{ ...addOperation(item), content: stored.row }]
     await this.#append(operations, stored.payload, 'new', [stored])
+    this.#recent.keep(item.id, item.content)
   }
 
   async update(update: ItemUpdate): Promise<void> {
@@ -142,6 +145,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
         operations.push({ ...addOperation(item), content: bounce.row })
       }
       if (update.content) {
+        this.#recent.drop(update.id)
         const name = `${update.id}.${randomBytes(4).toString('hex')}`
         const content = await this.#bodies.store(name, update.content)
         stored.push(content)
@@ -178,6 +182,8 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
   async content(id: string): Promise<MessageContent> {
     const item = this.state.item(id)
     if (!item) throw permanent(`no message ${id} in the queue`)
+    const recent = this.#recent.take(id)
+    if (recent !== null) return recent
     const place = item.content
     try {
       const bytes = this.#reader.read(place)
@@ -227,6 +233,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     await this.#committer.close()
     await this.#bodies.close()
     this.#reader.close()
+    this.#recent.clear()
   }
 
   #checkOpen(): void {

@@ -217,6 +217,8 @@ export class PackedItem<C> {
   filtered: boolean
   size: number
   content: C
+  /** As last unpacked; null after a change. */
+  unpacked: QueueItem | null = null
   /** Changes on their way to the disk. */
   busy = 0
   #lifetime: number

@@ -145,6 +145,7 @@ export class QueueState<C> {
     const item = this.#items.get(op.id)
     if (!item) return content === null ? [] : [content]
     item.busy = Math.max(0, item.busy - 1)
+    item.unpacked = null
     const freed: C[] = []
     for (const r of this.#touched(item, op)) r.busy = false
     for (const { n, into } of op.expanded ?? []) this.#expand(item, n, into)
@@ -224,7 +225,7 @@ export class QueueState<C> {
 
   get(id: string): QueueItem | null {
     const item = this.#items.get(id)
-    return item ? unpackItem(item) : null
+    return item ? unpacked(item) : null
   }
 
   *list(filter: QueueFilter = {}): Iterable<QueueItem> {
@@ -236,7 +237,7 @@ export class QueueState<C> {
 
   takeDue(now: number, limit: number): QueueItem[] {
     this.#noticeJump()
-    return Array.from(this.#due.take(now, limit), unpackItem)
+    return Array.from(this.#due.take(now, limit), unpacked)
   }
 
   nextDue(): number | null {
@@ -287,6 +288,7 @@ export class QueueState<C> {
         if (r.at >= 0) {
           this.#due.cap(r)
           this.#due.arm(r)
+          item.unpacked = null
         }
   }
 
@@ -309,6 +311,12 @@ export class QueueState<C> {
         if (r) yield r
       }
   }
+}
+
+/** An item on its way through dispatch is looked at several times. */
+function unpacked<C>(item: PackedItem<C>): QueueItem {
+  item.unpacked ??= unpackItem(item)
+  return item.unpacked
 }
 
 /** Recipients stand in ascending order of n, mostly without gaps. */
