@@ -8,7 +8,7 @@ import { replies, replyLine } from '../message/reply.ts'
 import type { NewRecipient, QueuedRecipient } from '../queue/queue.ts'
 import type { TraceEvent } from '../trace/trace.ts'
 import { checkExpansion, checkRcptVerdict, checkRoute, checkSecret, checkVerdict, checkVerified } from './answers.ts'
-import { type About, type Asked, type Asker, createAsker, type Question, type OnAnswer, type Told } from './ask.ts'
+import { type About, type Asked, type Asker, createAsker, type OnAnswer, type Question, type Told } from './ask.ts'
 import type { Chains, Link } from './chains.ts'
 import type {
   Answer,

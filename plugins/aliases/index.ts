@@ -83,10 +83,11 @@ export default definePlugin({
       return { reversePath: qualified(`owner-${name}`, domain), notify: [], orcpt: null }
     }
 
+    const isBuiltIn = (local: string): boolean => /^(root|postmaster)$/i.test(local)
+
     /** root and postmaster without an alias or a mailbox of their own go to the site's postmaster. */
     async function builtIn(recipient: QueuedRecipient): Promise<readonly NewRecipient[] | null> {
       const { address, reversePath, notify, orcpt } = recipient
-      if (!/^(root|postmaster)$/i.test(address.local)) return null
       if (await directory.recipient(address)) return null
       if (await directory.virtualAlias(formatAddress(address))) return null
       const to = qualified(site.postmaster, site.origin)
@@ -99,16 +100,16 @@ export default definePlugin({
         if (!isOurs(domain)) return pass()
         // RFC 5321 §4.5.1: postmaster is always accepted, also without a domain
         if (domain === '') return admit('local', { rewrite: qualified(local, site.domains[0] ?? site.hostname) })
-        if (/^(root|postmaster)$/i.test(local)) return admit('local', { detail: 'postmaster' })
+        if (isBuiltIn(local)) return admit('local', { detail: 'postmaster' })
         const alias = find(local)
         return alias ? admit('local', { detail: `alias ${alias.name}` }) : pass()
       },
 
-      async expand(recipient): Promise<readonly NewRecipient[] | null> {
+      expand(recipient): readonly NewRecipient[] | null | Promise<readonly NewRecipient[] | null> {
         const { local, domain } = recipient.address
         if (!isOurs(domain) && domain !== site.hostname) return null
         const alias = find(local)
-        if (!alias) return builtIn(recipient)
+        if (!alias) return isBuiltIn(local) ? builtIn(recipient) : null
         const list = listSender(alias.name, domain)
         return alias.targets
           .filter((target) => !(target.kind === 'file' && target.path === '/dev/null'))

@@ -51,7 +51,6 @@ export default definePlugin({
     }
 
     async function owner(address: Address): Promise<Owner | null> {
-      if (!directory.isLocalDomain(address.domain)) return null
       const found = await directory.recipient(address)
       if (!found) return systemOwner(address)
       const text = await directory.readForward(found.user.account)
@@ -79,24 +78,26 @@ export default definePlugin({
       )
     }
 
+    async function redirected(recipient: QueuedRecipient): Promise<readonly NewRecipient[] | null> {
+      const found = await owner(recipient.address)
+      if (!found) return null
+      const { targets, errors } = directory.parseTargets(forwardText(found.text))
+      const made = targets.map((target) => toRecipient(target, recipient, found))
+      const into = made.filter((one) => one !== null).map((one) => keepOwn(one, recipient, isSelf))
+      const refused = made.length - into.length
+      if (errors.length === 0 && refused === 0) return into.length > 0 ? into : null
+      const why = [...errors, ...(refused > 0 ? ['commands, files and :include: are not allowed here'] : [])]
+      log.warn('mistake in .forward: the mail stays in the mailbox too', {
+        user: found.name,
+        problem: why.join('; '),
+      })
+      return into.some((one) => one.final && sameAddress(one.address, recipient.address))
+        ? into
+        : [...into, ownCopy(recipient)]
+    }
+
     return {
-      async expand(recipient): Promise<readonly NewRecipient[] | null> {
-        const found = await owner(recipient.address)
-        if (!found) return null
-        const { targets, errors } = directory.parseTargets(forwardText(found.text))
-        const made = targets.map((target) => toRecipient(target, recipient, found))
-        const into = made.filter((one) => one !== null).map((one) => keepOwn(one, recipient, isSelf))
-        const refused = made.length - into.length
-        if (errors.length === 0 && refused === 0) return into.length > 0 ? into : null
-        const why = [...errors, ...(refused > 0 ? ['commands, files and :include: are not allowed here'] : [])]
-        log.warn('mistake in .forward: the mail stays in the mailbox too', {
-          user: found.name,
-          problem: why.join('; '),
-        })
-        return into.some((one) => one.final && sameAddress(one.address, recipient.address))
-          ? into
-          : [...into, ownCopy(recipient)]
-      },
+      expand: (recipient) => (directory.isLocalDomain(recipient.address.domain) ? redirected(recipient) : null),
     }
   },
 })

@@ -63,14 +63,15 @@ export default definePlugin({
         return admit('local', { detail: `account ${user.account}` })
       },
 
-      async expand(recipient): Promise<readonly NewRecipient[] | null> {
-        if (!directory.isLocalDomain(recipient.address.domain)) return null
-        const user = (await directory.recipient(recipient.address))?.user
-        if (!user || user.forward.length === 0) return null
-        const { reversePath, notify, orcpt } = recipient
+      expand(recipient): null | Promise<readonly NewRecipient[] | null> {
+        const { address: original, reversePath, notify, orcpt } = recipient
+        if (!directory.isLocalDomain(original.domain)) return null
         const to = (address: Address, final: boolean): NewRecipient => ({ address, reversePath, notify, orcpt, final })
-        const targets = user.forward.map((text) => to(toAddress(text), false))
-        return user.keepCopy ? [to(recipient.address, true), ...targets] : targets
+        return directory.recipient(original).then((found) => {
+          if (!found || found.user.forward.length === 0) return null
+          const targets = found.user.forward.map((text) => to(toAddress(text), false))
+          return found.user.keepCopy ? [to(original, true), ...targets] : targets
+        })
       },
     }
   },

@@ -41,18 +41,18 @@ export default definePlugin({
       maps.map((map) => directory.table(map)),
     )
     return {
-      async rcpt(_transaction, { address }): Promise<RcptVerdict> {
-        const found = await virtual.find(address)
-        return found ? admit('local', { detail: found.detail }) : pass()
+      rcpt(_transaction, { address }): RcptVerdict | Promise<RcptVerdict> {
+        if (!virtual.concerns(address)) return pass()
+        return virtual.find(address).then((found) => (found ? admit('local', { detail: found.detail }) : pass()))
       },
-      async expand(recipient): Promise<readonly NewRecipient[] | null> {
-        const found = await virtual.find(recipient.address)
-        if (!found) return null
-        const { reversePath, notify, orcpt } = recipient
-        return found.targets.map((text) => {
-          const address = toAddress(text, recipient.address, site)
-          return { address, reversePath, notify, orcpt, final: sameAddress(address, recipient.address) }
-        })
+      expand(recipient): null | Promise<readonly NewRecipient[] | null> {
+        const { address: original, reversePath, notify, orcpt } = recipient
+        if (!virtual.concerns(original)) return null
+        const toRecipient = (text: string): NewRecipient => {
+          const address = toAddress(text, original, site)
+          return { address, reversePath, notify, orcpt, final: sameAddress(address, original) }
+        }
+        return virtual.find(original).then((found) => found?.targets.map(toRecipient) ?? null)
       },
     }
   },
@@ -76,10 +76,13 @@ class VirtualAliases {
     this.#tables = tables
   }
 
+  concerns({ domain }: Address): boolean {
+    return domain !== '' && this.#directory.isLocalDomain(domain)
+  }
+
   /** What an address of a local domain stands for: itself, then without its detail, then its domain's catch-all. */
   async find(address: Address): Promise<Found | null> {
     const { domain } = address
-    if (domain === '' || !this.#directory.isLocalDomain(domain)) return null
     for (const key of this.#keys(address)) {
       const targets = await this.#lookup(key)
       if (targets) return { targets, detail: `virtual alias ${key}` }
