@@ -39,6 +39,7 @@ export interface Files {
   unlink(path: string): void
   /** Sets the modification time, where the back end keeps one. */
   utimes?(path: string, mtimeMs: number): void
+  futimes?(fd: number, mtimeMs: number): void
   rmdir(path: string): void
   /** Octets free for this user on the file system that holds `path`. */
   free(path: string): number

@@ -75,6 +75,7 @@ export const nodeFiles: Files = {
   link: (from, to) => fs.linkSync(from, to),
   unlink: (path) => fs.unlinkSync(path),
   utimes: (path, mtimeMs) => fs.utimesSync(path, mtimeMs / 1000, mtimeMs / 1000),
+  futimes: (fd, mtimeMs) => fs.futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000),
   rmdir: (path) => fs.rmdirSync(path),
   free(path) {
     const { bavail, bsize } = fs.statfsSync(path)

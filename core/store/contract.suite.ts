@@ -584,6 +584,27 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         expect(await under.store.deliver([to('ana@estafeta.test', 'INBOX', 'q2/1', 'same')])).toEqual([null])
         expect([...inbox.uids()]).toEqual([1, 2])
       })
+
+      it('shows a batch of deliveries, to sessions that wait and to new ones, by the time it answers', async () => {
+        const seen = changesOf(inbox)
+        const users = Array.from({ length: 12 }, (_, n) => (n % 3 === 0 ? 'ana' : `user${n}`))
+        const answers = await under.store.deliver(
+          users.map((user, n) => ({
+            account: `${user}@estafeta.test`,
+            mailbox: 'INBOX',
+            message: message(text(`m${n}`), { key: `batch/${n}` }),
+          })),
+        )
+        expect(answers).toEqual(users.map(() => null))
+        expect(seen.flatMap((change) => ('uids' in change ? [...change.uids] : []))).toEqual([1, 2, 3, 4])
+        expect(await Promise.all([1, 2, 3, 4].map((uid) => octetsOf(uid)))).toEqual(
+          [0, 3, 6, 9].map((n) => text(`m${n}`)),
+        )
+        const other = await (await under.store.account('user11@estafeta.test')).open('INBOX')
+        expect(other.status()).toMatchObject({ messages: 1, unseen: 1, uidNext: 2 })
+        expect(await octetsOf(1, other)).toBe(text('m11'))
+        other.close()
+      })
     })
 
     it('keeps all that clients have seen when it is opened again', async () => {

@@ -7,6 +7,8 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -16,10 +18,13 @@ import { firstValueFrom } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../base/clock.ts'
 import { silentLogger } from '../base/log.ts'
+import { memoryContent } from '../message/content.ts'
 import { collect, describeStore, message, text } from './contract.suite.ts'
 import type { EngineStore } from './engine-store.ts'
 import type { MailAccount, Mailbox, MailboxStore, SearchKey } from './mailbox-store.ts'
 import { openMaildirStore } from './maildir-store.ts'
+
+const OTHER_DISK = '/dev/shm'
 
 describeStore('Maildir store', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'estafeta-maildir-'))
@@ -245,6 +250,31 @@ describe('Maildir on disk', () => {
       expect((await stored.read(from, to)).equals(octets.subarray(from, to))).toBe(true)
     }
     stored.close()
+  })
+
+  const device = statSync(tmpdir()).dev
+  const isAlone = (statSync(OTHER_DISK, { throwIfNoEntry: false })?.dev ?? device) === device
+  test.skipIf(isAlone)('mail may lie on another file system', async () => {
+    const elsewhere = mkdtempSync(join(OTHER_DISK, 'estafeta-maildir-'))
+    symlinkSync(elsewhere, join(directory, 'estafeta.test', 'paco'))
+    const large = text('large', 'x'.repeat(400_000))
+    const texts = [...Array.from({ length: 10 }, (_, n) => text(`small${n}`)), large]
+    const message = (octets: string, n: number) => ({
+      account: n % 2 === 0 ? 'paco@estafeta.test' : ANA,
+      mailbox: 'INBOX',
+      message: { content: memoryContent(Buffer.from(octets)), flags: [], internalDate: 1e12, key: `q.${n}` },
+    })
+    expect(await store.deliver(texts.map(message))).toEqual(texts.map(() => null))
+    const paco = await store.account('paco@estafeta.test')
+    const mailbox = await paco.open('INBOX')
+    const found: string[] = []
+    for await (const { message: stored } of mailbox.messages(mailbox.uids()))
+      found.push((await stored.read()).toString())
+    expect(found).toEqual(texts.filter((_, n) => n % 2 === 0))
+    expect(statSync(join(elsewhere, 'new', readdirSync(join(elsewhere, 'new'))[0]!)).mtimeMs).toBe(1e12)
+    expect(readdirSync(join(elsewhere, 'tmp'))).toEqual([])
+    expect(readdirSync(join(directory, '.estafeta-staging'))).toEqual([])
+    rmSync(elsewhere, { recursive: true })
   })
 
   test('searches answer the same with the index and without', { timeout: 60_000 }, async () => {

@@ -8,6 +8,7 @@ const MAX_LEVELS = 20
 
 /** NFC, INBOX in upper case. Throws Failure('permanent') for a name that no mailbox can have. */
 export function mailboxName(name: string): string {
+  if (name === INBOX) return INBOX
   const normal = name.normalize('NFC')
   const levels = normal.split('/')
   if (normal === '' || levels.includes('')) throw badMailboxName('empty level')

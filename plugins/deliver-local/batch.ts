@@ -1,18 +1,27 @@
-// Gathers what is delivered while the store syncs, so that it shares the next sync.
-import type { MailboxStore } from 'estafeta/plugin'
+// Gathers deliveries so that they share a sync: what comes while the store syncs, and while much comes a moment longer.
+import type { Clock, MailboxStore } from 'estafeta/plugin'
 
 type Delivery = Parameters<MailboxStore['deliver']>[0][number]
 
 /** Larger messages take long to hand over: nobody waits for them. */
 const ALONE = 262_144
+/** Octets handed over at once. */
+const MOST = 4 * ALONE
+/** While more than one message comes at a time, the store is called no more often than this. */
+const BEAT_MS = 20
 
 export interface Batcher {
   /** null, or why not. */
   deliver(delivery: Delivery): Promise<Error | null>
 }
 
-export function createBatcher(store: MailboxStore): Batcher {
-  let waiting: { delivery: Delivery; settle: (error: Error | null) => void }[] = []
+interface Waiting {
+  readonly delivery: Delivery
+  readonly settle: (error: Error | null) => void
+}
+
+export function createBatcher(store: MailboxStore, clock: Clock): Batcher {
+  let waiting: Waiting[] = []
   let running = false
 
   const run = async (): Promise<void> => {
@@ -20,14 +29,20 @@ export function createBatcher(store: MailboxStore): Batcher {
     // what was asked for together goes together
     await null
     while (waiting.length > 0) {
-      const batch = waiting
-      waiting = []
+      const started = clock.mono()
+      const batch = take(waiting)
+      waiting = waiting.slice(batch.length)
       const answers = await store
         .deliver(batch.map(({ delivery }) => delivery))
         .catch((error: Error) => batch.map(() => error))
       for (const [i, { settle }] of batch.entries()) settle(answers[i] ?? null)
+      if (batch.length > 1) await until(started + BEAT_MS)
     }
     running = false
+  }
+  const until = (time: number): Promise<void> | null => {
+    const ms = time - clock.mono()
+    return ms > 0 ? new Promise((resolve) => clock.after(ms, resolve)) : null
   }
 
   return {
@@ -39,4 +54,14 @@ export function createBatcher(store: MailboxStore): Batcher {
       })
     },
   }
+}
+
+/** The first of them, up to a bound. */
+function take(waiting: readonly Waiting[]): readonly Waiting[] {
+  let octets = 0
+  const over = waiting.findIndex(({ delivery }) => {
+    octets += delivery.message.content.size
+    return octets > MOST
+  })
+  return over < 0 ? waiting : waiting.slice(0, over)
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { AS_USER, type Attempt, type Courier, MAILBOX_STORE, type MailboxStore, type Outcome } from 'estafeta/plugin'
 import { testPlugin } from 'estafeta/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -169,7 +170,8 @@ test('deliveries that come while the store works share the next call', async () 
       })
     },
   } as unknown as MailboxStore
-  const { deliver } = createBatcher(store)
+  const clock = new FakeClock()
+  const { deliver } = createBatcher(store, clock)
   const message = { content: memoryContent(Buffer.from('x: y\r\n\r\n')), flags: [], internalDate: 0 }
   const one = () => deliver({ account: 'ana@example.com', mailbox: 'INBOX', message })
   const first = [one(), one()]
@@ -178,6 +180,10 @@ test('deliveries that come while the store works share the next call', async () 
   expect(batches).toEqual([2])
   finish()
   await Promise.all(first)
+  await setImmediate()
+  expect(batches).toEqual([2])
+  clock.advance(20)
+  await setImmediate()
   expect(batches).toEqual([2, 3])
   finish()
   expect(await Promise.all(later)).toEqual([null, null, null])

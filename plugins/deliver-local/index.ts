@@ -76,7 +76,7 @@ export default definePlugin({
     log: LOGGER,
   },
   setup({ directory, site, store, users, asUser, clock, log, config: settings }) {
-    const batcher = createBatcher(store)
+    const batcher = createBatcher(store, clock)
 
     async function systemUser({ local, domain }: Address) {
       if (!site.users.system || !(site.domains.includes(domain) || domain === '')) return null
@@ -170,7 +170,8 @@ export default definePlugin({
       },
       couriers: {
         local: {
-          concurrency: 4,
+          // what comes together shares a sync
+          concurrency: 64,
           async deliver(attempt) {
             const target = (attempt.nextHop.options ?? { detail: null, system: null }) as unknown as Target
             return Promise.all(

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { systemClock } from '../../core/base/clock.ts'
+import { stayAlive, systemClock } from '../../core/base/clock.ts'
 import { createQueueId } from '../../core/base/ids.ts'
 import { silentLogger } from '../../core/base/log.ts'
 import { memoryContent } from '../../core/message/content.ts'
@@ -14,7 +14,7 @@ import { freshFileSystem } from './file-system.ts'
 import { cpuSeconds } from './procstat.ts'
 
 const [messages = 10_000, ...given] = process.argv.slice(2).map(Number)
-const IN_FLIGHT = given.length > 0 ? given : [10, 50, 400]
+const IN_FLIGHT = given.length > 0 ? given : [1, 50, 400]
 const ACCOUNTS = 100
 
 const TEXT = 'A line of sixty-four octets, which is what people like to write.\r\n'.repeat(58)
@@ -52,7 +52,7 @@ function flushes(path: string): number {
 
 /** Keeps `inFlight` deliveries under way until all are done, and prints what it took. */
 async function measure(path: string, store: MailboxStore, inFlight: number): Promise<void> {
-  const batcher = createBatcher(store)
+  const batcher = createBatcher(store, systemClock)
   let next = 0
   const latencies: number[] = []
   const work = async () => {
@@ -78,6 +78,7 @@ async function measure(path: string, store: MailboxStore, inFlight: number): Pro
   )
 }
 
+const alive = stayAlive()
 const folder = mkdtempSync(join(tmpdir(), 'store-bench-'))
 try {
   for (const [round, inFlight] of IN_FLIGHT.entries()) {
@@ -89,7 +90,7 @@ try {
       hostname: 'bench.test',
     })
     // every mailbox is made, code is compiled
-    const batcher = createBatcher(store)
+    const batcher = createBatcher(store, systemClock)
     await Promise.all(Array.from({ length: 5 * ACCOUNTS }, (_, n) => deliver(batcher, n)))
     await setTimeout(1000)
     await measure(disk.path, store, inFlight)
@@ -97,5 +98,6 @@ try {
     disk.remove()
   }
 } finally {
+  alive.cancel()
   rmSync(folder, { recursive: true, force: true })
 }

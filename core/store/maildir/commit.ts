@@ -5,6 +5,7 @@ import type { Syncer } from '../syncer.ts'
 import { unsized, withSizes } from './file-name.ts'
 import type { FolderDeps, MaildirFolder, NewFile, Placed } from './folder.ts'
 import { type MessageWriter, type StagedFile, writeMessage } from './message-file.ts'
+import type { Staging } from './staging.ts'
 
 /** Messages for one folder that succeed or fail together. */
 interface Group {
@@ -28,6 +29,7 @@ interface WrittenFile {
 export interface CommitHost {
   readonly deps: FolderDeps
   readonly syncer: Syncer
+  readonly staging: Staging
   /** Takes a staged body over. */
   takeStaged(staged: number): MessageWriter
   /** Looks for foreign changes before we append, when the UID list is not as we left it. */
@@ -40,7 +42,6 @@ export class Committer {
   readonly #host: CommitHost
   #waiting: Group[] = []
   #running: Promise<void> | null = null
-  #count = 0
 
   constructor(host: CommitHost) {
     this.#host = host
@@ -116,9 +117,10 @@ export class Committer {
     for (const group of groups) group.uids = group.files.map(({ name }) => uids.get(name) ?? folder.uidOf(name))
   }
 
-  /** Writes a group's messages to tmp/. */
+  /** Writes a group's messages, not yet into their mailbox. */
   #write(group: Group): void {
-    const { files, clock, namer } = this.#host.deps
+    const { deps, staging } = this.#host
+    const { files, clock, namer } = deps
     const folder = group.find()
     group.folder = folder
     for (const message of group.messages) {
@@ -131,10 +133,9 @@ export class Committer {
       }
       const file =
         staged === null
-          ? writeMessage(files, `${folder.path}/tmp/estafeta.${++this.#count}`, octets!)
-          : this.#host.takeStaged(staged).finish()
+          ? writeMessage(files, staging.next(), octets!, internalDate)
+          : this.#host.takeStaged(staged).finish(internalDate)
       group.files.push({ staged: file, message, name })
-      files.utimes?.(file.path, internalDate)
     }
   }
 
@@ -142,7 +143,8 @@ export class Committer {
     if (folder.listChanged()) this.#host.catchUp(folder)
     const { table } = folder.state
     const before = [...table.keywords]
-    let used = folder.state.usedFlags()
+    let given = 0
+    const used = () => folder.state.usedFlags() | given
     const names = new Set<string>()
     const items: NewFile[] = []
     for (const group of groups) {
@@ -151,8 +153,8 @@ export class Committer {
         for (const { staged, message, name } of group.files) {
           // two deliveries of one key may have met in this batch
           if (!staged || names.has(name)) continue
-          const flags = table.bits(message.flags, () => used)
-          used |= flags
+          const flags = table.bits(message.flags, used)
+          given |= flags
           names.add(name)
           const base = withSizes(name, staged.fileSize, staged.wireSize)
           own.push({

@@ -29,6 +29,7 @@ import type { FolderDeps, MaildirFolder, NewFile, Placed } from './folder.ts'
 import { accountDirectory } from './folder-names.ts'
 import { loadFolder, scanFolder } from './load.ts'
 import { MessageWriter } from './message-file.ts'
+import { Staging } from './staging.ts'
 import { MaildirTree } from './tree.ts'
 import { FolderWatch } from './watch.ts'
 
@@ -54,7 +55,6 @@ interface Account {
 }
 
 const INDEX = 'estafeta-index.db'
-const STAGING = '.estafeta-staging'
 const MAX_LOADED_MESSAGES = 1_000_000
 const MAX_LOADED_FOLDERS = 2000
 /** When a folder that was taken over from its cache is looked at. */
@@ -70,6 +70,7 @@ export class MaildirEngine implements StoreEngine {
   /** By id; in the order of use. */
   readonly #folders = new Map<number, MaildirFolder>()
   readonly #watches = new Map<number, FolderWatch>()
+  readonly #staging: Staging
   readonly #staged = new Map<number, MessageWriter>()
   readonly #stable: Set<string>
   readonly #stored: StoredMessages[] = []
@@ -81,9 +82,11 @@ export class MaildirEngine implements StoreEngine {
     this.#options = options
     this.#stable = new Set([options.directory])
     this.#deps = { files, clock, log, namer: new FileNamer(hostname, process.pid) }
+    this.#staging = new Staging(files, options.directory)
     this.#committer = new Committer({
       deps: this.#deps,
       syncer: options.syncer,
+      staging: this.#staging,
       takeStaged: (staged) => this.#takeStaged(staged),
       catchUp: (folder) => this.#scan(folder),
       shown: (folder, placed) => this.#shown(folder, placed),
@@ -199,11 +202,8 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async stage(): Promise<number> {
-    const { files, directory } = this.#options
-    const folder = `${directory}/${STAGING}`
     const staged = ++this.#lastStaged
-    if (staged === 1) this.#clearStaging(folder)
-    this.#staged.set(staged, new MessageWriter(files, `${folder}/${staged}`))
+    this.#staged.set(staged, new MessageWriter(this.#deps.files, this.#staging.next()))
     return staged
   }
   async stagePiece(staged: number, octets: Uint8Array): Promise<void> {
@@ -631,12 +631,6 @@ export class MaildirEngine implements StoreEngine {
     const writer = this.#staged.get(staged)!
     this.#staged.delete(staged)
     return writer
-  }
-
-  #clearStaging(folder: string): void {
-    const { files } = this.#deps
-    if (!files.stat(folder)) files.mkdir(folder)
-    for (const name of files.readdir(folder)) files.unlink(`${folder}/${name}`)
   }
 }
 

@@ -7,9 +7,13 @@ import type { MailboxState, MessageRow } from '../mailbox-state.ts'
 import { Mutex } from '../mutex.ts'
 import { type FileNamer, fileName, flagLetters, parseFileName, savedAt, unsized } from './file-name.ts'
 import { formatKeywords, KEYWORDS } from './keywords-file.ts'
+import { copyMessage } from './message-file.ts'
 import { ModSeqFile } from './mod-seq-file.ts'
 import { CACHE, formatCache, stampOf } from './state-cache.ts'
 import { formatHeader, formatLine, UIDLIST } from './uidlist.ts'
+
+/** In tmp/: a message that comes from another file system. */
+const COPY = 'estafeta.copy'
 
 export interface FolderDeps {
   readonly files: Files
@@ -155,8 +159,7 @@ export class MaildirFolder {
         const directory = rows[i]!.flags === 0 && !item.link ? 'new' : 'cur'
         const name = directory === 'new' ? item.base : fileName(item.base, flagLetters(item.flags))
         const to = `${this.path}/${directory}/${name}`
-        if (item.link) files.link(item.from, to)
-        else files.rename(item.from, to)
+        this.#putInPlace(item, to)
         done.push(to)
         directories.add(`${this.path}/${directory}`)
       })
@@ -339,6 +342,20 @@ export class MaildirFolder {
     this.#sync(temporary)
     this.deps.files.rename(temporary, `${this.path}/${name}`)
     this.deps.files.fsyncDir(this.path)
+  }
+
+  #putInPlace({ from, link, internalDate }: NewFile, to: string): void {
+    const { files } = this.deps
+    try {
+      if (link) files.link(from, to)
+      else files.rename(from, to)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EXDEV') throw error
+      const copy = `${this.path}/tmp/${COPY}`
+      copyMessage(files, from, copy, internalDate)
+      files.rename(copy, to)
+      if (!link) files.unlink(from)
+    }
   }
 
   #rename(from: string, to: string): NodeJS.ErrnoException | null {

@@ -18,11 +18,12 @@ const MAX_HEADER = 65_536
 const PIECE = 65_536
 
 /** Writes a message whole; its octets are changed on the way. Removes what it began when it fails. */
-export function writeMessage(files: Files, path: string, octets: Uint8Array): StagedFile {
+export function writeMessage(files: Files, path: string, octets: Uint8Array, internalDate: number): StagedFile {
   const { lf, missing } = toLfInPlace(octets)
   const fd = files.open(path, 'wx')
   try {
     files.write(fd, [lf], null)
+    files.futimes?.(fd, internalDate)
   } catch (error) {
     files.close(fd)
     files.unlink(path)
@@ -53,8 +54,9 @@ export class MessageWriter {
   write(octets: Buffer): void {
     this.#put(this.#lines.write(octets))
   }
-  finish(): StagedFile {
+  finish(internalDate: number | null): StagedFile {
     this.#put(this.#lines.end())
+    if (internalDate !== null) this.#files.futimes?.(this.#fd, internalDate)
     this.#files.close(this.#fd)
     const thread = threadOfOctets(Buffer.concat(this.#head))
     return { path: this.path, fileSize: this.#size, wireSize: this.#size + this.#missing, thread }
@@ -74,6 +76,24 @@ export class MessageWriter {
       this.#head.push(octets)
       this.#headSize += octets.length
     }
+  }
+}
+
+/** For what cannot be renamed or linked from another file system: a copy, stable when it returns. */
+export function copyMessage(files: Files, from: string, to: string, internalDate: number): void {
+  const source = files.open(from, 'r')
+  const target = files.open(to, 'w')
+  try {
+    let at = 0
+    for (let length = -1; length !== 0; at += length) {
+      length = files.read(source, piece, 0, PIECE, at)
+      files.write(target, [piece.subarray(0, length)], at)
+    }
+    files.futimes?.(target, internalDate)
+    files.fdatasync(target)
+  } finally {
+    files.close(source)
+    files.close(target)
   }
 }
 

@@ -408,7 +408,7 @@ export class MboxEngine implements StoreEngine {
   #takeStaged(staged: number): MessageWriter {
     const writer = this.#staged.get(staged)!
     this.#staged.delete(staged)
-    writer.finish()
+    writer.finish(null)
     return writer
   }
 
