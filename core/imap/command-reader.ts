@@ -1,14 +1,13 @@
 // Pulls whole commands from a connection: lines with the literals they announce, within bounds, and messages as streams.
 import type { Socket } from 'node:net'
-import { type Line, LineReader, type LineReaderOwner } from '../net/line-reader.ts'
+import { type Line, LineReader, type LineReaderOptions, type LineReaderOwner } from '../net/line-reader.ts'
 import { ConnectionLost } from './output.ts'
 import { parseAppendHead } from './wire/append.ts'
 import { Decoder } from './wire/decoder.ts'
 import { type LiteralMarker, parseLiteralMarker } from './wire/literal.ts'
 
 export interface ReaderLimits {
-  /** Octets of a line. */
-  readonly line: number
+  readonly line: LineReaderOptions
   /** Octets of all lines and literals of a command, APPEND's messages apart. */
   readonly command: number
 }
@@ -32,11 +31,19 @@ const MAX_LITERALS = 100
 const TOO_LONG = '[TOOBIG] Command is too long'
 const NUL = 'NUL is not allowed in a literal'
 
+/** The session that reads. */
+export interface ReaderOwner {
+  /** Before each wait for the client. */
+  waiting(): void
+  /** The client waits for the go-ahead to send its literal. */
+  goAhead(): void
+  /** The client has sent something. */
+  received(): void
+}
+
 export class CommandReader implements LineReaderOwner {
   readonly #reader: LineReader
-  readonly #idle: () => void
-  readonly #ask: () => void
-  readonly #progress: () => void
+  readonly #owner: ReaderOwner
   #wake: (() => void) | null = null
   #lost = false
   /** A line that was looked at and is still the next. */
@@ -45,26 +52,19 @@ export class CommandReader implements LineReaderOwner {
   pending: LiteralMarker | null = null
   #limits: ReaderLimits
 
-  /** `idle` is called before each wait for the client, `progress` when it has sent something; `ask` sends the go-ahead for a literal. */
-  constructor(
-    socket: Socket,
-    limits: ReaderLimits,
-    hooks: { idle: () => void; ask: () => void; progress: () => void },
-  ) {
-    this.#idle = hooks.idle
-    this.#ask = hooks.ask
-    this.#progress = hooks.progress
+  constructor(socket: Socket, limits: ReaderLimits, owner: ReaderOwner) {
+    this.#owner = owner
     this.#limits = limits
-    this.#reader = new LineReader(socket, this, { maxLine: limits.line, acceptBareLineFeed: true })
+    this.#reader = new LineReader(socket, this, limits.line)
   }
 
   setLimits(limits: ReaderLimits): void {
     this.#limits = limits
-    this.#reader.options = { maxLine: limits.line, acceptBareLineFeed: true }
+    this.#reader.options = limits.line
   }
 
   readable(): void {
-    this.#progress()
+    this.#owner.received()
     this.#wakeUp()
   }
   ended(): void {
@@ -147,7 +147,7 @@ export class CommandReader implements LineReaderOwner {
   /** Reads a literal's octets in chunks, asking for them first where the client waits for that. */
   async literal(marker: LiteralMarker, take: (chunk: Buffer) => void | Promise<void>): Promise<void> {
     if (this.pending === marker) this.pending = null
-    if (!marker.nonSync) this.#ask()
+    if (!marker.nonSync) this.#owner.goAhead()
     for (let left = marker.size; left > 0; ) {
       const chunk = this.#reader.take(left)
       if (chunk === null) await this.#wait()
@@ -174,10 +174,10 @@ export class CommandReader implements LineReaderOwner {
     return faulty(text, '[TOOBIG] Literal is too long')
   }
 
-  async #wait(): Promise<void> {
+  #wait(): Promise<void> {
     if (this.#lost) throw new ConnectionLost()
-    this.#idle()
-    await new Promise<void>((resolve) => {
+    this.#owner.waiting()
+    return new Promise((resolve) => {
       this.#wake = resolve
     })
   }

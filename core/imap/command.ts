@@ -26,7 +26,7 @@ export interface Completion {
   readonly expunge?: boolean
   /** Of the command that this ends, when it is not the one that began: the last of several APPENDs. */
   readonly tag?: string
-  /** The tagged response was sent already (STARTTLS). */
+  /** The tagged response was sent already (STARTTLS), or comes later (IDLE). */
   readonly silent?: boolean
 }
 
@@ -73,7 +73,7 @@ export interface Session {
   readonly readOnly: boolean
   readonly isSelected: boolean
   /** Moves the chart within a command. */
-  enter(event: 'imap.saslStarted' | 'imap.tlsStarted' | 'imap.idleStarted'): void
+  enter(event: 'imap.saslStarted' | 'imap.tlsStarted'): void
   logIn(identity: Identity): Promise<Completion>
   readonly logins: LoginGuard
   select(mailbox: Mailbox, readOnly: boolean): void

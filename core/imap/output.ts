@@ -11,17 +11,22 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost'
 }
 
+/** The session that writes. */
+export interface OutputOwner {
+  /** The client has taken what it was slow to take. */
+  taken(): void
+}
+
 export class Output {
   #socket: Socket
   #text = ''
   /** What was handed to the socket last does not end a response. */
   #openLine = false
-  /** Called at each write that reached the socket: the client is alive as long as these drain. */
-  readonly #progress: () => void
+  readonly #owner: OutputOwner
 
-  constructor(socket: Socket, progress: () => void) {
+  constructor(socket: Socket, owner: OutputOwner) {
     this.#socket = socket
-    this.#progress = progress
+    this.#owner = owner
   }
 
   /** Each char is one octet. */
@@ -73,7 +78,7 @@ export class Output {
       socket.on('drain', done)
       socket.on('close', done)
     })
-    this.#progress()
+    this.#owner.taken()
   }
 
   /** Goes on with another socket (STARTTLS). */

@@ -6,7 +6,7 @@ import type { Refusal } from '../net/admission.ts'
 import { createNetworks, type Networks } from '../net/networks.ts'
 import type { Connection, ProtocolService, SessionSummary } from '../net/service.ts'
 import type { Generations } from '../plugin/generation.ts'
-import { ImapSession, type SessionDeps } from './session.ts'
+import { ImapSession, type SessionDeps, type SessionOwner } from './session.ts'
 
 const SWEEP_MS = 10_000
 
@@ -27,7 +27,7 @@ export function createImapService(deps: ImapDeps): ProtocolService {
   return new ImapService(deps)
 }
 
-class ImapService implements ProtocolService {
+class ImapService implements ProtocolService, SessionOwner {
   readonly #deps: ImapDeps
   readonly #sessions = new Set<ImapSession>()
   readonly #sweeper: Timer
@@ -50,19 +50,15 @@ class ImapService implements ProtocolService {
     }
     const generation = generations.current()
     generation.hold()
-    const session = new ImapSession(
-      connection,
-      generation,
-      trusts(generation.site, connection.remoteIp),
-      this.#deps,
-      (closed) => {
-        generation.release()
-        admission.leave(connection.remoteIp)
-        this.#sessions.delete(closed)
-        if (this.#sessions.size === 0) this.#emptied?.()
-      },
-    )
-    this.#sessions.add(session)
+    const trusted = trusts(generation.site, connection.remoteIp)
+    this.#sessions.add(new ImapSession(connection, generation, trusted, this.#deps, this))
+  }
+
+  closed(session: ImapSession): void {
+    session.generation.release()
+    this.#deps.admission.leave(session.facts.remoteIp)
+    this.#sessions.delete(session)
+    if (this.#sessions.size === 0) this.#emptied?.()
   }
 
   sessions(): readonly SessionSummary[] {

@@ -1,5 +1,5 @@
 // The chart of an IMAP session (RFC 9051 §3): what is allowed when. What a command does stands in commands/<command>.ts.
-import { setup } from 'xstate'
+import { type ActorLogic, initialTransition, type SnapshotFrom, setup, transition } from 'xstate'
 
 /** The protocol's own states, as commands name those that they are allowed in. */
 export type ProtocolState = 'notAuthenticated' | 'authenticated' | 'selected'
@@ -25,34 +25,19 @@ export type ImapEvent =
   | { readonly type: 'imap.loggedOut' }
   | { readonly type: 'net.closed' }
 
-/** What the chart tells its session to do. */
-export interface SessionPort {
-  run(): void
-  refuse(): void
-  end(): void
-}
-
-/** The session may pull and send the next command. */
-export const ACCEPTS = 'acceptsCommands'
+/** What the session does in a state: takes the next command, runs one that is allowed, waits for DONE, or ends. */
+export type Doing = 'accepts' | 'runs' | 'idles' | 'ends'
 
 export const imapMachine = setup({
   types: {
-    context: {} as { readonly session: SessionPort },
-    input: {} as { readonly session: SessionPort },
     events: {} as ImapEvent,
-    tags: {} as typeof ACCEPTS,
+    tags: {} as Doing,
   },
   guards: {
     allowedIn: ({ event }, state: ProtocolState) => event.type === 'imap.command' && event.allowed.includes(state),
   },
-  actions: {
-    run: ({ context }) => context.session.run(),
-    refuse: ({ context }) => context.session.refuse(),
-    end: ({ context }) => context.session.end(),
-  },
 }).createMachine({
   id: 'imap',
-  context: ({ input }) => input,
   initial: 'greeting',
   on: {
     'imap.loggedOut': { target: '.logout' },
@@ -65,15 +50,11 @@ export const imapMachine = setup({
       on: { 'imap.authenticated': 'authenticated' },
       states: {
         ready: {
-          tags: ACCEPTS,
-          on: {
-            'imap.command': [
-              { guard: { type: 'allowedIn', params: 'notAuthenticated' }, target: 'executing', actions: 'run' },
-              { actions: 'refuse' },
-            ],
-          },
+          tags: 'accepts',
+          on: { 'imap.command': { guard: { type: 'allowedIn', params: 'notAuthenticated' }, target: 'executing' } },
         },
         executing: {
+          tags: 'runs',
           on: { 'imap.done': 'ready', 'imap.saslStarted': 'authenticating', 'imap.tlsStarted': 'startingTls' },
         },
         authenticating: { on: { 'imap.done': 'ready' } },
@@ -85,16 +66,14 @@ export const imapMachine = setup({
       on: { 'imap.selected': 'selected' },
       states: {
         ready: {
-          tags: ACCEPTS,
-          on: {
-            'imap.command': [
-              { guard: { type: 'allowedIn', params: 'authenticated' }, target: 'executing', actions: 'run' },
-              { actions: 'refuse' },
-            ],
-          },
+          tags: 'accepts',
+          on: { 'imap.command': { guard: { type: 'allowedIn', params: 'authenticated' }, target: 'executing' } },
         },
-        executing: { on: { 'imap.done': 'ready', 'imap.unselected': 'ready', 'imap.idleStarted': 'idling' } },
-        idling: { on: { 'imap.done': 'ready' } },
+        executing: {
+          tags: 'runs',
+          on: { 'imap.done': 'ready', 'imap.unselected': 'ready', 'imap.idleStarted': 'idling' },
+        },
+        idling: { tags: 'idles', on: { 'imap.done': 'ready' } },
       },
     },
     selected: {
@@ -102,19 +81,41 @@ export const imapMachine = setup({
       on: { 'imap.unselected': 'authenticated', 'imap.selected': { target: 'selected', reenter: true } },
       states: {
         ready: {
-          tags: ACCEPTS,
-          on: {
-            'imap.command': [
-              { guard: { type: 'allowedIn', params: 'selected' }, target: 'executing', actions: 'run' },
-              { actions: 'refuse' },
-            ],
-          },
+          tags: 'accepts',
+          on: { 'imap.command': { guard: { type: 'allowedIn', params: 'selected' }, target: 'executing' } },
         },
-        executing: { on: { 'imap.done': 'ready', 'imap.idleStarted': 'idling' } },
-        idling: { on: { 'imap.done': 'ready' } },
+        executing: { tags: 'runs', on: { 'imap.done': 'ready', 'imap.idleStarted': 'idling' } },
+        idling: { tags: 'idles', on: { 'imap.done': 'ready' } },
       },
     },
-    logout: { entry: 'end', on: { 'imap.loggedOut': {} } },
+    logout: { tags: 'ends', on: { 'imap.loggedOut': {} } },
     closed: { type: 'final' },
   },
 })
+
+type Snapshot = SnapshotFrom<typeof imapMachine>
+
+const [initial] = initialTransition(imapMachine)
+/** One snapshot a state, and what each event makes of it. */
+const states = new Map([[JSON.stringify(initial.value), initial]])
+const known = new Map<Snapshot, Map<ImapEvent['type'] | CommandEvent['allowed'], Snapshot>>()
+
+/**
+ * The chart as the logic of an actor. It has neither context nor actions, so that a transition is the same for every
+ * session: XState works each out once, and from then on it is looked up.
+ */
+export const imapLogic: ActorLogic<Snapshot, ImapEvent> = {
+  getInitialSnapshot: () => initial,
+  transition(snapshot, event) {
+    const key = event.type === 'imap.command' ? event.allowed : event.type
+    const seen = known.get(snapshot)?.get(key)
+    if (seen !== undefined) return seen
+    const [next] = transition(imapMachine, snapshot, event)
+    const value = JSON.stringify(next.value)
+    const state = states.get(value) ?? next
+    states.set(value, state)
+    known.set(snapshot, (known.get(snapshot) ?? new Map()).set(key, state))
+    return state
+  },
+  getPersistedSnapshot: (snapshot) => snapshot,
+}

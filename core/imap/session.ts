@@ -15,23 +15,24 @@ import type { MailAccount, Mailbox, MailboxStore } from '../store/mailbox-store.
 import type { Trace } from '../trace/trace.ts'
 import { capabilities } from './capabilities.ts'
 import { type Completion, formatCompletion, no, ok, type Session } from './command.ts'
-import { CommandReader, type RawCommand } from './command-reader.ts'
+import { CommandReader, type RawCommand, type ReaderOwner } from './command-reader.ts'
+import { idleEnded } from './commands/idle.ts'
 import { findCommand } from './commands/index.ts'
 import { Facts } from './facts.ts'
 import { LoginGuard } from './login-guard.ts'
 import { readMailboxName } from './mailbox-name.ts'
 import { BrokenLiteral } from './message-reader.ts'
 import { expected, internalError } from './outcomes.ts'
-import { ConnectionLost, Output } from './output.ts'
-import { ACCEPTS, imapMachine, type SessionPort } from './session.machine.ts'
+import { ConnectionLost, Output, type OutputOwner } from './output.ts'
+import { type Doing, type ImapEvent, imapLogic } from './session.machine.ts'
 import { View } from './view.ts'
 
 /** RFC 9051 §5.4 wants at least 30 minutes once logged in; before, less is allowed. */
 export const IDLE_TIMEOUT_MS = 30 * 60_000
 export const LOGIN_TIMEOUT_MS = 3 * 60_000
 /** Bounds of a command before and after login; RFC 7162 §4 asks for 8,192 octets a line at least. */
-const LIMITS_BEFORE_LOGIN = { line: 8_192, command: 16_384 }
-const LIMITS = { line: 65_536, command: 524_288 }
+const LIMITS_BEFORE_LOGIN = { line: { maxLine: 8_192, acceptBareLineFeed: true }, command: 16_384 }
+const LIMITS = { line: { maxLine: 65_536, acceptBareLineFeed: true }, command: 524_288 }
 /** Commands in a row that are none, after which a session ends. */
 const MAX_FAULTS = 20
 /** A session that holds the loop for longer lets others run. */
@@ -49,27 +50,29 @@ export interface SessionDeps {
   readonly trace: Trace
 }
 
-export class ImapSession implements Session, SessionPort {
-  readonly clock: Clock
-  readonly log: Logger
-  readonly spool: BodySpool
-  readonly trace: Trace
+/** The service that a session is of. */
+export interface SessionOwner {
+  /** Told once, when the connection is gone and all is let go. */
+  closed(session: ImapSession): void
+}
+
+export class ImapSession implements Session, ReaderOwner, OutputOwner {
   readonly out: Output
   readonly reader: CommandReader
   readonly generation: Generation
   readonly facts: Facts
-  readonly logins: LoginGuard
   rev2 = false
   condstore = false
   readonly #deps: SessionDeps
-  readonly #closed: (session: ImapSession) => void
-  readonly #actor: Actor<typeof imapMachine>
+  readonly #owner: SessionOwner
+  readonly #actor: Actor<typeof imapLogic>
   #socket: Socket
-  #raw: RawCommand | null = null
-  #running: Promise<void> | null = null
+  #logins: LoginGuard | null = null
   #account: MailAccount | null = null
   #view: View | null = null
   #readOnly = false
+  /** Of the IDLE that waits for DONE. */
+  #idleTag: string | null = null
   #faults = 0
   #ending = false
   #gone = false
@@ -79,43 +82,61 @@ export class ImapSession implements Session, SessionPort {
   #lastActive: number
   #abort: AbortController | null = null
 
-  /** `closed` is called once, when the connection is gone and all is let go. */
   constructor(
     connection: Connection,
     generation: Generation,
     trusted: boolean,
     deps: SessionDeps,
-    closed: (session: ImapSession) => void,
+    owner: SessionOwner,
   ) {
     this.#deps = deps
-    this.#closed = closed
-    this.clock = deps.clock
-    this.spool = deps.spool
-    this.trace = deps.trace
+    this.#owner = owner
     this.generation = generation
     this.facts = new Facts(connection, trusted, deps.clock.now())
-    this.log = deps.log.with({ sid: this.facts.id, ip: connection.remoteIp })
-    this.logins = new LoginGuard(deps, this.log, generation, this.facts)
     this.#socket = connection.socket
     this.#lastActive = deps.clock.mono()
-    this.out = new Output(connection.socket, () => this.#touch())
+    this.out = new Output(connection.socket, this)
     this.#watch(connection.socket)
-    this.#actor = createActor(imapMachine, { input: { session: this } })
-    this.#actor.subscribe({ error: (error) => this.#broken(error) })
+    this.#actor = createActor(imapLogic)
     this.#actor.start()
-    this.reader = new CommandReader(connection.socket, LIMITS_BEFORE_LOGIN, {
-      idle: () => this.out.flush(),
-      ask: () => this.out.text('+ OK\r\n'),
-      // before login only whole commands count, so that a trickle of octets keeps nobody here
-      progress: () => {
-        if (this.#account) this.#touch()
-      },
-    })
+    this.reader = new CommandReader(connection.socket, LIMITS_BEFORE_LOGIN, this)
     void this.#serve()
+  }
+
+  // ---------------------------------------------------------------- what reader and output tell
+
+  waiting(): void {
+    this.out.flush()
+  }
+  goAhead(): void {
+    this.out.text('+ OK\r\n')
+  }
+  received(): void {
+    // before login only whole commands count, so that a trickle of octets keeps nobody here
+    if (this.#account) this.#touch()
+  }
+  taken(): void {
+    this.#touch()
   }
 
   // ---------------------------------------------------------------- what commands use
 
+  get clock(): Clock {
+    return this.#deps.clock
+  }
+  get log(): Logger {
+    return this.#deps.log.with({ sid: this.facts.id, ip: this.facts.remoteIp })
+  }
+  get spool(): BodySpool {
+    return this.#deps.spool
+  }
+  get trace(): Trace {
+    return this.#deps.trace
+  }
+  get logins(): LoginGuard {
+    this.#logins ??= new LoginGuard(this, this.#deps.admission)
+    return this.#logins
+  }
   get secure(): boolean {
     return this.facts.tls !== null || isLoopback(this.facts.remoteIp)
   }
@@ -152,26 +173,8 @@ export class ImapSession implements Session, SessionPort {
     this.out.text(line)
   }
 
-  enter(event: 'imap.saslStarted' | 'imap.tlsStarted' | 'imap.idleStarted'): void {
-    this.#actor.send({ type: event })
-    if (event === 'imap.idleStarted' && this.#view) this.#tellInIdle(this.#view)
-  }
-
-  /** Tells what is new by now, then each change in the turn of the loop after it: many at once go out together. */
-  #tellInIdle(view: View): void {
-    view.described = null
-    this.#tellChanges(true)
-    let scheduled = false
-    view.onChange = () => {
-      if (scheduled) return
-      scheduled = true
-      setImmediate(() => {
-        scheduled = false
-        if (this.#gone || !this.#actor.getSnapshot().matches({ selected: 'idling' })) return
-        this.#tellChanges(true)
-        this.out.flush()
-      })
-    }
+  enter(event: 'imap.saslStarted' | 'imap.tlsStarted'): void {
+    this.#tell(event)
   }
 
   async logIn(identity: Identity): Promise<Completion> {
@@ -184,6 +187,7 @@ export class ImapSession implements Session, SessionPort {
       if (this.#account === null) this.facts.identity = null
     }
     this.logins.succeeded()
+    this.#logins = null
     this.reader.setLimits(LIMITS)
     this.log.info('login', { user: identity.account })
     return ok('Logged in', { code: `CAPABILITY ${this.capabilities}`, event: 'imap.authenticated' })
@@ -259,20 +263,19 @@ export class ImapSession implements Session, SessionPort {
     this.#sliceEnd = this.clock.mono() + SLICE_MS
   }
 
-  // ---------------------------------------------------------------- the chart's port
+  // ---------------------------------------------------------------- the chart
 
-  run(): void {
-    this.#running = this.#execute(this.#raw!)
+  #tell(event: Exclude<ImapEvent['type'], 'imap.command'>): void {
+    this.#actor.send({ type: event })
+    if (this.#is('ends') && !this.#ending) this.#end()
   }
 
-  refuse(): void {
-    const raw = this.#raw!
-    this.text(`${raw.tag} BAD Command is not allowed in this state\r\n`)
-    this.#running = this.#dropMessage()
+  #is(doing: Doing): boolean {
+    return this.#actor.getSnapshot().hasTag(doing)
   }
 
-  /** The chart is in logout: what was written goes out, then the connection ends. */
-  end(): void {
+  /** What was written goes out, then the connection ends. */
+  #end(): void {
     this.#ending = true
     this.out.flush()
     this.#socket.end()
@@ -298,18 +301,13 @@ export class ImapSession implements Session, SessionPort {
 
   /** Between commands, or in IDLE: nothing is lost when it ends now. */
   get isWaiting(): boolean {
-    const snapshot = this.#actor.getSnapshot()
-    return (
-      snapshot.hasTag(ACCEPTS) ||
-      snapshot.matches({ selected: 'idling' }) ||
-      snapshot.matches({ authenticated: 'idling' })
-    )
+    return this.#is('accepts') || this.#is('idles')
   }
 
   bye(text: string): void {
     if (this.#ending) return
     this.text(`* BYE ${text}\r\n`)
-    this.#actor.send({ type: 'imap.loggedOut' })
+    this.#tell('imap.loggedOut')
   }
 
   destroy(): void {
@@ -329,46 +327,82 @@ export class ImapSession implements Session, SessionPort {
   async #serve(): Promise<void> {
     try {
       this.text(`* OK [CAPABILITY ${this.capabilities}] ${this.generation.site.hostname} Estafeta ready\r\n`)
-      this.#actor.send({ type: 'imap.greeted' })
+      this.#tell('imap.greeted')
       while (!this.#ending) {
-        this.#raw = await this.reader.command()
-        this.#touch()
-        if (!this.#ending) this.#handle(this.#raw)
-        if (this.#running) await this.#running
-        this.#running = null
+        if (this.#is('idles')) this.#endIdle(await this.reader.line())
+        else {
+          const running = this.#take(await this.reader.command())
+          if (running) await running
+        }
       }
     } catch (error) {
       if (!this.#gone && !(error instanceof ConnectionLost)) this.#broken(error)
     }
-    if (!this.#ending) this.end()
+    if (!this.#ending) this.#end()
   }
 
-  #handle(raw: RawCommand): void {
+  /** null: it is done with. */
+  #take(raw: RawCommand): Promise<void> | null {
+    this.#touch()
+    if (this.#ending) return null
     const command = raw.fault === null ? findCommand(raw.name) : null
-    if (command) {
-      this.#faults = 0
-      this.#actor.send({ type: 'imap.command', allowed: command.states })
-      return
+    if (command === null) {
+      this.text(`${raw.tag} BAD ${raw.fault ?? 'Unknown command'}\r\n`)
+      if (++this.#faults >= MAX_FAULTS) this.bye('Too many bad commands')
+      return null
     }
-    this.text(`${raw.tag} BAD ${raw.fault ?? 'Unknown command'}\r\n`)
-    if (++this.#faults >= MAX_FAULTS) this.bye('Too many bad commands')
+    this.#faults = 0
+    this.#actor.send({ type: 'imap.command', allowed: command.states })
+    if (this.#is('runs')) return this.#execute(raw)
+    this.text(`${raw.tag} BAD Command is not allowed in this state\r\n`)
+    return this.#dropMessage()
   }
 
   async #execute(raw: RawCommand): Promise<void> {
     const completion = await this.#complete(raw)
     if (this.#gone) return
-    if (this.#view) this.#view.onChange = null
-    const tag = completion.tag ?? raw.tag
     await this.#dropMessage()
-    if (this.#view?.gone) {
-      this.text(`${tag} ${formatCompletion(completion)}`)
-      return this.bye('The selected mailbox was deleted')
-    }
-    this.#tellChanges(completion.expunge ?? true)
-    if (!completion.silent) this.text(`${tag} ${formatCompletion(completion)}`)
+    this.#finish(completion.tag ?? raw.tag, completion)
+  }
+
+  /** Tells what changed and how the command ended. */
+  #finish(tag: string, completion: Completion): void {
     const event = completion.event ?? 'imap.done'
-    if (event === 'imap.loggedOut' && completion.status !== 'OK') this.bye('Too many failed logins')
-    else this.#actor.send({ type: event })
+    const deleted = this.#view?.gone === true
+    if (!deleted) this.#tellChanges(completion.expunge ?? true)
+    if (deleted || !completion.silent) this.text(`${tag} ${formatCompletion(completion)}`)
+    if (deleted) this.bye('The selected mailbox was deleted')
+    else if (event === 'imap.loggedOut' && completion.status !== 'OK') this.bye('Too many failed logins')
+    else this.#tell(event)
+    if (this.#is('idles')) this.#startIdle(tag)
+  }
+
+  /** From here on each change is told in the turn of the loop after it: many at once go out together. */
+  #startIdle(tag: string): void {
+    this.#idleTag = tag
+    const view = this.#view
+    if (view === null) return
+    view.described = null
+    let scheduled = false
+    view.onChange = () => {
+      if (scheduled) return
+      scheduled = true
+      setImmediate(() => {
+        scheduled = false
+        if (this.#ending || this.#gone || this.#idleTag === null) return
+        this.#tellChanges(true)
+        this.out.flush()
+      })
+    }
+  }
+
+  #endIdle(line: string | null): void {
+    const tag = this.#idleTag!
+    this.#idleTag = null
+    this.#touch()
+    if (this.#ending) return
+    if (this.#view) this.#view.onChange = null
+    this.#finish(tag, idleEnded(line))
   }
 
   async #complete(raw: RawCommand): Promise<Completion> {
@@ -435,14 +469,12 @@ export class ImapSession implements Session, SessionPort {
     this.#actor.stop()
     this.unselect()
     this.#account?.close()
-    this.#closed(this)
+    this.#owner.closed(this)
   }
-
-  readonly #onError = (): void => {}
 
   #watch(socket: Socket): void {
     socket.on('close', this.#onClose)
-    socket.on('error', this.#onError)
+    socket.on('error', ignore)
     if (socket instanceof TLSSocket || socket.destroyed === false) return
     setImmediate(this.#onClose)
   }
@@ -451,3 +483,5 @@ export class ImapSession implements Session, SessionPort {
     socket.off('close', this.#onClose)
   }
 }
+
+const ignore = (): void => {}

@@ -24,6 +24,8 @@ export interface ViewOptions {
   readonly recent: boolean
 }
 
+const NONE = new Uint32Array(0)
+
 const withRecent = new WeakMap<readonly Flag[], readonly Flag[]>()
 
 export class View {
@@ -31,7 +33,7 @@ export class View {
   /** UIDs by sequence number - 1. Shared, never written. */
   known: Uint32Array
   /** RFC 5182: the saved result, UIDs. */
-  saved: Uint32Array = new Uint32Array(0)
+  saved: Uint32Array = NONE
   /** The parts of the message read last. */
   described: { readonly uid: number; readonly root: MimePart } | null = null
   /** The mailbox was deleted. */
@@ -91,7 +93,7 @@ export class View {
   }
 
   recentUids(): Uint32Array {
-    return this.#recent.length === 0 ? new Uint32Array(0) : this.known.filter((uid) => this.isRecent(uid))
+    return this.#recent.length === 0 ? NONE : this.known.filter((uid) => this.isRecent(uid))
   }
 
   /** What FETCH shows; the same array for the same flags, as from the store. */

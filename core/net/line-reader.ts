@@ -6,6 +6,8 @@ const CR = 13
 /** Unread octets at which the socket is paused, and at which it flows again. */
 const HIGH_WATER = 65_536
 const LOW_WATER = 16_384
+/** Of all readers that have no chunk behind the first. */
+const NONE: Buffer[] = []
 
 /** One line without its line end; or what was wrong with it, told once when its line end has come. */
 export type Line = Buffer | 'tooLong' | 'bareLineFeed'
@@ -28,9 +30,11 @@ export class LineReader {
   #socket: Socket
   readonly #owner: LineReaderOwner
   #options: LineReaderOptions
-  /** Chunks in order; `#at` is the first unread octet of the first one. */
-  #chunks: Buffer[] = []
+  /** What came first; `#at` is its first unread octet. */
+  #chunk: Buffer | null = null
   #at = 0
+  /** What came behind it, in order; mostly nothing does. */
+  #later: Buffer[] = NONE
   #buffered = 0
   /** The start of a line whose end is not here yet. */
   #partial: Buffer | null = null
@@ -63,8 +67,8 @@ export class LineReader {
   /** The next line, or null while its end has not come. */
   line(): Line | null {
     for (;;) {
-      const chunk = this.#chunks[0]
-      if (chunk === undefined) return null
+      const chunk = this.#chunk
+      if (chunk === null) return null
       const lf = chunk.indexOf(LF, this.#at)
       if (lf >= 0) {
         const line = this.#finishLine(chunk, lf)
@@ -79,8 +83,8 @@ export class LineReader {
   /** Up to `max` octets as they came, or null when there are none: DATA, BDAT, literals. Not to be called within a line. */
   take(max = HIGH_WATER): Buffer | null {
     if (this.#partialLength > 0) return this.#takePartial(max)
-    const chunk = this.#chunks[0]
-    if (chunk === undefined) return null
+    const chunk = this.#chunk
+    if (chunk === null) return null
     const part = chunk.subarray(this.#at, Math.min(chunk.length, this.#at + max))
     this.#consume(part.length)
     return part
@@ -89,9 +93,9 @@ export class LineReader {
   /** Gives back the end of what `take` gave. */
   unread(rest: Buffer): void {
     if (rest.length === 0) return
-    if (this.#at > 0) this.#chunks[0] = this.#chunks[0]!.subarray(this.#at)
+    if (this.#chunk !== null) this.#later = [this.#chunk.subarray(this.#at), ...this.#later]
+    this.#chunk = rest
     this.#at = 0
-    this.#chunks.unshift(rest)
     this.#buffered += rest.length
   }
 
@@ -106,7 +110,8 @@ export class LineReader {
     socket.pause()
     let dropped = this.buffered
     for (let rest = socket.read(); rest !== null; rest = socket.read()) dropped += (rest as Buffer).length
-    this.#chunks = []
+    this.#chunk = null
+    this.#later = NONE
     this.#at = this.#buffered = this.#partialLength = 0
     this.#partial = null
     this.#tooLong = this.#paused = false
@@ -126,7 +131,9 @@ export class LineReader {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#chunks.push(chunk)
+    if (this.#chunk === null) this.#chunk = chunk
+    else if (this.#later === NONE) this.#later = [chunk]
+    else this.#later.push(chunk)
     this.#buffered += chunk.length
     if (this.#buffered > HIGH_WATER && !this.#paused) {
       this.#paused = true
@@ -143,8 +150,9 @@ export class LineReader {
   #consume(octets: number): void {
     this.#at += octets
     this.#buffered -= octets
-    if (this.#at >= this.#chunks[0]!.length) {
-      this.#chunks.shift()
+    if (this.#at >= this.#chunk!.length) {
+      this.#chunk = this.#later.shift() ?? null
+      if (this.#later.length === 0) this.#later = NONE
       this.#at = 0
     }
     if (this.#paused && this.#buffered < LOW_WATER) {
