@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 
 /** What may stand after the last full line that is looked at. */
 const TAIL = 4096
@@ -31,16 +32,18 @@ export class ImapClient {
     socket.on('error', () => {})
   }
 
-  static async open(port: number, user: string, password: string): Promise<ImapClient> {
-    const client = await ImapClient.connect(port)
+  static async open(port: number, user: string, password: string, tls = false): Promise<ImapClient> {
+    const client = await ImapClient.connect(port, tls)
     await client.command(`LOGIN ${user} ${password}`)
     return client
   }
 
-  static async connect(port: number): Promise<ImapClient> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  /** `tls`: from the first octet, whatever the certificate. */
+  static async connect(port: number, tls = false): Promise<ImapClient> {
+    const target = { port, host: '127.0.0.1', noDelay: true }
+    const socket = tls ? connectTls({ ...target, rejectUnauthorized: false }) : connect(target)
     const client = new ImapClient(socket)
-    await once(socket, 'connect')
+    await once(socket, tls ? 'secureConnect' : 'connect')
     await client.#until((tail) => tail.endsWith('\r\n'))
     return client
   }

@@ -1,13 +1,13 @@
 // Reading a mailbox of 10,000 realistic messages over IMAP, on Maildir both.
-import { chownSync, mkdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../../kit/free-port.ts'
 import { alternate, type Context, place, type Work } from '../context.ts'
 import { corpus } from '../corpus.ts'
 import { ImapClient } from '../imap-client.ts'
+import { fillMaildir, ourMaildir } from '../maildir.ts'
 import { startMeasuredDovecot } from '../peer.ts'
 import type { Figure } from '../report.ts'
-import { MAIL_UID, own, PASSWORD, startEstafeta, USERS, writeUsers } from '../server.ts'
+import { PASSWORD, startEstafeta, USERS, writeUsers } from '../server.ts'
 
 const COUNT = 10_000
 
@@ -86,10 +86,11 @@ export const imap: Work = {
     const folder = place(context, 'imap-ours')
     const data = join(folder, 'data')
     writeUsers(data)
-    const ourMail = join(data, 'mail/peer.test', USERS[0]!)
-    fillMaildir(ourMail, [data, join(data, 'mail'), join(data, 'mail/peer.test')])
+    const { path, parents } = ourMaildir(data)
+    fillMaildir(path, parents, corpus(COUNT))
     const theirs = await startMeasuredDovecot()
-    fillMaildir(join(theirs.dovecot.home(USERS[0]!), 'Maildir'), [theirs.dovecot.home(USERS[0]!)])
+    const home = theirs.dovecot.home(USERS[0]!)
+    fillMaildir(join(home, 'Maildir'), [home], corpus(COUNT))
     context.say('mailboxes written')
     const ours = await startEstafeta(folder, { listen: { imap: [`127.0.0.1:${port}`] } }, [port])
     const our = await ImapClient.open(port, `${USERS[0]}@peer.test`, PASSWORD)
@@ -103,22 +104,6 @@ export const imap: Work = {
     await theirs.stop()
     return figures
   },
-}
-
-/** Writes the corpus as a Maildir with LF line ends, and gives it and the folders on the way to the mail user. */
-function fillMaildir(path: string, parents: readonly string[]): void {
-  for (const name of ['cur', 'new', 'tmp']) mkdirSync(join(path, name), { recursive: true })
-  for (const folder of [...parents, path, ...['cur', 'new', 'tmp'].map((name) => join(path, name))]) own(folder)
-  let n = 0
-  for (const { bytes, time } of corpus(COUNT)) {
-    const text = Buffer.from(bytes.toString('latin1').replace(/\r\n/g, '\n'), 'latin1')
-    const flags = n % 3 === 0 ? '' : 'S'
-    const file = join(path, 'cur', `${time}.M${String(n).padStart(6, '0')}P1.bench,S=${text.length}:2,${flags}`)
-    writeFileSync(file, text)
-    utimesSync(file, time, time)
-    chownSync(file, MAIL_UID, MAIL_UID)
-    n += 1
-  }
 }
 
 async function time(run: () => Promise<unknown>): Promise<number> {
