@@ -7,7 +7,7 @@ import { type Exchange, type Letter, RICH, type SmtpClientCase } from './suite.t
 /** Of the characters of an atom, `%!/|` are refused by some for the sake of old gateways. */
 const ATOM = "a!#$%&'*+-/=?^_`{|}~z"
 const TAME_ATOM = "a#$&'*+-=?^_`{}~z"
-const QUOTED = ['"john doe"', '"back\\\\slash\\"quote"', '"john\\.do\\e"', '"a,b;c:(d)<e>@f"'] as const
+const QUOTED = ['"John Doe"', '"back\\\\slash\\"quote"', '"john\\.do\\e"', '"a,b;c:(d)<e>@f"'] as const
 
 const both = (x: Exchange, local: string): Letter => ({
   from: `${local}@back.${x.domain}`,
@@ -32,6 +32,17 @@ export const addressCases: readonly SmtpClientCase[] = [
     const letter = { to: [`ReCipient.MiXed@${x.domain}`] }
     checkEnvelope(x, await x.send(letter), letter)
   }),
+  must(
+    'addresses/case-distinct',
+    'RFC 5321 §2.4',
+    'Recipients whose local parts differ in case alone are two recipients.',
+    async (x) => {
+      const to = [`Twin@${x.domain}`, `twin@${x.domain}`]
+      await x.hand({ to })
+      const paths = () => x.mails.flatMap(({ recipients }) => recipients.map(({ path }) => path))
+      await x.until(`the message to reach ${to.join(' and ')}`, () => to.every((path) => paths().includes(path)))
+    },
+  ),
   must('addresses/special', 'RFC 5321 §4.1.2', 'Every character of an atom passes as it is.', async (x) => {
     const letters = [ATOM, TAME_ATOM].flatMap((local) => [both(x, local), { to: both(x, local).to! }])
     const letter = await handFirst(x, ...letters)
@@ -57,7 +68,8 @@ export const addressCases: readonly SmtpClientCase[] = [
     checkEnvelope(x, await x.send(letter), letter)
   }),
   should('addresses/source-route', 'RFC 5321 §3.6.1', 'No source route is sent.', async (x) => {
-    const [from, to] = [`@relay.${x.domain}:${x.sender}`, [`@relay.${x.domain}:${x.recipient}`]]
+    const route = `@first.${x.domain},@second.${x.domain}:`
+    const [from, to] = [`${route}${x.sender}`, [`${route}${x.recipient}`]]
     await handFirst(x, { from, to }, { to })
     checkEnvelope(x, await x.mail(), { from: x.sender, to: [x.recipient] })
   }),

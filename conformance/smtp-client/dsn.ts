@@ -1,7 +1,16 @@
 // What RFC 3461 lets a sender ask for: passed on, kept to, and told of in reports.
 import { check, visible } from '../judgement.ts'
 import { headerOf, must, should, withoutComments } from './facts.ts'
-import { fieldIn, finalRecipients, groupsOf, isOriginal, reportParts, textOf, typedIn } from './report-reader.ts'
+import {
+  fieldIn,
+  finalRecipients,
+  groupsOf,
+  isOriginal,
+  recipientGroups,
+  reportParts,
+  textOf,
+  typedIn,
+} from './report-reader.ts'
 import { DSN, onlyGroup, REFUSAL, refused } from './reports.ts'
 import type { Mail, Recipient } from './session.ts'
 import { type Exchange, type Letter, RICH, type SmtpClientCase } from './suite.ts'
@@ -62,9 +71,7 @@ export const dsnCases: readonly SmtpClientCase[] = [
     for (const [local, value] of Object.entries(asked)) {
       const { parameters } = mail.recipients.find(({ path }) => path.startsWith(`${local}@`)) ?? { parameters: [] }
       const found = parameter(parameters, 'ORCPT') ?? 'none'
-      const [, type = '', address] = /^([^;]*);(.*)$/.exec(found) ?? []
-      const isSame = type.toLowerCase() === 'rfc822' && address === value.slice(value.indexOf(';') + 1)
-      check(isSame, `${value} for ${local}`, visible(found))
+      check(found === value, `${value} for ${local}`, visible(found))
     }
   }),
   must('dsn/ret', 'RFC 3461 §5.2.1', 'RET is passed on.', async (x) => {
@@ -76,20 +83,27 @@ export const dsnCases: readonly SmtpClientCase[] = [
     }
   }),
   must('dsn/envid', 'RFC 3461 §5.2.1', 'ENVID is passed on as it was.', async (x) => {
-    const mail = await passed(x, { fromParameters: 'ENVID=QQ3+2Bx' })
-    check(parameter(mail.parameters, 'ENVID') === 'QQ3+2Bx', 'ENVID=QQ3+2Bx', mail.parameters.join(' '))
+    // 100 octets at most: RFC 3461 §4.4
+    for (const [count, envid] of ['QQ3+2Bx', `Long+3D${'0aB'.repeat(31)}`].entries()) {
+      x.mx.script = { offers: RICH }
+      await x.hand({ wants: DSN, fromParameters: `ENVID=${envid}` })
+      const { parameters } = await x.until('the message', () => x.mails[count])
+      check(parameter(parameters, 'ENVID') === envid, `ENVID=${envid}`, parameters.join(' '))
+    }
   }),
   must(
     'dsn/nothing-invented',
     'RFC 3461 §5.2.1',
     'What the sender did not ask for is not asked for: no NOTIFY, RET or ENVID, and no ORCPT of somebody else.',
     async (x) => {
-      const mail = await passed(x, {})
-      const found = [...mail.parameters, ...mail.recipients[0]!.parameters]
+      const { parameters, recipients } = await passed(x, { to: ['one', 'two'] })
+      const found = [parameters, ...recipients.map((to) => to.parameters)].flat()
       const invented = found.filter((text) => /^(NOTIFY|RET|ENVID)=/i.test(text))
       check(invented.length === 0, 'none of them', invented.join(' '))
-      const original = parameter(found, 'ORCPT')?.toLowerCase()
-      check([undefined, `rfc822;${x.recipient}`].includes(original), 'none but the recipient', original ?? '')
+      for (const to of recipients) {
+        const original = parameter(to.parameters, 'ORCPT')?.toLowerCase()
+        check([undefined, `rfc822;${to.path}`].includes(original), 'none but the recipient', original ?? '')
+      }
     },
   ),
   must('dsn/only-offered', 'RFC 3461 §5.2.2', 'To a server without DSN none of its parameters are sent.', async (x) => {
@@ -108,15 +122,22 @@ export const dsnCases: readonly SmtpClientCase[] = [
     'RFC 3461 §5.2.2',
     'Success that was asked for is reported as "relayed" where the next server has no DSN.',
     async (x) => {
-      await x.send({ wants: DSN, to: ['asked', 'other'], toParameters: ['NOTIFY=SUCCESS', 'NOTIFY=FAILURE'] })
-      const report = await x.until('a report to the sender', () => x.reports[0])
-      const to = report.recipients.map(({ path }) => path)
-      check(report.from === '' && String(to) === x.sender, `from <> to ${x.sender}`, `from <${report.from}> to ${to}`)
-      const group = onlyGroup(report)
-      check(finalRecipients([report])[0] === `asked@${x.domain}`, `asked@${x.domain}`, visible(group))
-      check(/^relayed$/i.test(withoutComments(fieldIn(group, 'Action') ?? '')), 'relayed', visible(group))
-      check(/^2\.\d{1,3}\.\d{1,3}\b/.test(fieldIn(group, 'Status') ?? ''), 'a status of success', visible(group))
-      await x.never('report about others', () => x.reports.length > 1, 800)
+      const asked = { one: 'SUCCESS', two: 'SUCCESS,FAILURE', other: 'FAILURE' }
+      const toParameters = Object.values(asked).map((value) => `NOTIFY=${value}`)
+      await x.send({ wants: DSN, to: Object.keys(asked), toParameters })
+      await x.until('a report about each', () => finalRecipients(x.reports).length >= 2)
+      await x.never('report about others', () => finalRecipients(x.reports).length > 2, 800)
+      const wanted = ['one', 'two'].map((local) => `${local}@${x.domain}`)
+      const named = finalRecipients(x.reports).sort()
+      check(String(named) === String(wanted), wanted.join(', '), named.join(', '))
+      for (const { from, recipients } of x.reports) {
+        const to = recipients.map(({ path }) => path)
+        check(from === '' && String(to) === x.sender, `from <> to ${x.sender}`, `from <${from}> to ${to}`)
+      }
+      for (const group of recipientGroups(x.reports)) {
+        check(/^relayed$/i.test(withoutComments(fieldIn(group, 'Action') ?? '')), 'relayed', visible(group))
+        check(/^2\.\d{1,3}\.\d{1,3}\b/.test(fieldIn(group, 'Status') ?? ''), 'a status of success', visible(group))
+      }
     },
   ),
   must(
@@ -165,8 +186,13 @@ export const dsnCases: readonly SmtpClientCase[] = [
     await x.never('report', () => x.reports.length > 0)
   }),
   must('dsn/failure', 'RFC 3461 §5.2.6', 'With NOTIFY=FAILURE a failure is reported.', async (x) => {
-    const named = finalRecipients([await refused(x, { wants: DSN, toParameters: 'NOTIFY=FAILURE' })])
-    check(String(named) === x.recipient, x.recipient, named.join(', '))
+    x.mx.script = { offers: RICH, on: { RCPT: REFUSAL } }
+    const asked = ['FAILURE', 'SUCCESS,FAILURE', 'DELAY,FAILURE', 'FAILURE,DELAY,SUCCESS', 'failure']
+    const to = asked.map((_, i) => `to${i}`)
+    await x.hand({ wants: DSN, to, toParameters: asked.map((value) => `NOTIFY=${value}`) })
+    await x.until('a report about each', () => finalRecipients(x.returns).length >= to.length)
+    const named = finalRecipients(x.returns).sort()
+    check(String(named) === String(to.map((local) => `${local}@${x.domain}`)), 'each of them', named.join(', '))
   }),
   must(
     'dsn/envid-reported',
@@ -217,7 +243,12 @@ export const dsnCases: readonly SmtpClientCase[] = [
     'Without DELAY in NOTIFY a delay is not reported.',
     async (x) => {
       x.mx.script = { offers: RICH, on: { RCPT: '450 4.2.0 not now' } }
-      await x.hand({ wants: DSN, toParameters: 'NOTIFY=FAILURE' })
+      const asked = ['FAILURE', 'SUCCESS', 'SUCCESS,FAILURE', 'NEVER']
+      await x.hand({
+        wants: DSN,
+        to: asked.map((_, i) => `to${i}`),
+        toParameters: asked.map((value) => `NOTIFY=${value}`),
+      })
       await x.until('an attempt', () => x.mx.sessions[0]?.count('RCPT'))
       await x.never('report', () => x.reports.length > 0, Math.min(x.target.retryMs ?? 0, 10_000))
     },

@@ -16,6 +16,12 @@ const tlsSession = async (x: Exchange, script: Script = {}, letter: Letter = {})
   return session
 }
 
+const EIGHT_BIT = {
+  fromParameters: 'BODY=8BITMIME',
+  header: ['MIME-Version: 1.0', 'Content-Type: text/plain; charset=utf-8', 'Content-Transfer-Encoding: 8bit'],
+  body: ['gr\xc3\xbc\xc3\x9fe'],
+}
+
 /** Commands behind STARTTLS. */
 const within = ({ commands }: Session) => commands.slice(commands.findIndex(({ verb }) => verb === 'STARTTLS') + 1)
 
@@ -39,8 +45,8 @@ export const extensionCases: readonly SmtpClientCase[] = [
     async (x) => {
       const refused = { bad: '550 5.1.1 all have left', worse: '550 5.2.1 worse is closed' }
       const replies: { readonly [local: string]: readonly string[] } = {
-        bad: ['550-5.1.1 nobody', '550-5.1.1 at', refused.bad],
         good: ['250-2.1.5 fine', '250 2.1.5 indeed'],
+        bad: ['550-5.1.1 nobody', '550-5.1.1 at', refused.bad],
         worse: [refused.worse],
         fine: ['250'],
         last: ['251-2.1.5 will', '251 2.1.5 be passed on'],
@@ -104,7 +110,8 @@ export const extensionCases: readonly SmtpClientCase[] = [
   }),
   should('size/declared', 'RFC 1870 §5', 'The size that MAIL declares is near the size of the message.', async (x) => {
     x.mx.script = { offers: ['SIZE 50000000'] }
-    const mail = await x.send({ body: Array.from({ length: 300 }, () => 'x'.repeat(98)) })
+    const header = Array.from({ length: 16 }, (_, i) => `X-${i}: ${'x'.repeat(490)}`)
+    const mail = await x.send({ header, body: Array.from({ length: 100 }, () => 'x'.repeat(98)) })
     const given = mail.parameters.find((text) => /^SIZE=/i.test(text))
     if (given === undefined) throw new Skipped('the client declares no size')
     const size = Number(/^SIZE=(\d{1,20})$/i.exec(given)?.[1] ?? Number.NaN)
@@ -130,11 +137,18 @@ export const extensionCases: readonly SmtpClientCase[] = [
     'RFC 1870 §6.2',
     "A message that 552 to MAIL calls too big for the server's SIZE is returned, and its text is not sent.",
     async (x) => {
+      let told = false
       x.mx.script = {
         offers: ['SIZE 2000'],
         on: {
-          MAIL: ({ argument }) => (/SIZE=\d/i.test(argument) ? '552 5.3.4 too big' : null),
-          DATA: (_command, { from }) => (from === null ? '354 go on' : '552 5.3.4 too big'),
+          MAIL({ argument }) {
+            if (!/SIZE=\d/i.test(argument)) return null
+            told = true
+            return '552 5.3.4 too big'
+          },
+          RCPT: '250 2.1.5 fine',
+          // who was told so must not come as far
+          DATA: () => (told ? '354 go on' : '552 5.3.4 too big'),
         },
       }
       await x.hand({ body: Array.from({ length: 300 }, () => 'x'.repeat(98)) })
@@ -144,8 +158,11 @@ export const extensionCases: readonly SmtpClientCase[] = [
   ),
   must('chunking/only-offered', 'RFC 3030 §2', 'Without CHUNKING offered, the text goes by DATA.', async (x) => {
     x.mx.script = { offers: RICH }
-    const { session } = await x.send()
-    check(session.count('BDAT') === 0, 'no BDAT', 'BDAT')
+    for (const [count, letter] of [{}, ...(x.takes('8BITMIME') ? [EIGHT_BIT] : [])].entries()) {
+      await x.hand(letter)
+      const { session } = await x.until('the message', () => x.mails[count])
+      check(session.count('BDAT') === 0, 'no BDAT', 'BDAT')
+    }
   }),
   must(
     'chunking/transfer',
@@ -156,8 +173,12 @@ export const extensionCases: readonly SmtpClientCase[] = [
       const body = ['.', '..x', 'text', '.', ...Array.from({ length: 4000 }, (_, i) => `${i} ${'x'.repeat(60)}`)]
       const mail = await x.send({ body })
       if (mail.via !== 'BDAT') throw new Skipped('the client does not use BDAT')
-      const { commands, early } = mail.session
-      const strange = commands.find(({ verb, line }) => verb === 'BDAT' && !/^BDAT \d+( LAST)?$/i.test(line))
+      const { session } = mail
+      await x.until('the end of the session', () => session.ended)
+      const { commands, early } = session
+      const strange = commands
+        .slice(commands.findIndex(({ verb }) => verb === 'BDAT'))
+        .find(({ line }) => !/^(BDAT \d+( LAST)?|RSET|QUIT)$/i.test(line))
       check(strange === undefined, 'BDAT, a size, LAST', visible(strange?.line ?? ''))
       check(bodyOf(mail.text) === bodyOf(x.handed), visible(bodyOf(x.handed)), visible(bodyOf(mail.text)))
       checkHeader(x, mail)
@@ -181,6 +202,7 @@ export const extensionCases: readonly SmtpClientCase[] = [
       await x.hand({ body: Array.from({ length: 4000 }, (_, i) => `${i} ${'x'.repeat(60)}`) })
       await x.report()
       if (!x.mx.sessions.some((session) => session.count('BDAT') > 0)) throw new Skipped('the client does not use BDAT')
+      check(!x.mx.sessions.some((session) => session.count('DATA') > 0), 'no DATA behind the refusal', 'DATA')
       check(
         behind.every((said) => !/^BDAT/i.test(said)),
         'no chunk behind the refusal',
@@ -221,6 +243,19 @@ export const tlsCases: readonly SmtpClientCase[] = [
     )
     check(used.length === 0, 'no parameters and no BDAT', used.map(({ line }) => line).join(' / '))
     check(session.early.length === 0, 'no pipelining', session.early.join())
+    if (!x.takes('8BITMIME')) return
+    const utf8 = { ...EIGHT_BIT, fromParameters: 'BODY=8BITMIME SMTPUTF8', header: ['Comments: gr\xc3\xbc\xc3\x9fe'] }
+    for (const letter of [EIGHT_BIT, ...(x.takes('SMTPUTF8') ? [utf8] : [])]) {
+      const before = x.mails.length + x.reports.length
+      await x.hand(letter)
+      await x.until('the message converted, or returned', () => x.mails.length + x.reports.length > before)
+      const { parameters, text } = x.mails.at(-1)!
+      check(
+        parameters.length === 0 && !/[^\x00-\x7f]/.test(text),
+        'no 8BITMIME, no SMTPUTF8',
+        visible(parameters.join(' ') || text),
+      )
+    }
   }),
   must(
     'tls/injection',

@@ -147,7 +147,7 @@ export function withoutComments(value: string): string {
 }
 
 /** All parameters that the MTA takes, on a message that needs none of them. */
-export const demanding = (x: Exchange): Pick<Letter, 'fromParameters' | 'toParameters'> => ({
+export const demanding = (x: Exchange): { readonly fromParameters: string; readonly toParameters: string } => ({
   fromParameters: [
     ...(x.takes('8BITMIME') ? ['BODY=8BITMIME'] : []),
     ...(x.takes('DSN') ? ['RET=HDRS', 'ENVID=QQ314'] : []),

@@ -2,7 +2,7 @@
 import { isIPv4 } from 'node:net'
 import { check, Skipped, visible } from '../judgement.ts'
 import { isDomain, must, one, should } from './facts.ts'
-import type { Exchange, SmtpClientCase } from './suite.ts'
+import type { Exchange, Host, SmtpClientCase } from './suite.ts'
 
 const DNS = { dns: true } as const
 
@@ -13,6 +13,13 @@ const reached = async (x: Exchange): Promise<string> => {
 
 /** How many domains show whether equal preferences are shuffled, and over how many hosts: by chance all go to one in 4 of 4^10 runs. */
 const SHUFFLES = 10
+/** Sets of MX, the hosts in the order of their names. */
+const PREFERENCES: readonly (readonly number[])[] = [
+  [100, 9, 1000],
+  [10, 256, 40_000],
+  [10, 0],
+  [65_535, 300, 257, 1024],
+]
 const EQUALS = ['equal1', 'equal2', 'equal3'] as const
 
 export const hostCases: readonly SmtpClientCase[] = [
@@ -34,17 +41,24 @@ export const hostCases: readonly SmtpClientCase[] = [
     'RFC 5321 §5.1',
     'The MX with the lowest preference is tried first.',
     async (x) => {
-      const best = await x.host('best')
-      const worst = await x.host('worst')
-      x.names(x.domain, {
-        MX: [
-          [100, x.mx.name],
-          [9, best.name],
-          [1000, worst.name],
-        ],
-      })
-      const name = await reached(x)
-      check(name === best.name && x.mx.sessions.length === 0, best.name, name)
+      for (const [n, preferences] of PREFERENCES.entries()) {
+        const hosts: Host[] = []
+        for (const i of preferences.keys()) hosts.push(await x.host(`host${n}${i}`))
+        x.names(`p${n}.${x.domain}`, { MX: preferences.map((preference, i) => [preference, hosts[i]!.name]) })
+        await x.hand({ to: [`rcpt@p${n}.${x.domain}`] })
+        const { session } = await x.until('the message', () => x.mails[n])
+        const best = preferences.indexOf(Math.min(...preferences))
+        check(
+          x.hostOf(session) === hosts[best],
+          `${hosts[best]!.name} of ${preferences.join(', ')}`,
+          x.hostOf(session)?.name ?? '',
+        )
+        check(
+          hosts.every((host, i) => i === best || host.sessions.length === 0),
+          'no other to be tried',
+          'one',
+        )
+      }
     },
     DNS,
   ),
@@ -162,7 +176,7 @@ export const hostCases: readonly SmtpClientCase[] = [
       x.names(own, { A: [isIPv4(x.target.host) ? x.target.host : '127.0.0.1'] })
       x.names(`loop.${x.domain}`, {
         MX: [
-          [10, own],
+          [10, own.toUpperCase()],
           [20, behind.name],
         ],
       })

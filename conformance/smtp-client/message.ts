@@ -4,9 +4,21 @@ import { bodyOf, fieldsOf, headerOf, must, one, patiently, should } from './fact
 import type { Mail, Script } from './session.ts'
 import type { Exchange, Host, SmtpClientCase } from './suite.ts'
 
-const DOTS = ['.', '..', '.x', 'x.', '', '. ', '...']
+const DOTS = ['.', '..', '.x', 'x.', '', '. ', '...', ' .x', '\t.']
 /** Behind these, every place where a buffer may end has periods around it. */
 const MANY_DOTS = Array.from({ length: 40_000 }, (_, i) => (i % 7 === 0 ? '.' : '.x'))
+/** What some programs take for something else than text. */
+const TEXT = [
+  'back\\slash \\n \\',
+  'soft=',
+  'break <p>&amp;</p> "quoted" \'so\'',
+  '100%25 %41 $HOME ~ `x`',
+  '~',
+  '~.',
+  'a sentence that ends... And another..',
+  'begin 644 x',
+  `${'wide '.repeat(40)}end`,
+]
 /** Whatever a header may look like: order, case, spaces, folding and repetition are the author's. */
 const ABOVE = ['X-Top: above all']
 const FIELDS = [
@@ -19,6 +31,10 @@ const FIELDS = [
   'X-Three:   with many',
   'References: <one@first.example>\r\n <two@second.example>\r\n  <three@third.example>',
   `X-Long: ${'long '.repeat(100)}end`,
+  'Cc: Ana =?utf-8?q?=c3=a4?= (a comment (in a comment)) <Ana.MiXed@first.example>,\r\n\t"B, C" <b@second.example>',
+  'X-Empty:',
+  'X-Spaces: ',
+  'Subject: =?UTF-8?B?w6Q=?= again',
   'X-ONE: "quoted; \\"string\\""; a=b',
 ]
 /** RFC 5321 §4.4, and what later documents put above a message in the same way. */
@@ -70,11 +86,14 @@ export const messageCases: readonly SmtpClientCase[] = [
   must(
     'data/only-354',
     'RFC 5321 §3.3',
-    'A positive reply to DATA other than 354 is not answered by text.',
+    'A 2yz reply to DATA, in the place of 354, is not answered by text.',
     async (x) => {
       x.mx.script = behindData('250 2.0.0 fine')
+      const places = await x.places({ other: behindData('259 2.0.0 fine') })
       await x.hand()
+      for (const [, host] of places) await x.hand({ to: [`rcpt@${host.name}`] })
       await checkNothingSent(x, x.mx, '250')
+      for (const [, host] of places) await checkNothingSent(x, host, '259')
     },
   ),
   must(
@@ -110,6 +129,8 @@ export const messageCases: readonly SmtpClientCase[] = [
   }),
   must('data/body', 'RFC 5321 §3.6.3', 'The body of a relayed message is not changed.', async (x) => {
     const body = [
+      '',
+      '',
       'two  spaces ',
       '\tand tabs\t',
       '',
@@ -119,6 +140,7 @@ export const messageCases: readonly SmtpClientCase[] = [
       ' leading',
       '>From',
       '--',
+      ...TEXT,
       '',
     ]
     const { text } = await x.send({ body })
@@ -158,17 +180,26 @@ export const messageCases: readonly SmtpClientCase[] = [
     },
   ),
   must('data/large', 'RFC 5321 §4.5.3.1.7', 'A text of 64 KiB and more passes whole.', async (x) => {
-    const body = Array.from({ length: 3000 }, (_, i) => `${i} ${'x'.repeat(60)}`)
-    const { text } = await x.send({ body })
+    const body = Array.from({ length: 3000 }, (_, i) => `${i % 50 === 0 ? '.' : ''}${i} ${'x'.repeat(60)}`)
+    const { code, raw } = await x.offer({ body })
+    check(code < 300, 'a message of 200 KB to be taken', visible(raw))
+    const { text } = await x.mail()
     check(
-      bodyOf(text) === `${body.join('\r\n')}\r\n`,
-      `${body.join('').length} octets`,
-      `${bodyOf(text).length} octets`,
+      bodyOf(text) === bodyOf(x.handed),
+      `${bodyOf(x.handed).length} octets`,
+      `${bodyOf(text).length} octets, or others`,
     )
   }),
   must('data/once', 'RFC 5321 §4.1.1.4', 'A message that was taken is not sent again.', async (x) => {
-    await x.send()
-    await x.never('second copy', () => x.mails.length > 1)
+    const places = await x.places({
+      lines: { on: { '.': ['250-2.0.0 taken', '250 2.0.0 indeed'] } },
+      goodbye: { on: { QUIT: { close: true } } },
+      other: { on: { '.': '251 2.0.0 taken', QUIT: '250 2.0.0 bye' } },
+    })
+    await x.hand()
+    for (const [, host] of places) await x.hand({ to: [`rcpt@${host.name}`] })
+    await x.until('all messages', () => x.mails.length > places.length)
+    await x.never('second copy', () => x.mails.length > 1 + places.length)
   }),
   should('data/patience', 'RFC 5321 §4.5.3.2.6', 'The reply to the text may take a while.', async (x) => {
     const waitMs = Math.min(6000, x.target.answerMs - 1000)

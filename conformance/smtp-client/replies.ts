@@ -1,9 +1,9 @@
 // How replies are read, and what follows from refusals, failures and lost connections.
 import { check, visible } from '../judgement.ts'
 import { checkWhole, demanding, must, once, one, should } from './facts.ts'
-import { finalRecipients, recipientGroups } from './report-reader.ts'
+import { finalRecipients, recipientGroups, reportParts, textOf } from './report-reader.ts'
 import { type Answer, isPositive, type Mail, type Script, type Session } from './session.ts'
-import { type Exchange, RICH, type SmtpClientCase } from './suite.ts'
+import { type Exchange, type Host, RICH, type SmtpClientCase } from './suite.ts'
 
 const RETRY = { retry: true } as const
 
@@ -17,9 +17,10 @@ const permanent = (slug: keyof typeof POINTS, words: string): SmtpClientCase =>
     `Mail that is refused for good at ${words} is returned to its sender.`,
     async (x) => {
       x.mx.script = { on: { [POINTS[slug]]: '554 5.7.1 no thanks' } }
-      await x.hand()
+      await x.hand({ to: ['one', 'two'] })
       const to = (await x.report()).recipients.map(({ path }) => path)
       check(String(to) === x.sender, x.sender, to.join(', '))
+      await x.until('a report about both', () => new Set(finalRecipients(x.returns)).size >= 2)
       check(
         x.mails.every(({ code }) => !isPositive(code)),
         'no delivery',
@@ -83,12 +84,25 @@ async function checkReached(x: Exchange, all: readonly string[], ms?: number): P
 }
 
 /** Refused and taken ones, such that no other order of the replies gives the same. */
-const MIXED_TO = ['bad', 'good', 'worse', 'fine', 'last'] as const
+const MIXED_TO = ['good', 'bad', 'worse', 'fine', 'last'] as const
 const REFUSED = { bad: '550 5.1.1 nobody is called bad', worse: '550 5.2.1 worse is closed' } as const
 const refusing: Script = {
   on: {
     RCPT: ({ argument }) => Object.entries(REFUSED).find(([local]) => argument.includes(`<${local}@`))?.[1] ?? null,
   },
+}
+
+/** Behind the reply to the command that the label begins with, the transaction is given up. */
+async function checkEnded(x: Exchange, { sessions }: Host, label: string): Promise<void> {
+  const session = await x.until('a session', () => sessions[0])
+  await x.until('the end of the session', () => session.ended)
+  const at = session.commands.findIndex(({ verb }) => label.startsWith(verb.toLowerCase()))
+  const behind = session.commands.slice(at + 1)
+  check(
+    behind.every(({ verb }) => verb === 'QUIT' || verb === 'RSET'),
+    `an end of the transaction (${label})`,
+    behind.map(({ line }) => line).join(' / '),
+  )
 }
 
 /** Mail from which nothing differs but when it came. */
@@ -109,19 +123,35 @@ export const replyCases: readonly SmtpClientCase[] = [
           '.': '250 451 4.3.0 error, try again later',
         },
       }
-      const places = await x.places({ friendly: { on: { RCPT: '550 250 2.1.5 recipient ok' } } })
+      const places = await x.places({
+        friendly: { on: { RCPT: '550 250 2.1.5 recipient ok' } },
+        enhanced: { on: { RCPT: '550 2.1.5 recipient ok' } },
+        again: { on: { RCPT: '550 5.1.1 no, but try again later' } },
+      })
+      const [sad] = await x.places({ sad: { on: { MAIL: '250 5.7.1 no', RCPT: '250 5.1.1 no', '.': '250 4.3.0 no' } } })
       await x.send()
-      await x.never('report', () => x.reports.length > 0, 800)
-      for (const [, host] of places) {
+      if (sad) {
+        await x.hand({ to: [`rcpt@${sad[1].name}`] })
+        await x.until('the message to be sent', () => x.mails[1])
+      }
+      await x.never('report, and no second copy', () => x.reports.length > 0 || x.mails.length > 2, 800)
+      for (const [count, [, host]] of places.entries()) {
         await x.hand({ to: [`rcpt@${host.name}`] })
-        await x.report()
+        await x.until('a report to the sender', () => x.returns[count])
       }
     },
   ),
   must('replies/bare', 'RFC 5321 §4.2', 'A reply may be a code without any text, or space.', async (x) => {
-    x.mx.script = { on: { MAIL: '250', RCPT: '250', DATA: '354', '.': '250', QUIT: '221' } }
-    await x.send()
-    await x.never('report, and no second copy', () => x.reports.length > 0 || x.mails.length > 1, 800)
+    const bare = { MAIL: '250', RCPT: '250', DATA: '354', '.': '250', QUIT: '221' }
+    x.mx.script = { on: bare }
+    const spaced = Object.fromEntries(Object.entries(bare).map(([verb, code]) => [verb, `${code} `]))
+    const places = await x.places({ spaced: { on: spaced } })
+    for (const path of [x.recipient, ...places.map(([, { name }]) => `rcpt@${name}`)]) {
+      const before = x.mails.length
+      await x.hand({ to: [path] })
+      await x.until('the message to be sent', () => x.mails.length > before)
+    }
+    await x.never('report, and no second copy', () => x.reports.length > 0 || x.mails.length > 1 + places.length, 800)
   }),
   must(
     'replies/multi-line',
@@ -140,14 +170,26 @@ export const replyCases: readonly SmtpClientCase[] = [
         }
       x.mx.script = {
         on: {
+          EHLO: slowly('250-conformance.test', '250-X-ONE', '250 8BITMIME'),
+          HELO: slowly('250-conformance.test', '250 hello'),
           MAIL: slowly('250-one', '250-two', '250 three'),
           RCPT: slowly('250-one', '250 two'),
           DATA: slowly('354-one', '354 two'),
           '.': slowly('250-one', '250-', '250 three'),
+          async QUIT(command, own) {
+            // who does not wait for any reply is another case's
+            await own.wire.speaks(300)
+            const waited = !own.wire.over
+            const last = await slowly('221-one', '221 two')(command, own)
+            if (waited && own.wire.over) own.early.push('an end')
+            return last
+          },
         },
       }
       const { session } = await x.send()
+      await x.until('the end of the session', () => session.ended)
       check(session.early.length === 0, 'nothing before the last line', visible(session.early.join()))
+      await x.never('second attempt', () => x.sessions.filter((one) => one.count('MAIL') > 0).length > 1, 1200)
     },
   ),
   must(
@@ -182,8 +224,14 @@ export const replyCases: readonly SmtpClientCase[] = [
     'An unknown code that begins with 5 is a failure for good.',
     async (x) => {
       x.mx.script = { on: { RCPT: '559 no' } }
+      const places = await x.places({
+        mail: { on: { MAIL: '558 no' } },
+        data: { on: { DATA: '557 no' } },
+        text: { on: { '.': '556 no' } },
+      })
       await x.hand()
-      await x.report()
+      for (const [, host] of places) await x.hand({ to: [`rcpt@${host.name}`] })
+      await x.until('a report about each', () => x.returns.length > places.length)
     },
   ),
   must(
@@ -192,8 +240,15 @@ export const replyCases: readonly SmtpClientCase[] = [
     'An unknown code that begins with 4 is a failure for now.',
     async (x) => {
       x.mx.script = { on: { RCPT: once('459 not now') } }
+      const places = await x.places({
+        mail: { on: { MAIL: once('458 not now') } },
+        data: { on: { DATA: once('457 not now') } },
+        text: { on: { '.': once('456 not now') } },
+      })
       await x.hand()
-      await x.again()
+      for (const [, host] of places) await x.hand({ to: [`rcpt@${host.name}`] })
+      const taken = () => x.mails.filter(({ code }) => isPositive(code)).length
+      await x.until('another attempt with each', () => taken() > places.length || x.returns[0], x.target.retryMs ?? 0)
       check(x.returns.length === 0, 'no report of a failure', 'one')
     },
     RETRY,
@@ -210,25 +265,21 @@ export const replyCases: readonly SmtpClientCase[] = [
       })
       await x.hand()
       for (const [, host] of places) await x.hand({ to: [`rcpt@${host.name}`] })
-      for (const [label, { sessions }] of [['mail-650', x.mx], ...places] as const) {
-        const session = await x.until('a session', () => sessions[0])
-        await x.until('the end of the session', () => session.ended)
-        const at = session.commands.findIndex(({ verb }) => label.startsWith(verb.toLowerCase()))
-        const behind = session.commands.slice(at + 1)
-        check(
-          behind.every(({ verb }) => verb === 'QUIT' || verb === 'RSET'),
-          `an end of the transaction (${label})`,
-          behind.map(({ line }) => line).join(' / '),
-        )
-      }
+      for (const [label, host] of [['mail-650', x.mx], ...places] as const) await checkEnded(x, host, label)
     },
   ),
   must(
     'replies/intermediate',
     'RFC 5321 §4.2.1',
-    'A reply that begins with 3 is no success: text that gets one is not taken for delivered.',
+    'A reply that begins with 3 is no success: what gets one in the place of 250 does not count as done.',
     async (x) => {
       x.mx.script = { on: { '.': once('354 go on') } }
+      const places = await x.places({
+        'mail-354': { on: { MAIL: '354 go on' } },
+        'rcpt-354': { on: { RCPT: '354 go on', DATA: '354 go on' } },
+      })
+      for (const [, host] of places) await x.hand({ to: [`rcpt@${host.name}`] })
+      for (const [label, host] of places) await checkEnded(x, host, label)
       await x.hand()
       await x.until(
         'another attempt, or a report to the sender',
@@ -245,15 +296,22 @@ export const replyCases: readonly SmtpClientCase[] = [
   }),
   one('replies/421-ends', 'RFC 5321 §3.8', 'may', 'Behind 421 nothing but QUIT is sent.', async (x) => {
     x.mx.script = { on: { RCPT: '421 4.3.2 shutting down' } }
+    const places = await x.places({
+      mail: { on: { MAIL: '421 4.3.2 shutting down' } },
+      data: { on: { DATA: '421 4.3.2 shutting down' } },
+    })
     await x.hand({ to: ['one', 'two'] })
-    const session = await x.until('a session', () => x.mx.sessions[0])
-    await x.until('the end of the session', () => session.ended)
-    const behind = session.commands.slice(session.commands.findIndex(({ verb }) => verb === 'RCPT') + 1)
-    check(
-      behind.every(({ verb }) => verb === 'QUIT'),
-      'QUIT at most',
-      behind.map(({ line }) => line).join(' / '),
-    )
+    for (const [, { name }] of places) await x.hand({ to: [`one@${name}`, `two@${name}`] })
+    for (const [point, { sessions }] of [['rcpt', x.mx], ...places] as const) {
+      const session = await x.until('a session', () => sessions[0])
+      await x.until('the end of the session', () => session.ended)
+      const behind = session.commands.slice(session.commands.findIndex(({ verb }) => verb.toLowerCase() === point) + 1)
+      check(
+        behind.every(({ verb }) => verb === 'QUIT'),
+        `QUIT at most (421 to ${point.toUpperCase()})`,
+        behind.map(({ line }) => line).join(' / '),
+      )
+    }
   }),
   lost(
     'lost/421',
@@ -339,16 +397,28 @@ export const replyCases: readonly SmtpClientCase[] = [
       data: { on: { DATA: '554 5.7.1 no' } },
       text: { on: { '.': '554 5.7.1 no' } },
     })
+    const [backup] = await x.places({ backup: {} })
+    if (backup)
+      x.names(x.domain, {
+        MX: [
+          [10, x.mx.name],
+          [20, backup[1].name],
+        ],
+      })
     await x.hand()
     for (const [, host] of places) await x.hand({ to: [`rcpt@${host.name}`] })
     await x.until('a report about each', () => x.returns.length > places.length)
     const attempts = (sessions: readonly Session[], verb: string, path: string): number =>
       sessions.flatMap(({ commands }) => commands).filter((one) => one.verb === verb && one.argument.includes(path))
         .length
-    await x.never('second attempt', () =>
-      [x.mx, ...places.map(([, host]) => host)].some(
-        ({ sessions }) => attempts(sessions, 'MAIL', x.sender) > 1 || attempts(sessions, 'RCPT', '<rcpt@') > 1,
-      ),
+    const other = () => backup?.[1].sessions.some(({ commands }) => commands.some(({ verb }) => verb === 'RCPT'))
+    await x.never(
+      'second attempt',
+      () =>
+        other() ||
+        [x.mx, ...places.map(([, host]) => host)].some(
+          ({ sessions }) => attempts(sessions, 'MAIL', x.sender) > 1 || attempts(sessions, 'RCPT', '<rcpt@') > 1,
+        ),
     )
   }),
   must(
@@ -368,7 +438,8 @@ export const replyCases: readonly SmtpClientCase[] = [
     'Another attempt has the same envelope and the same text.',
     async (x) => {
       x.mx.script = { offers: RICH, on: { '.': once('451 4.3.0 not now') } }
-      await x.hand({ ...demanding(x), to: ['rcpt', 'other'], body: ['.dots', 'and text'] })
+      const from = `Sender.MiXed@back.${x.domain}`
+      await x.hand({ ...demanding(x), from, to: ['Rcpt.MiXed', 'other'], body: ['.dots', 'and text'] })
       const second = sameOf(await x.again())
       const first = sameOf(x.mails[0]!)
       check(first === second, visible(first), visible(second))
@@ -385,6 +456,8 @@ export const replyCases: readonly SmtpClientCase[] = [
       await x.until('a report to the sender', () => finalRecipients(x.returns).length >= 2)
       const others = MIXED_TO.filter((local) => !(local in REFUSED)).sort()
       check(String(reached(x)) === String(others), others.join(', '), reached(x).join(', '))
+      const mistaken = finalRecipients(x.returns).filter((path) => others.some((local) => path.startsWith(`${local}@`)))
+      check(mistaken.length === 0, 'no report about the others', mistaken.join(', '))
     },
   ),
   must(
@@ -395,6 +468,11 @@ export const replyCases: readonly SmtpClientCase[] = [
       x.mx.script = refusing
       await x.hand({ to: MIXED_TO })
       await checkBlame(x, REFUSED)
+      for (const report of x.returns) {
+        const words = reportParts(report).map(textOf)[0] ?? ''
+        const others = MIXED_TO.filter((local) => !(local in REFUSED) && words.includes(`${local}@`))
+        check(others.length === 0, 'none of the others in the words for people', others.join(', '))
+      }
     },
   ),
   must(
@@ -442,11 +520,17 @@ export const replyCases: readonly SmtpClientCase[] = [
     RETRY,
   ),
   should('partial/nobody', 'RFC 5321 §3.3', 'Where every recipient was refused, no text is sent.', async (x) => {
-    x.mx.script = { on: { RCPT: '550 5.1.1 nobody here', DATA: '354 go on' } }
+    const refused = { RCPT: '550 5.1.1 nobody here', DATA: '354 go on' }
+    x.mx.script = { on: refused }
+    const places = await x.places({ one: { on: refused }, later: { on: { ...refused, RCPT: '450 4.2.0 not now' } } })
     await x.hand({ to: ['one', 'two'] })
-    const session = await x.until('a session', () => x.mx.sessions[0])
-    await x.until('the end of the session', () => session.ended ?? session.mails[0])
-    check((session.mails[0]?.text ?? '') === '', 'no text', visible((session.mails[0]?.text ?? '').slice(0, 60)))
+    for (const [label, { name }] of places)
+      await x.hand({ to: label === 'one' ? [`a@${name}`] : [`a@${name}`, `b@${name}`] })
+    for (const { sessions } of [x.mx, ...places.map(([, host]) => host)]) {
+      const session = await x.until('a session', () => sessions[0])
+      await x.until('the end of the session', () => session.ended ?? session.mails[0])
+      check((session.mails[0]?.text ?? '') === '', 'no text', visible((session.mails[0]?.text ?? '').slice(0, 60)))
+    }
   }),
 ]
 

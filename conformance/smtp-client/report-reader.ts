@@ -52,4 +52,4 @@ export const finalRecipients = (mails: readonly Mail[]): string[] =>
 
 /** What stands for the message that the report is about. */
 export const isOriginal = ({ type }: Part): boolean =>
-  /^(message\/(rfc822|global)|text\/rfc822-headers|message\/(rfc822|global)-headers)$/.test(type)
+  /^(message\/(rfc822|global|global-headers)|text\/rfc822-headers)$/.test(type)

@@ -98,7 +98,7 @@ export class Session {
     try {
       await this.#serve()
     } catch {
-      this.ended ??= this.wire.over ? 'closed' : 'dropped'
+      this.ended ??= this.wire.ended ? 'closed' : 'dropped'
     }
     this.wire.destroy()
     this.#watch.changed()

@@ -237,8 +237,8 @@ export class Exchange implements Dialect {
     return [
       ...above,
       `Date: ${new Date().toUTCString().replace('GMT', '+0000')}`,
-      `From: <author@author.${this.domain}>`,
-      `To: <${this.recipient}>`,
+      `From: "Author, The" <author@author.${this.domain}>`,
+      `To: Recipient <${this.recipient}>`,
       `Message-ID: <${Math.random().toString(36).slice(2)}@${this.domain}>`,
       'Subject: Conformance probe',
       ...header,

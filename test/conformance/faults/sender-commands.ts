@@ -344,7 +344,7 @@ const addressFaults: SenderFaults = {
         ],
       }),
     },
-    'addresses/forward-path',
+    'addresses/case-distinct',
   ),
   ...Object.fromEntries(
     Object.entries(names).map(([character, name]) => [

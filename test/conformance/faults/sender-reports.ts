@@ -993,7 +993,7 @@ const dsnFaults: SenderFaults = {
     'a delay is reported in spite of NOTIFY=NEVER',
     '3461 §5.2.5',
     reportsAnyhow('delayed', /NEVER/i, 'later'),
-    'dsn/no-delay-unasked dsn/never',
+    'dsn/no-delay-unasked',
   ),
 
   'envid-unreported': fault(
