@@ -22,6 +22,7 @@ export type ClientEvent =
   | 'mail.answered'
   | 'reset.accepted'
   | 'session.done'
+  | 'session.refused'
   | 'session.ended'
 
 const SECOND = 1000
@@ -40,7 +41,8 @@ export const clientMachine = chart.createMachine({
   initial: 'connecting',
   on: {
     'net.lost': '.closed',
-    'session.ended': '.closed', // by the server: a refusal, or a goodbye
+    'session.refused': '.quitting', // by the server, which hears a goodbye all the same: §4.1.1.10
+    'session.ended': '.closed', // by the server: its goodbye
   },
   states: {
     connecting: {

@@ -273,6 +273,18 @@ describe('connections that break', () => {
     expect(result.hostDown).toBe(hostDown)
   })
 
+  // RFC 5321 §4.1.1.10
+  test.each<[string, Script]>([
+    ['the greeting', { greeting: '554 5.7.1 go away' }],
+    ['EHLO and HELO', { on: { EHLO: '554 no', HELO: '554 no' } }],
+    ['RSET', { on: { RCPT: '550 5.7.1 no', RSET: '500 what' }, offers: [] }],
+  ])('QUIT is said before the connection is closed: refused at %s', async (_name, script) => {
+    const server = await serve(script)
+    await send(makeClient(), to(server))
+    await server.until(() => server.open === 0)
+    expect(server.lines.at(-1)).toBe('QUIT')
+  })
+
   test('nobody there', async () => {
     const server = await serve()
     await server.close()

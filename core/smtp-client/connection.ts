@@ -232,7 +232,7 @@ export class Connection {
     envelope: (c) => c.#sendEnvelope(),
     content: (c) => c.#sendContent(),
     resetting: (c) => c.#write('RSET\r\n'),
-    quitting: (c) => c.#write('QUIT\r\n'),
+    quitting: (c) => c.#sayGoodbye(),
     closed: (c) => c.#close(),
   }
 
@@ -275,10 +275,11 @@ export class Connection {
     return 'session.ended'
   }
 
-  /** The server's last word, before it took any mail. */
+  /** The server takes no mail. */
   #refuse(step: RefusedStep, reply: Reply): ClientEvent {
     this.#fail(refusalBeforeMail(step, reply, this.relay))
-    return this.#end(reply)
+    const event = this.#end(reply)
+    return reply.code === 421 ? event : 'session.refused'
   }
 
   #announceReady(): void {
@@ -286,11 +287,21 @@ export class Connection {
     this.#settle(null)
   }
 
+  #sayGoodbye(): void {
+    this.#write('QUIT\r\n')
+    this.#giveUp()
+  }
+
   #close(): void {
     this.#socket.destroy()
+    this.#giveUp()
+    this.onClosed()
+  }
+
+  /** Tells those who wait that no mail will be sent any more. */
+  #giveUp(): void {
     if (this.#failure) this.#opening.resolve(err(this.#failure))
     this.#settle(this.#lost ?? 'connection closed')
-    this.onClosed()
   }
 
   #fail(reply: Reply, withoutTls = false): void {
@@ -346,7 +357,8 @@ export class Connection {
     if (this.#mechanism === null) {
       const why = clear ? 'no password is sent without TLS' : 'no common AUTH mechanism'
       this.#fail(replies.remoteAuthFailed(`${this.relay}: ${why}`))
-      this.abort(why)
+      this.#lost = why
+      this.#dispatch('session.refused')
     } else {
       const { name, initial } = this.#mechanism
       this.#write(initial === null ? `AUTH ${name}\r\n` : `AUTH ${name} ${initial.toString('base64')}\r\n`)
