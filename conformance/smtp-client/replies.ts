@@ -2,7 +2,7 @@
 import { check, visible } from '../judgement.ts'
 import { checkWhole, demanding, must, once, one, should } from './facts.ts'
 import { finalRecipients, recipientGroups, reportParts, textOf } from './report-reader.ts'
-import { type Answer, isPositive, type Mail, type Script, type Session } from './session.ts'
+import { type Answer, type Command, isPositive, type Mail, type Script, type Session } from './session.ts'
 import { type Exchange, type Host, RICH, type SmtpClientCase } from './suite.ts'
 
 const RETRY = { retry: true } as const
@@ -95,13 +95,16 @@ const refusing: Script = {
 /** Behind the reply to the command that the label begins with, the transaction is given up. */
 async function checkEnded(x: Exchange, { sessions }: Host, label: string): Promise<void> {
   const session = await x.until('a session', () => sessions[0])
-  await x.until('the end of the session', () => session.ended)
-  const at = session.commands.findIndex(({ verb }) => label.startsWith(verb.toLowerCase()))
-  const behind = session.commands.slice(at + 1)
+  const behind = (): Command | undefined => {
+    const at = session.commands.findIndex(({ verb }) => label.startsWith(verb.toLowerCase()))
+    return at < 0 ? undefined : session.commands[at + 1]
+  }
+  await x.until('an end, or another transaction', () => session.ended ?? behind())
+  const next = behind()
   check(
-    behind.every(({ verb }) => verb === 'QUIT' || verb === 'RSET'),
+    next === undefined || ['QUIT', 'RSET', 'NOOP', 'MAIL'].includes(next.verb),
     `an end of the transaction (${label})`,
-    behind.map(({ line }) => line).join(' / '),
+    visible(next?.line ?? ''),
   )
 }
 
@@ -528,7 +531,8 @@ export const replyCases: readonly SmtpClientCase[] = [
       await x.hand({ to: label === 'one' ? [`a@${name}`] : [`a@${name}`, `b@${name}`] })
     for (const { sessions } of [x.mx, ...places.map(([, host]) => host)]) {
       const session = await x.until('a session', () => sessions[0])
-      await x.until('the end of the session', () => session.ended ?? session.mails[0])
+      const isOver = () => session.count('RSET') > 0 || session.count('MAIL') > 1
+      await x.until('the end of the transaction', () => session.ended ?? session.mails[0] ?? isOver())
       check((session.mails[0]?.text ?? '') === '', 'no text', visible((session.mails[0]?.text ?? '').slice(0, 60)))
     }
   }),
