@@ -3,8 +3,12 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FakeClock } from '../base/clock.ts'
+import type { Files } from '../base/files.ts'
 import { nodeFiles } from '../base/node-files.ts'
-import { createInlineCommitter, createWorkerCommitter } from './committer.ts'
+import type { Job } from './commit-job.ts'
+import { createInlineCommitter, createShortestCommitter, createWorkerCommitter } from './committer.ts'
+import { formatHeader, HEADER_SIZE, writeRecord } from './log-format.ts'
 
 let folder: string
 beforeEach(() => {
@@ -52,4 +56,71 @@ it('answers what was asked when the thread dies, and starts another', async () =
   expect(await remove('throw')).toMatchObject({ ok: false, error: expect.stringMatching(/broken/) })
   expect(await remove('third')).toMatchObject({ ok: true, error: 'third' })
   await committer.close()
+})
+
+describe('a job that is alone', () => {
+  const nonce = 7n
+  const commit = (path: string, create: boolean) => {
+    const buffer = new ArrayBuffer(64)
+    writeRecord(Buffer.from(buffer), 0, '[]', [])
+    return {
+      kind: 'commit',
+      path,
+      create: create ? { from: null, header: formatHeader(1, nonce) } : null,
+      nonce,
+      at: HEADER_SIZE,
+      buffer,
+      length: 32,
+      allocated: create ? 0 : 4096,
+      allocate: 4096,
+    } as const
+  }
+  /** Tells which jobs came to it; its disk takes `ms`. */
+  const aside = (clock: FakeClock) => {
+    const inner = createInlineCommitter(nodeFiles)
+    const seen: string[] = []
+    const run = (job: Job) => {
+      seen.push(job.kind)
+      return inner.run(job)
+    }
+    const files: Files = {
+      ...nodeFiles,
+      fdatasync(fd) {
+        clock.advance(disk.ms)
+        nodeFiles.fdatasync(fd)
+      },
+    }
+    const disk = { ms: 0 }
+    return { disk, seen, committer: createShortestCommitter({ run, close: inner.close }, files, clock) }
+  }
+
+  it('is done here, but for what takes longer than a sync', async () => {
+    const { seen, committer } = aside(new FakeClock())
+    const path = join(folder, 'segment')
+    expect(await committer.run(commit(path, true), true)).toMatchObject({ ok: true })
+    expect(seen).toEqual(['commit'])
+    expect(await committer.run(commit(path, false), true)).toMatchObject({ ok: true, syncs: 1 })
+    expect(seen).toEqual(['commit'])
+    expect(await committer.run(commit(path, false), false)).toMatchObject({ ok: true })
+    expect(seen).toEqual(['commit', 'commit'])
+    await committer.close()
+  })
+
+  it('is done aside for a while when the disk is slow, and while another job is under way', async () => {
+    const { disk, seen, committer } = aside(new FakeClock())
+    const path = join(folder, 'segment')
+    await committer.run(commit(path, true), true)
+    disk.ms = 3
+    await committer.run(commit(path, false), true)
+    expect(seen).toHaveLength(1)
+    disk.ms = 0
+    await committer.run(commit(path, false), true)
+    expect(seen).toHaveLength(2)
+    while (seen.length < 501) await committer.run(commit(path, false), true)
+    await committer.run(commit(path, false), true)
+    expect(seen).toHaveLength(501)
+    await Promise.all([committer.run(commit(path, false), false), committer.run(commit(path, false), true)])
+    expect(seen).toHaveLength(503)
+    await committer.close()
+  })
 })

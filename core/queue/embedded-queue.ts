@@ -9,7 +9,7 @@ import { type MessageContent, memoryBody } from '../message/content.ts'
 import { replies } from '../message/reply.ts'
 import type { EntryKind, Where } from './batch.ts'
 import { BodyStore, type StoredContent } from './body-store.ts'
-import { type Committer, createInlineCommitter, createWorkerCommitter } from './committer.ts'
+import { type Committer, createInlineCommitter, createShortestCommitter, createWorkerCommitter } from './committer.ts'
 import { CopyForward } from './copy-forward.ts'
 import { SEGMENT_SIZE } from './log-format.ts'
 import { readLog } from './log-reader.ts'
@@ -83,7 +83,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
       record: (operations, segment, record) => this.#apply(operations, { segment, ...record }),
     })
     const start = () => (committer === 'worker' ? createWorkerCommitter() : createInlineCommitter(files))
-    this.#committer = start()
+    this.#committer = options.gather ? createShortestCommitter(start(), files, clock) : start()
     this.#log = new QueueLog({
       directory: logs,
       committer: this.#committer,

@@ -5,7 +5,7 @@ import { type Failure, temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { replies } from '../message/reply.ts'
 import { Batch, type EntryKind, giveBack, type Where } from './batch.ts'
-import type { CommitJob, JobResult } from './commit-job.ts'
+import type { CommitJob, Job, JobResult } from './commit-job.ts'
 import type { Committer } from './committer.ts'
 import { formatHeader, HEADER_SIZE, recordBound } from './log-format.ts'
 import type { LogFiles } from './log-reader.ts'
@@ -206,7 +206,8 @@ export class QueueLog {
     if (unrecorded) return { ...unrecorded, buffer: batch.buffer }
     const { segment, job } = this.#place(batch, scarce)
     if (job.create) this.#forgetSpare(job.create.from)
-    const result = await this.#run(job)
+    const alone = this.#company < 0.1 && batch.entries.every(({ kind }) => kind === 'new' || kind === 'outcome')
+    const result = await this.#run(job, alone)
     if (result.ok) {
       if (job.create) this.#opened(segment)
       const start = segment.end
@@ -289,8 +290,8 @@ export class QueueLog {
     return null
   }
 
-  async #run(job: Parameters<Committer['run']>[0]): Promise<JobResult> {
-    const result = await this.#options.committer.run(job)
+  async #run(job: Job, alone = false): Promise<JobResult> {
+    const result = await this.#options.committer.run(job, alone)
     this.syncs += result.syncs
     return result
   }
