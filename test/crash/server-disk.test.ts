@@ -1,6 +1,6 @@
 // A disk that really fills up under the server: a small file system of its own holds the data folder.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, statfsSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -50,8 +50,18 @@ describe.runIf(reason === null)('a disk that fills up', () => {
     const { bavail, bsize } = statfsSync(disk)
     return bavail * bsize
   }
-  /** Something else takes all but `leave` octets. */
-  const fill = (leave: number): void => writeFileSync(join(disk, 'fill'), Buffer.alloc(Math.max(0, free() - leave)))
+  /** Something else takes all but `leave` octets, however much the server still writes meanwhile. */
+  const fill = (leave: number): void => {
+    const file = openSync(join(disk, 'fill'), 'w')
+    try {
+      for (let rest = free() - leave; rest > 0; rest = free() - leave)
+        writeSync(file, Buffer.alloc(Math.min(rest, 64 * 1024)))
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
+    } finally {
+      closeSync(file)
+    }
+  }
   const empty = (): void => rmSync(join(disk, 'fill'))
   const text = (subject: string, size: number): string =>
     `Subject: ${subject}\r\n\r\n${`${'x'.repeat(70)}\r\n`.repeat(Math.ceil(size / 72))}`
