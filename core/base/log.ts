@@ -51,8 +51,8 @@ export interface LogOptions {
   readonly gatherMs?: number
 }
 
-/** Characters that do not wait for more. */
-const GATHER_MAX = 65_536
+/** Characters that do not wait for more: what waits long outlives its garbage collection. */
+const GATHER_MAX = 16_384
 
 const RANK: { readonly [level in LogLevel]: number } = { debug: 0, info: 1, warn: 2, error: 3 }
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec']

@@ -16,6 +16,8 @@ export interface TraceOptions {
 }
 
 const FLUSH_MS = 250
+/** Rows that do not wait for more: what waits long outlives its garbage collection. */
+const FLUSH_ROWS = 100
 /** Rows that may wait for the worker; beyond it events are dropped and counted, since trace must never hold up mail. */
 const MAX_WAITING = 50_000
 
@@ -23,6 +25,8 @@ const MAX_WAITING = 50_000
 export function openTrace(options: TraceOptions): Trace {
   let worker: Worker | null = null
   let rows = new Map<string, TraceRow>()
+  /** Given to the worker, and not yet in the file. */
+  let underway = 0
   let dropped = 0
   let scheduled = false
   let question = 0
@@ -33,6 +37,10 @@ export function openTrace(options: TraceOptions): Trace {
     const w = new Worker(file, { workerData: { path: options.path, days: options.days, maxSize: options.maxSize } })
     w.unref()
     w.on('message', (message: TraceResponse) => {
+      if (message.kind === 'written') {
+        underway -= message.rows
+        return
+      }
       if (message.kind === 'trouble') return options.log.warn(`trace: ${message.text}`, { component: 'trace' })
       const waiting = answers.get(message.id)
       answers.delete(message.id)
@@ -44,7 +52,10 @@ export function openTrace(options: TraceOptions): Trace {
       options.log.error(`trace stopped: ${error.message}`, { component: 'trace' })
       for (const waiting of answers.values()) waiting.reject(error)
       answers.clear()
-      if (worker === w) worker = null
+      if (worker === w) {
+        worker = null
+        underway = 0
+      }
     })
     return w
   }
@@ -52,24 +63,27 @@ export function openTrace(options: TraceOptions): Trace {
     worker ??= start()
     worker.postMessage(request)
   }
+  const write = (): void => {
+    const batch = encodeRows(rows.values())
+    underway += rows.size
+    post({ kind: 'write', now: options.clock.now(), batch, rows: rows.size })
+    rows = new Map()
+  }
   const flush = (): void => {
     scheduled = false
-    if (rows.size > 0) {
-      const batch = encodeRows(rows.values())
-      rows = new Map()
-      post({ kind: 'write', now: options.clock.now(), batch })
-    }
+    if (rows.size > 0) write()
     if (dropped > 0) options.log.warn(`trace: ${dropped} events dropped, the disk is too slow`, { component: 'trace' })
     dropped = 0
   }
 
   return {
     record(event) {
-      if (rows.size >= MAX_WAITING) {
+      if (underway + rows.size >= MAX_WAITING) {
         dropped++
         return
       }
       gather(rows, event)
+      if (rows.size > FLUSH_ROWS) write()
       if (scheduled) return
       scheduled = true
       options.clock.after(FLUSH_MS, flush)

@@ -6,7 +6,7 @@ import type { TraceEvent } from './trace.ts'
 import { decodeEvents, decodeRows } from './trace-row.ts'
 
 export type TraceRequest =
-  | { kind: 'write'; now: number; batch: string }
+  | { kind: 'write'; now: number; batch: string; rows: number }
   | { kind: 'find'; id: number; about: string; limit: number }
   | { kind: 'close' }
 
@@ -14,6 +14,8 @@ export type TraceResponse =
   | { kind: 'found'; id: number; events: TraceEvent[] }
   | { kind: 'failed'; id: number; text: string }
   | { kind: 'trouble'; text: string }
+  /** However it went: these rows wait no longer. */
+  | { kind: 'written'; rows: number }
 
 const { path, days, maxSize } = workerData as { path: string; days: number; maxSize: number }
 // nobody else's to read: others may pass through the data folder, and SQLite gives its other files the mode of this one
@@ -118,4 +120,5 @@ parentPort!.on('message', (request: TraceRequest) => {
     const text = error instanceof Error ? error.message : String(error)
     respond(request.kind === 'find' ? { kind: 'failed', id: request.id, text } : { kind: 'trouble', text })
   }
+  if (request.kind === 'write') respond({ kind: 'written', rows: request.rows })
 })
