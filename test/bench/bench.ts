@@ -12,10 +12,11 @@ import { accept } from './work/accept.ts'
 import { deliver } from './work/deliver.ts'
 import { idle } from './work/idle.ts'
 import { imap } from './work/imap.ts'
+import { pop3 } from './work/pop3.ts'
 import { relay } from './work/relay.ts'
 import { start } from './work/start.ts'
 
-const WORKS: readonly Work[] = [accept, deliver, relay, imap, idle, start]
+const WORKS: readonly Work[] = [accept, deliver, relay, imap, pop3, idle, start]
 
 const options = new Command('bench')
   .description('measures Estafeta beside Postfix and Dovecot, which it installs and starts itself')

@@ -72,6 +72,13 @@ export class ImapClient {
   async idle(): Promise<void> {
     this.#socket.write(`${this.#tag()} IDLE\r\n`)
     await this.#until((tail) => /(^|\r\n)\+ [^\r\n]*\r\n$/.test(tail) || tail.endsWith('+ \r\n'))
+    this.#tail = ''
+  }
+
+  /** In IDLE: the next EXISTS that comes. */
+  async exists(): Promise<void> {
+    await this.#until((tail) => / EXISTS\r\n/.test(tail))
+    this.#tail = ''
   }
 
   /** Appends with non-synchronising literals; all at once, or each after the reply to the one before. */

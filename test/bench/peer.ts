@@ -1,10 +1,12 @@
-// The peers that are measured beside us: Postfix and Dovecot of Debian, each as fast as its own settings allow.
+// The peers that are measured beside us: Postfix and Dovecot of Debian, Haraka and smtp-server of npm, each as fast as its own settings allow.
 import { readdirSync } from 'node:fs'
+import type { Daemon } from '../kit/daemon.ts'
 import type { Dovecot } from '../kit/peers/dovecot.ts'
 import { type DovecotOptions, startDovecot } from '../kit/peers/dovecot.ts'
 import { startHaraka } from '../kit/peers/haraka.ts'
 import type { Postfix } from '../kit/peers/postfix.ts'
 import { type PostfixOptions, startPostfix } from '../kit/peers/postfix.ts'
+import { startSmtpServer } from '../kit/peers/smtp-server.ts'
 import { MAIL_UID, type Measured, PASSWORD, USERS } from './server.ts'
 
 export async function startMeasuredPostfix(options: PostfixOptions): Promise<Measured & { readonly postfix: Postfix }> {
@@ -52,6 +54,10 @@ service imap-login {
   service_count = 0
   process_min_avail = 1
 }
+service pop3-login {
+  service_count = 0
+  process_min_avail = 1
+}
 service imap {
   process_limit = 4000
 }
@@ -68,15 +74,24 @@ ${options.extra ?? ''}`,
 }
 
 /** Drops what it accepts, without a queue on disk: as fast as Node and plugins are without durability. */
-export async function startMeasuredHaraka(domain: string): Promise<Measured & { readonly port: number }> {
+export const startMeasuredHaraka = (domain: string): Promise<MeasuredReceiver> =>
+  measuredReceiver(() => startHaraka({ domain }))
+
+/** A synced file a message, and nothing else. */
+export const startMeasuredSmtpServer = (): Promise<MeasuredReceiver> => measuredReceiver(startSmtpServer)
+
+/** What only takes mail: nothing is left behind the reply. */
+export type MeasuredReceiver = Measured & { readonly port: number }
+
+async function measuredReceiver(start: () => Promise<Daemon & { readonly port: number }>): Promise<MeasuredReceiver> {
   const started = performance.now()
-  const haraka = await startHaraka({ domain })
+  const daemon = await start()
   return {
-    port: haraka.port,
-    daemon: haraka,
-    pids: [haraka.pid],
+    port: daemon.port,
+    daemon,
+    pids: [daemon.pid],
     startMs: performance.now() - started,
     queued: async () => 0,
-    stop: () => haraka.stop(),
+    stop: () => daemon.stop(),
   }
 }

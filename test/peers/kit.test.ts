@@ -15,6 +15,7 @@ import { startHaraka } from '../kit/peers/haraka.ts'
 import { startOpensmtpd } from '../kit/peers/opensmtpd.ts'
 import { startPostfix } from '../kit/peers/postfix.ts'
 import { startSendmail } from '../kit/peers/sendmail.ts'
+import { startSmtpServer } from '../kit/peers/smtp-server.ts'
 import { startSmtpSink } from '../kit/peers/smtp-sink.ts'
 import { startUnbound } from '../kit/peers/unbound.ts'
 import { hasPackage, needPackages, peerPath, setUpPeers } from '../kit/peers.ts'
@@ -204,6 +205,13 @@ describe('peers', () => {
     expect(await send('ana@peer.test')).toMatch(/^250 /)
     await expect(send('b@elsewhere.test')).rejects.toThrow(/550 /)
     await expectGone(haraka, haraka.port)
+  })
+
+  test('smtp-server takes everything', async () => {
+    const server = await startSmtpServer()
+    const reply = await sendRaw({ port: server.port, from: 'a@client.test', to: 'b@elsewhere.test', message: MAIL })
+    expect(reply).toMatch(/^250 /)
+    await expectGone(server, server.port)
   })
 
   test('who is not root is told what is missing and how to get it', () => {

@@ -1,7 +1,7 @@
 // Accepting 4 KiB messages into the durable queue, both servers dropping them behind it; and how long one alone takes.
 import { freePort } from '../../kit/free-port.ts'
 import { alternate, type Context, place, type Work } from '../context.ts'
-import { startMeasuredHaraka, startMeasuredPostfix } from '../peer.ts'
+import { type MeasuredReceiver, startMeasuredHaraka, startMeasuredPostfix, startMeasuredSmtpServer } from '../peer.ts'
 import { type Figure, median, quantile } from '../report.ts'
 import { type Measured, startEstafeta, writeUsers } from '../server.ts'
 import { type Load, type LoadResult, runLoad, timeOneMessage, warmUp } from '../smtp-load.ts'
@@ -17,14 +17,16 @@ interface Case {
   readonly target: number
   /** Ours over Haraka's, which keeps nothing on disk. */
   readonly haraka?: number
+  /** Ours over that of npm's smtp-server, which syncs a file a message. */
+  readonly smtpServer?: number
 }
 
 const CASES: readonly Case[] = [
   { sessions: 1, kept: false, messages: 500, target: 1.5 },
   { sessions: 10, kept: false, messages: 2000, target: 3, haraka: 2 },
   { sessions: 50, kept: false, messages: 2000, target: 3 },
-  { sessions: 10, kept: true, messages: 3000, target: 4, haraka: 1.3 },
-  { sessions: 50, kept: true, messages: 3000, target: 5 },
+  { sessions: 10, kept: true, messages: 3000, target: 4, haraka: 1.3, smtpServer: 2 },
+  { sessions: 50, kept: true, messages: 3000, target: 5, smtpServer: 2 },
 ]
 const nameOf = ({ kept, sessions }: Case) => `accept, ${kept ? 'kept connections' : 'a connection each'}, s=${sessions}`
 
@@ -68,7 +70,10 @@ export const accept: Work = {
     }
     figures.push(...(await latency(context, port, theirs.postfix.port)))
     await theirs.stop()
-    figures.push(...(await besideHaraka(context, ours, port)))
+    const haraka = () => startMeasuredHaraka(TO.slice(TO.indexOf('@') + 1))
+    const beside = { context, ours, port }
+    figures.push(...(await besideReceiver(beside, 'Haraka (not durable)', haraka, (one) => one.haraka)))
+    figures.push(...(await besideReceiver(beside, 'smtp-server', startMeasuredSmtpServer, (one) => one.smtpServer)))
     await ours.stop()
     return figures
   },
@@ -104,16 +109,23 @@ function figuresOf(name: string, one: Case, pair: { ours: LoadResult[]; theirs: 
   ]
 }
 
-async function besideHaraka(context: Context, ours: Measured, port: number): Promise<Figure[]> {
-  const theirs = await startMeasuredHaraka(TO.slice(TO.indexOf('@') + 1))
+/** The rates of those cases that have a target beside this peer. */
+async function besideReceiver(
+  { context, ours, port }: { readonly context: Context; readonly ours: Measured; readonly port: number },
+  peer: string,
+  start: () => Promise<MeasuredReceiver>,
+  targetOf: (one: Case) => number | undefined,
+): Promise<Figure[]> {
+  const theirs = await start()
   const figures: Figure[] = []
   try {
     for (const one of CASES) {
-      if (one.haraka === undefined) continue
+      const target = targetOf(one)
+      if (target === undefined) continue
       await warmUp(theirs, theirs.port, load(one))
       const pair = await alternate(
         context,
-        `${nameOf(one)}, beside Haraka`,
+        `${nameOf(one)}, beside ${peer}`,
         () => runLoad(ours, port, load(one)),
         () => runLoad(theirs, theirs.port, load(one)),
         (r) => `${r.acceptedPerSecond.toFixed(0)}/s (${r.cpuUs.toFixed(0)} µs CPU)`,
@@ -123,9 +135,9 @@ async function besideHaraka(context: Context, ours: Measured, port: number): Pro
         theirs: pair.theirs.map((r) => r.acceptedPerSecond),
         work: nameOf(one),
         unit: 'messages/s',
-        peer: 'Haraka (not durable)',
+        peer,
         better: 'higher',
-        target: { ratio: one.haraka },
+        target: { ratio: target },
       })
     }
   } finally {

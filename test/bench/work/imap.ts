@@ -6,7 +6,7 @@ import { corpus } from '../corpus.ts'
 import { ImapClient } from '../imap-client.ts'
 import { fillMaildir, ourMaildir } from '../maildir.ts'
 import { startMeasuredDovecot } from '../peer.ts'
-import type { Figure } from '../report.ts'
+import { type Figure, median } from '../report.ts'
 import { PASSWORD, startEstafeta, USERS, writeUsers } from '../server.ts'
 
 const COUNT = 10_000
@@ -98,6 +98,7 @@ export const imap: Work = {
     const figures = await firstTime(context, our, their)
     for (const step of STEPS) figures.push(await measure(context, step, our, their))
     figures.push(...(await logins(context, port, theirs.dovecot.imap)))
+    figures.push(await news(context, our, port, their, theirs.dovecot.imap))
     await our.close()
     await their.close()
     await ours.stop()
@@ -190,4 +191,43 @@ async function logins(context: Context, our: number, their: number): Promise<Fig
     figures.push({ ...pair, work, unit: 'cycles/s', peer: 'Dovecot', better: 'higher', target: { ratio: target } })
   }
   return figures
+}
+
+const NEWS = 50
+
+/** How long it takes from one session's APPEND until another, in IDLE, hears EXISTS. */
+async function news(
+  context: Context,
+  our: ImapClient,
+  ourPort: number,
+  their: ImapClient,
+  theirPort: number,
+): Promise<Figure> {
+  const listening = async (port: number, user: string) => {
+    const client = await ImapClient.open(port, user, PASSWORD)
+    await client.command('SELECT scratch')
+    await client.idle()
+    return client
+  }
+  const p50 = (appending: ImapClient, port: number, user: string) => async () => {
+    await scratch(appending)
+    const idling = await listening(port, user)
+    const times: number[] = []
+    for (const message of few.slice(0, NEWS)) {
+      const heard = time(() => idling.exists())
+      await appending.append('scratch', [message], false)
+      times.push(await heard)
+    }
+    idling.destroy()
+    return median(times)
+  }
+  const work = 'IDLE: APPEND to EXISTS in another session, p50'
+  const pair = await alternate(
+    context,
+    work,
+    p50(our, ourPort, `${USERS[0]}@peer.test`),
+    p50(their, theirPort, USERS[0]!),
+    (ms) => `${ms.toFixed(2)} ms`,
+  )
+  return { ...pair, work, unit: 'ms', peer: 'Dovecot', better: 'lower', target: { value: 5 } }
 }

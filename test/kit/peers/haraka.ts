@@ -1,10 +1,9 @@
 // A private Haraka, installed by npm into the tests' cache: takes mail for one domain and drops it, with TLS and AUTH.
-import { execFileSync } from 'node:child_process'
-import { copyFileSync, cpSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { type Daemon, listening, scratch, startDaemon } from '../daemon.ts'
 import { freePort } from '../free-port.ts'
+import { npmPeer } from '../npm-peer.ts'
 
 export interface HarakaOptions {
   /** Any local part of it is accepted, as Haraka's `rcpt_to.in_host_list` does. */
@@ -18,24 +17,15 @@ export interface Haraka extends Daemon {
 }
 
 export const HARAKA_VERSION = '3.2.1'
-/** Its dependencies as they were then: later ones are not in every registry. */
-const BEFORE = '2026-06-01'
-
-const CACHE = fileURLToPath(
-  new URL(
-    import.meta.url.includes('/dist/') ? '../../../../test/.cache/haraka' : '../../.cache/haraka',
-    import.meta.url,
-  ),
-)
 
 export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
-  install()
+  const haraka = npmPeer('Haraka', HARAKA_VERSION, '2026-06-01')
   const { path: folder, remove } = scratch('haraka')
   const port = await freePort()
   const config = join(folder, 'config')
   mkdirSync(join(folder, 'queue'))
   // what `haraka -i` does
-  cpSync(join(CACHE, 'node_modules/Haraka/config'), config, { recursive: true })
+  cpSync(join(haraka, 'config'), config, { recursive: true })
   const write = (name: string, text: string): void => writeFileSync(join(config, name), text)
   write('me', 'haraka.test\n')
   write('smtp.ini', `listen=127.0.0.1:${port}\nnodes=0\n`)
@@ -61,7 +51,7 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
     copyFileSync(options.tls.cert, join(config, 'tls_cert.pem'))
     copyFileSync(options.tls.key, join(config, 'tls_key.pem'))
   }
-  const daemon = startDaemon(process.execPath, [join(CACHE, 'node_modules/Haraka/bin/haraka'), '-c', folder], {
+  const daemon = startDaemon(process.execPath, [join(haraka, 'bin/haraka'), '-c', folder], {
     // its own safeguard against dropping mail by mistake
     env: { ...process.env, YES_REALLY_DO_DISCARD: '1' },
     signal: 'SIGKILL',
@@ -69,22 +59,4 @@ export async function startHaraka(options: HarakaOptions): Promise<Haraka> {
   void daemon.ended.then(remove)
   await listening(daemon, { port })
   return { ...daemon, port }
-}
-
-function install(): void {
-  if (existsSync(join(CACHE, 'node_modules/Haraka'))) return
-  mkdirSync(CACHE, { recursive: true })
-  writeFileSync(join(CACHE, 'package.json'), '{ "private": true }\n')
-  const options = [
-    '--save-exact',
-    '--omit=optional',
-    '--ignore-scripts',
-    '--no-audit',
-    '--no-fund',
-    `--before=${BEFORE}`,
-  ]
-  execFileSync('npm', ['install', ...options, `Haraka@${HARAKA_VERSION}`], {
-    cwd: CACHE,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
 }
