@@ -1,5 +1,6 @@
 // The chart of an IMAP session (RFC 9051 §3): what is allowed when. What a command does stands in commands/<command>.ts.
-import { type ActorLogic, initialTransition, type SnapshotFrom, setup, transition } from 'xstate'
+import { type ActorLogic, type SnapshotFrom, setup } from 'xstate'
+import { chartLogic } from '../net/chart.machine.ts'
 
 /** The protocol's own states, as commands name those that they are allowed in. */
 export type ProtocolState = 'notAuthenticated' | 'authenticated' | 'selected'
@@ -93,29 +94,6 @@ export const imapMachine = setup({
   },
 })
 
-type Snapshot = SnapshotFrom<typeof imapMachine>
-
-const [initial] = initialTransition(imapMachine)
-/** One snapshot a state, and what each event makes of it. */
-const states = new Map([[JSON.stringify(initial.value), initial]])
-const known = new Map<Snapshot, Map<ImapEvent['type'] | CommandEvent['allowed'], Snapshot>>()
-
-/**
- * The chart as the logic of an actor. It has neither context nor actions, so that a transition is the same for every
- * session: XState works each out once, and from then on it is looked up.
- */
-export const imapLogic: ActorLogic<Snapshot, ImapEvent> = {
-  getInitialSnapshot: () => initial,
-  transition(snapshot, event) {
-    const key = event.type === 'imap.command' ? event.allowed : event.type
-    const seen = known.get(snapshot)?.get(key)
-    if (seen !== undefined) return seen
-    const [next] = transition(imapMachine, snapshot, event)
-    const value = JSON.stringify(next.value)
-    const state = states.get(value) ?? next
-    states.set(value, state)
-    known.set(snapshot, (known.get(snapshot) ?? new Map()).set(key, state))
-    return state
-  },
-  getPersistedSnapshot: (snapshot) => snapshot,
-}
+export const imapLogic: ActorLogic<SnapshotFrom<typeof imapMachine>, ImapEvent> = chartLogic(imapMachine, (event) =>
+  event.type === 'imap.command' ? event.allowed : event.type,
+)

@@ -106,8 +106,9 @@ export class Maildrop {
 
   /** Removes the marked messages for good; gives how many. Rejects when none could be removed. */
   async removeDeleted(): Promise<number> {
-    const uids = [...this.#uids].filter((_, i) => this.#deleted[i] === 1)
-    if (uids.length > 0) await this.#mailbox.expunge(uids)
+    if (this.#present === this.#all) return 0
+    const uids = [...this.#uids.filter((_, i) => this.#deleted[i] === 1)]
+    await this.#mailbox.expunge(uids)
     return uids.length
   }
 

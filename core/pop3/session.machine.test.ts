@@ -1,23 +1,18 @@
 // The chart alone: from every state, every command leads where RFC 1939 wants it, and every state is reached.
 import { describe, expect, test } from 'vitest'
 import { initialTransition, transition } from 'xstate'
-import {
-  type ChartedSession,
-  type CommandEvent,
-  type SessionEvent,
-  type SessionState,
-  sessionMachine,
-  stateFacts,
-} from './session.machine.ts'
+import { type SessionEvent, type SessionState, sessionLogic, sessionMachine, stateFacts } from './session.machine.ts'
 import { VERBS, type Verb } from './wire/command.ts'
 
-const session: ChartedSession = { run() {}, badSequence() {}, forget() {} }
-const event = (type: SessionEvent['type']): SessionEvent =>
-  (type.startsWith('pop3.') ? { type, args: '' } : { type }) as SessionEvent
-
 function walk(events: readonly SessionEvent['type'][]) {
-  let [snapshot] = initialTransition(sessionMachine, session)
-  for (const type of events) [snapshot] = transition(sessionMachine, snapshot, event(type))
+  let [snapshot] = initialTransition(sessionMachine)
+  let known = sessionLogic.getInitialSnapshot({} as never, undefined)
+  for (const type of events) {
+    ;[snapshot] = transition(sessionMachine, snapshot, { type })
+    // the logic that actors run looks up what the machine works out
+    known = sessionLogic.transition(known, { type }, {} as never)
+    expect(known.value).toEqual(snapshot.value)
+  }
   return snapshot
 }
 
@@ -71,19 +66,8 @@ describe('verbs', () => {
   }
   for (const [state, verbs] of Object.entries(allowed))
     for (const verb of VERBS)
-      test(`${verb} in ${state}: ${verbs.includes(verb) ? 'runs' : '-ERR'}`, () => {
-        const told: string[] = []
-        const listening: ChartedSession = {
-          run: (command: CommandEvent) => told.push(command.type),
-          badSequence: () => told.push('-ERR'),
-          forget() {},
-        }
-        let [snapshot] = initialTransition(sessionMachine, listening)
-        for (const type of PATHS[state as SessionState]) [snapshot] = transition(sessionMachine, snapshot, event(type))
-        const [, actions] = transition(sessionMachine, snapshot, event(`pop3.${verb}`))
-        for (const action of actions) action.exec?.(action.info, action.params)
-        expect(told).toEqual([verbs.includes(verb) ? `pop3.${verb}` : '-ERR'])
-      })
+      test(`${verb} in ${state}: ${verbs.includes(verb) ? 'runs' : '-ERR'}`, () =>
+        expect(stateFacts[state as SessionState].takes.has(`pop3.${verb}`)).toBe(verbs.includes(verb)))
 
   for (const state of ['loggingIn', 'startingTls', 'sending', 'updating', 'closing'] as const)
     test(`${state} takes no input`, () => expect(stateFacts[state].input).toBeNull())

@@ -19,15 +19,14 @@ import type { Maildrop } from './maildrop.ts'
 import { Output } from './output.ts'
 import type { Pop3Deps } from './service.ts'
 import {
-  type ChartedSession,
-  type CommandEvent,
+  type CommandName,
   type Input,
-  type SessionEvent,
+  type Outcome,
   type SessionState,
-  sessionMachine,
+  sessionLogic,
   stateFacts,
 } from './session.machine.ts'
-import { parseCommand, type Verb } from './wire/command.ts'
+import { parseCommand } from './wire/command.ts'
 import { DotStuffer, TopCutter } from './wire/dot-stuffing.ts'
 import { AUTH_LINE_MAX, COMMAND_LINE_MAX, ERRORS_MAX } from './wire/limits.ts'
 import { responses } from './wire/response.ts'
@@ -35,7 +34,7 @@ import { responses } from './wire/response.ts'
 const LINES = { maxLine: COMMAND_LINE_MAX, acceptBareLineFeed: true }
 const AUTH_LINES = { maxLine: AUTH_LINE_MAX, acceptBareLineFeed: true }
 
-export class Pop3Session implements ChartedSession {
+export class Pop3Session {
   readonly deps: Pop3Deps
   readonly facts: OwnFacts
   readonly generation: Generation
@@ -48,7 +47,7 @@ export class Pop3Session implements ChartedSession {
   /** Set from login to QUIT. */
   maildrop: Maildrop | null = null
 
-  readonly #chart = createActor(sessionMachine, { input: this as ChartedSession })
+  readonly #chart = createActor(sessionLogic)
   readonly #ended: (session: Pop3Session) => void
   #socket: Socket
   readonly #reader: LineReader
@@ -74,7 +73,6 @@ export class Pop3Session implements ChartedSession {
     this.#socket = socket
     this.#watch(socket)
     this.#output = new Output(socket, () => this.#drained())
-    this.#chart.subscribe({ error: (error) => this.#bug(error) })
     this.#chart.start()
     this.#output.text(responses.greeting(hostname, this.timestamp))
     this.#output.flush()
@@ -109,14 +107,14 @@ export class Pop3Session implements ChartedSession {
   }
   proceed(outcome: 'stls.accepted' | 'auth.challenged' | 'login.accepted', response: string): void {
     this.#output.text(response)
-    this.#tell({ type: outcome })
+    this.#tell(outcome)
     this.#pump()
   }
   /** Ends the state that waits for an outcome; `counts` as a mistake unless said otherwise. */
   refuse(response: string, counts = true): void {
     if (counts) this.error(response)
     else this.answer(response)
-    this.#tell({ type: 'command.refused' })
+    this.#tell('command.refused')
     this.#pump()
   }
   /** The last response; then the connection is closed. */
@@ -124,7 +122,7 @@ export class Pop3Session implements ChartedSession {
     if (this.#closed || this.state === 'closing') return
     this.#output.text(response)
     this.#output.flush()
-    this.#tell({ type: 'session.goodbye' })
+    this.#tell('session.goodbye')
     this.#touch()
     this.#socket.end()
     this.#socket.resume()
@@ -156,7 +154,8 @@ export class Pop3Session implements ChartedSession {
         this.#watch(secure)
         this.#output.attach(secure)
         this.facts.tls = tlsInfo(secure)
-        this.#tell({ type: 'tls.started' })
+        this.#forget()
+        this.#tell('tls.started')
         this.#reader.attach(secure)
         this.#pump()
       },
@@ -179,24 +178,6 @@ export class Pop3Session implements ChartedSession {
       .catch((error) => this.#bug(error))
   }
 
-  // -------------------------------------------------------------- what the chart asks
-
-  run(event: CommandEvent): void {
-    try {
-      if (event.type === 'pop3.response') respond(this, event.args)
-      else commands[event.type.slice('pop3.'.length) as Verb].run(this, event.args)
-    } catch (error) {
-      this.#bug(error)
-    }
-  }
-  badSequence(): void {
-    this.error(responses.badSequence(this.maildrop === null ? 'Log in first' : 'Not after login'))
-  }
-  forget(): void {
-    this.userName = null
-    this.dialogue = null
-  }
-
   // -------------------------------------------------------------- what the service asks
 
   summary(): SessionSummary {
@@ -217,7 +198,7 @@ export class Pop3Session implements ChartedSession {
   }
   destroy(): void {
     if (this.#closed) return
-    this.#tell({ type: 'net.closed' })
+    this.#tell('net.closed')
     this.#closed = true
     this.#socket.destroy()
     this.#waitsForDrain?.()
@@ -256,15 +237,27 @@ export class Pop3Session implements ChartedSession {
   }
 
   #take(input: Input, line: Line): void {
-    if (input === 'line') {
-      // what is no base64 is answered as malformed
-      this.#tell({ type: 'pop3.response', args: typeof line === 'string' ? line : line.toString('latin1') })
-      return
+    try {
+      if (input === 'line') {
+        this.#tell('pop3.response')
+        // what is no base64 is answered as malformed
+        respond(this, typeof line === 'string' ? line : line.toString('latin1'))
+      } else if (typeof line === 'string') this.error(responses.lineTooLong())
+      else this.#takeCommand(line)
+    } catch (error) {
+      this.#bug(error)
     }
-    const command = typeof line === 'string' ? null : parseCommand(line)
-    if (command === null) this.error(responses.lineTooLong())
-    else if (!command.ok) this.error(responses.syntax(command.error))
-    else this.#tell({ type: `pop3.${command.value.verb}`, args: command.value.args })
+  }
+
+  #takeCommand(line: Buffer): void {
+    const command = parseCommand(line)
+    if (!command.ok) this.error(responses.syntax(command.error))
+    else if (!stateFacts[this.state].takes.has(`pop3.${command.value.verb}`))
+      this.error(responses.badSequence(this.maildrop === null ? 'Log in first' : 'Not after login'))
+    else {
+      this.#tell(`pop3.${command.value.verb}`)
+      commands[command.value.verb].run(this, command.value.args)
+    }
   }
 
   // -------------------------------------------------------------- messages out
@@ -287,7 +280,7 @@ export class Pop3Session implements ChartedSession {
     } finally {
       message.close()
     }
-    this.#tell({ type: 'answer.sent' })
+    this.#tell('answer.sent')
     this.#pump()
   }
 
@@ -325,6 +318,12 @@ export class Pop3Session implements ChartedSession {
   }
 
   // -------------------------------------------------------------- the end
+
+  /** After STLS nothing learned before it counts (RFC 2595 §4). */
+  #forget(): void {
+    this.userName = null
+    this.dialogue = null
+  }
 
   /** The response to QUIT. */
   async #removeDeleted(): Promise<string> {
@@ -364,8 +363,8 @@ export class Pop3Session implements ChartedSession {
   }
 
   /** To the chart; one that has ended hears no more. */
-  #tell(event: SessionEvent): void {
-    if (!this.#closed) this.#chart.send(event)
+  #tell(type: CommandName | Outcome): void {
+    if (!this.#closed) this.#chart.send({ type })
   }
 
   #touch(): void {

@@ -1,5 +1,6 @@
 // The chart of an SMTP, submission or LMTP session: which command is allowed when, what each state waits for, and for how long.
-import { type ActorLogic, initialTransition, type SnapshotFrom, setup, transition } from 'xstate'
+import { type ActorLogic, type SnapshotFrom, setup } from 'xstate'
+import { chartLogic } from '../net/chart.machine.ts'
 import { ANSWER_TIMEOUT_MS, CLOSING_TIMEOUT_MS, COMMAND_TIMEOUT_MS, DATA_BLOCK_TIMEOUT_MS } from './wire/limits.ts'
 
 export type Verb =
@@ -248,27 +249,10 @@ export type SessionState =
   | 'closing'
   | 'closed'
 
-type SessionSnapshot = SnapshotFrom<typeof sessionMachine>
-
-const [initial] = initialTransition(sessionMachine)
-const known = new Map<string, SessionSnapshot>()
-
-/**
- * The chart as the logic of an actor. It has neither context nor actions, so that a transition is the same for every
- * session: XState works each out once, and from then on it is looked up.
- */
-export const sessionLogic: ActorLogic<SessionSnapshot, SessionEvent> = {
-  getInitialSnapshot: () => initial,
-  transition(snapshot, event) {
-    const key = `${snapshot.value} ${event.type} ${event.standing ?? ''}`
-    const seen = known.get(key)
-    if (seen !== undefined) return seen
-    const [next] = transition(sessionMachine, snapshot, event)
-    known.set(key, next)
-    return next
-  },
-  getPersistedSnapshot: (snapshot) => snapshot,
-}
+export const sessionLogic: ActorLogic<SnapshotFrom<typeof sessionMachine>, SessionEvent> = chartLogic(
+  sessionMachine,
+  ({ type, standing }) => (standing === undefined ? type : `${type} ${standing}`),
+)
 
 interface StateFacts {
   readonly input: Input | null

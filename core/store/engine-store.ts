@@ -62,6 +62,7 @@ export class EngineStore implements MailboxStore {
     let account = this.#accounts.get(name)
     if (!account) {
       account = new EngineAccount(name, this, wrap(this.deps.engine.join(name)))
+      for (const mirror of this.#mirrors.values()) if (mirror.account === name) account.mirrors.set(mirror.name, mirror)
       this.#accounts.set(name, account)
     }
     account.uses++

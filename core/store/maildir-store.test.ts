@@ -126,6 +126,23 @@ describe('Maildir on disk', () => {
     expect(await read(1)).toBe(text('a'))
   })
 
+  test('what the last session of an account had open is there for the next, with what came meanwhile', async () => {
+    await inbox.append([message('one')])
+    const before = inbox.uids()
+    inbox.close()
+    account.close()
+    account = await store.account(ANA)
+    inbox = await account.open('INBOX')
+    expect(inbox.uids()).toBe(before)
+    inbox.close()
+    account.close()
+    await store.deliver([{ account: ANA, mailbox: 'INBOX', message: message('two') }])
+    account = await store.account(ANA)
+    inbox = await account.open('INBOX')
+    await inbox.refresh()
+    expect(inbox.uids()).toHaveLength(2)
+  })
+
   test('a file that another program renamed a moment ago is still read and flagged', async () => {
     await inbox.append([message(text('a'))])
     const [name] = files('new')
