@@ -40,6 +40,16 @@ export const cpuSeconds = (roots: readonly number[]): number =>
     .map((pid) => stat(pid) ?? [])
     .reduce((sum, fields) => sum + [11, 12, 13, 14].reduce((all, i) => all + Number(fields[i] ?? 0), 0), 0) / TICKS
 
+/** Resolves when the trees have hardly worked for a second: what they do in the background is done. */
+export async function atRest(roots: readonly number[]): Promise<void> {
+  for (let before = cpuSeconds(roots); ; ) {
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    const now = cpuSeconds(roots)
+    if (now - before < 0.05) return
+    before = now
+  }
+}
+
 /** CPU seconds of this process's children that have ended: of the clients, while the servers run. */
 export function endedChildrenSeconds(): number {
   const fields = stat(process.pid) ?? []

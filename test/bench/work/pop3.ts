@@ -6,6 +6,7 @@ import { corpus } from '../corpus.ts'
 import { fillMaildir, ourMaildir } from '../maildir.ts'
 import { startMeasuredDovecot } from '../peer.ts'
 import { Pop3Client } from '../pop3-client.ts'
+import { atRest } from '../procstat.ts'
 import type { Figure } from '../report.ts'
 import { PASSWORD, startEstafeta, USERS, writeUsers } from '../server.ts'
 
@@ -34,8 +35,9 @@ export const pop3: Work = {
     const estafeta = await startEstafeta(folder, { listen: { pop3: [`127.0.0.1:${port}`] } }, [port])
     const our: Side = { port, user: `${USERS[0]}@peer.test` }
     const their: Side = { port: dovecot.dovecot.pop3, user: USERS[0]! }
-    // the first login of all reads the whole mailbox, on both sides
+    // the first login of all reads the whole mailbox, on both sides; we then make an index of it
     for (const side of [our, their]) await (await openOn(side)).quit()
+    await atRest([...estafeta.pids, ...dovecot.pids])
     const figures = [
       await compare(context, our, their, { work: `login, ${COUNT} messages`, unit: 'ms', target: 0.3, run: login }),
       await compare(context, our, their, { work: `RETR ${FETCHED}, pipelined`, unit: 'ms', target: 0.7, run: fetch }),
