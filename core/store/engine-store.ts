@@ -62,7 +62,6 @@ export class EngineStore implements MailboxStore {
     let account = this.#accounts.get(name)
     if (!account) {
       account = new EngineAccount(name, this, wrap(this.deps.engine.join(name)))
-      for (const mirror of this.#mirrors.values()) if (mirror.account === name) account.mirrors.set(mirror.name, mirror)
       this.#accounts.set(name, account)
     }
     account.uses++
@@ -75,12 +74,17 @@ export class EngineStore implements MailboxStore {
     return account
   }
 
-  /** The last session of the account has gone. */
   leave(account: EngineAccount): void {
-    if (--account.uses > 0) return
-    this.#accounts.delete(account.account)
+    account.uses--
+    this.#letGo(account)
+  }
+
+  /** Without a session an account stays as long as mailboxes of it are kept for the next. */
+  #letGo(account: EngineAccount): void {
+    if (account.uses > 0) return
     account.reader?.close()
     account.reader = null
+    if (account.mirrors.size > 0 || !this.#accounts.delete(account.account)) return
     account.joined.then(() => this.deps.engine.leave(account.account)).catch(() => {})
   }
 
@@ -165,9 +169,11 @@ export class EngineStore implements MailboxStore {
 
   forget(mirror: MirrorMailbox): void {
     if (!this.#mirrors.delete(mirror.id)) return
-    const mirrors = this.#accounts.get(mirror.account)?.mirrors
-    if (mirrors?.get(mirror.name) === mirror) mirrors.delete(mirror.name)
     this.deps.engine.close(mirror.id).catch(() => {})
+    const account = this.#accounts.get(mirror.account)
+    if (account?.mirrors.get(mirror.name) !== mirror) return
+    account.mirrors.delete(mirror.name)
+    this.#letGo(account)
   }
 
   /** As the engine takes them, small ones in one block; an Error for those that cannot be read. The callers' contents are not released. */
@@ -216,9 +222,10 @@ export class EngineStore implements MailboxStore {
     this.deps.log.error('the mailbox store restarts', { error: why })
     const mirrors = [...this.#mirrors.values()]
     this.#mirrors.clear()
-    for (const account of this.#accounts.values()) {
+    for (const account of [...this.#accounts.values()]) {
       account.mirrors.clear()
-      if (!this.#closed) this.deps.engine.join(account.account).catch(() => {})
+      if (account.uses === 0) this.#accounts.delete(account.account)
+      else if (!this.#closed) this.deps.engine.join(account.account).catch(() => {})
     }
     for (const mirror of mirrors) mirror.open.deleted()
   }

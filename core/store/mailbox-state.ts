@@ -103,6 +103,12 @@ const halvesOf = ({ email, thread }: Columns): Halves => ({
 
 const join = (high: number, low: number): bigint => (BigInt(high) << 32n) | BigInt(low)
 
+interface Totals {
+  readonly unseen: number
+  readonly deleted: number
+  readonly size: number
+}
+
 export class MailboxState {
   readonly facts: MailboxFacts
   readonly table: FlagTable
@@ -111,6 +117,8 @@ export class MailboxState {
   #count: number
   #uids: Uint32Array
   #lastFound = -1
+  /** As counted last; null when something has changed since. */
+  #totals: Totals | null = null
 
   constructor(facts: MailboxFacts, table: FlagTable, columns?: StateColumns) {
     this.facts = facts
@@ -181,7 +189,12 @@ export class MailboxState {
     return at < this.#count ? this.#uids[at]! : this.facts.uidNext
   }
 
-  totals(): { readonly unseen: number; readonly deleted: number; readonly size: number } {
+  totals(): Totals {
+    this.#totals ??= this.#sum()
+    return this.#totals
+  }
+
+  #sum(): Totals {
     const { flags, size } = this.#columns
     let unseen = 0
     let deleted = 0
@@ -209,13 +222,16 @@ export class MailboxState {
   /** Takes these columns over; the mailbox was empty. */
   adopt(columns: StateColumns): void {
     this.#columns = columns
+    this.#halves = halvesOf(columns)
     this.#count = columns.count
     this.#uids = columns.uid.subarray(0, columns.count)
+    this.#totals = null
   }
 
   /** Rows with ascending UIDs above all present ones. */
   append(rows: readonly MessageRow[]): void {
     this.#reserve(this.#count + rows.length)
+    this.#totals = null
     for (const row of rows) {
       const at = this.#count++
       for (const name of NAMES) (this.#columns[name] as { [i: number]: number | bigint })[at] = row[name]
@@ -230,6 +246,7 @@ export class MailboxState {
 
   setFlags(at: number, flags: number, modSeq: number): void {
     this.#columns.flags[at] = flags
+    this.#totals = null
     this.#columns.modSeq[at] = modSeq
     this.#raise(modSeq)
   }
@@ -238,6 +255,7 @@ export class MailboxState {
   expunge(uids: Uint32Array, modSeq: number): void {
     this.#raise(modSeq)
     if (uids.length === 0) return
+    this.#totals = null
     const columns = this.#columns
     // the UID array is shared with sessions' views, so it alone is copied
     columns.uid = columns.uid.slice()
