@@ -13,11 +13,14 @@ export interface Load {
   readonly size: number
   /** Many messages on one connection; else a connection a message. */
   readonly kept: boolean
-  readonly to: string
+  /** Several: each gets its share of the messages, from a client of its own that has one session. */
+  readonly to: string | readonly string[]
   /** Sends this file in place of a message of its own. */
   readonly file?: string
   /** A running number before the recipient. */
   readonly number?: boolean
+  /** Messages in the queue before, which cannot leave it. */
+  readonly stuck?: number
 }
 
 export interface LoadResult {
@@ -28,14 +31,14 @@ export interface LoadResult {
   readonly clientUs: number
 }
 
-/** Throws when the queue is not empty two minutes after the last message was accepted. */
+/** Throws when the queue is not as empty as it can be two minutes after the last message was accepted. */
 export async function runLoad(server: Measured, port: number, load: Load): Promise<LoadResult> {
   const before = cpuSeconds(server.pids)
   const client = endedChildrenSeconds()
   const started = performance.now()
-  await smtpSource(port, load)
+  await hand(port, load)
   const accepted = performance.now()
-  while ((await server.queued()) > 0) {
+  while ((await server.queued()) > (load.stuck ?? 0)) {
     if (performance.now() - accepted > 120_000) throw new Error('the queue does not drain')
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
@@ -54,11 +57,21 @@ export const WARM_UP = 6000
 export const warmUp = (server: Measured, port: number, load: Load): Promise<LoadResult> =>
   runLoad(server, port, { ...load, messages: WARM_UP })
 
-async function smtpSource(port: number, load: Load): Promise<void> {
+async function hand(port: number, load: Load): Promise<void> {
+  if (typeof load.to === 'string') return smtpSource(port, load, load.to)
+  const waiting = [...load.to]
+  const share = { ...load, sessions: 1, messages: load.messages / waiting.length }
+  const client = async (): Promise<void> => {
+    for (let to = waiting.shift(); to !== undefined; to = waiting.shift()) await smtpSource(port, share, to)
+  }
+  await Promise.all(Array.from({ length: load.sessions }, client))
+}
+
+async function smtpSource(port: number, load: Load, to: string): Promise<void> {
   const args = [
     ...['-s', String(load.sessions), '-m', String(load.messages), '-C', '50'],
     ...(load.file === undefined ? ['-l', String(load.size)] : ['-F', load.file]),
-    ...['-M', 'client.test', '-f', 'sender@client.test', '-t', load.to],
+    ...['-M', 'client.test', '-f', 'sender@client.test', '-t', to],
     ...(load.kept ? ['-d'] : []),
     ...(load.number ? ['-N'] : []),
     `127.0.0.1:${port}`,
