@@ -196,11 +196,11 @@ export class Connection {
   }
 
   #hear(heard: readonly Reply[]): void {
-    let left = heard.length
-    for (const reply of heard) {
-      if (this.isClosed) return
+    for (const [i, reply] of heard.entries()) {
       // what came together with the 354 cannot answer the message that only now would go out
-      if (--left > 0 && reply.code === 354 && this.#awaitsData) this.abort('a reply before the message')
+      const early = reply.code === 354 && i < heard.length - 1 && this.#awaitsData
+      if (early) this.abort('a reply before the message')
+      if (this.isClosed) return
       this.#deadline = this.#options.clock.mono() + waitOf(this.#state)
       const event = this.#meaning(reply)
       if (event) this.#dispatch(event)
@@ -215,8 +215,10 @@ export class Connection {
 
   #dispatch(type: ClientEvent): void {
     if (this.isClosed) return
+    const before = this.#state
     this.#actor.send({ type })
     this.#state = this.#actor.getSnapshot().value
+    if (this.#state === before) return
     this.#deadline = this.#options.clock.mono() + waitOf(this.#state)
     Connection.#begins[this.#state]?.(this)
   }
