@@ -34,14 +34,27 @@ export function createNetworks(blocks: readonly string[]): Networks {
     if (!parsed.ok) throw new TypeError(parsed.error)
     list.addSubnet(parsed.value.address, parsed.value.prefix, parsed.value.family)
   }
+  const check = (ip: string): boolean => {
+    const address = normalIp(ip)
+    if (isIPv4(address)) return list.check(address, 'ipv4')
+    return isIPv6(address) && list.check(address, 'ipv6')
+  }
+  // a client is looked up several times a connection, and comes again
+  const known = new Map<string, boolean>()
   return {
     contains(ip) {
-      const address = normalIp(ip)
-      if (isIPv4(address)) return list.check(address, 'ipv4')
-      return isIPv6(address) && list.check(address, 'ipv6')
+      let found = known.get(ip)
+      if (found !== undefined) return found
+      if (known.size >= KNOWN_MAX) known.clear()
+      found = check(ip)
+      known.set(ip, found)
+      return found
     },
   }
 }
+
+/** Addresses whose answer is remembered. */
+const KNOWN_MAX = 2000
 
 /** 127.0.0.0/8 and ::1. */
 export function isLoopback(ip: string): boolean {
