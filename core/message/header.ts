@@ -18,10 +18,6 @@ export interface HeaderView {
   count(name: string): number
 }
 
-const COLON = 58
-const SPACE = 32
-const TAB = 9
-
 /** Parses lazily: the fields are found at the first question. `block` is without or with its final empty line. */
 export function parseHeader(block: Buffer): HeaderView {
   let fields: HeaderField[] | null = null
@@ -48,20 +44,21 @@ export function parseHeader(block: Buffer): HeaderView {
 }
 
 function scanFields(block: Buffer): HeaderField[] {
+  const text = block.toString('latin1')
   const fields: HeaderField[] = []
-  let at = 0
-  while (at < block.length) {
-    const start = at
-    let end = lineEnd(block, at)
-    if (end - start <= 2 && (block[start] === 13 || block[start] === 10)) break
-    while (end < block.length && (block[end] === SPACE || block[end] === TAB)) end = lineEnd(block, end)
-    at = end
-    const colon = block.indexOf(COLON, start)
-    if (colon <= start || colon >= end) continue
-    const name = block.toString('latin1', start, colon).trimEnd()
+  // found once for all lines that lack one
+  let colon = -1
+  for (let start = 0, end = 0; start < text.length; start = end) {
+    end = lineEnd(text, start)
+    if (end - start <= 2 && (text[start] === '\r' || text[start] === '\n')) break
+    while (end < text.length && (text[end] === ' ' || text[end] === '\t')) end = lineEnd(text, end)
+    if (colon < start) colon = text.indexOf(':', start)
+    if (colon < 0) break
+    if (colon === start || colon >= end) continue
+    const name = text.slice(start, colon).trimEnd()
     if (!/^[\x21-\x7e]+$/.test(name)) continue
-    const value = block
-      .toString('latin1', colon + 1, end)
+    const value = text
+      .slice(colon + 1, end)
       .replace(/\r?\n/g, '')
       .trim()
     fields.push({ name, value, start, end })
@@ -79,9 +76,9 @@ export function fieldsEnd(view: HeaderView): number {
   return end
 }
 
-function lineEnd(block: Buffer, from: number): number {
-  const lf = block.indexOf(10, from)
-  return lf < 0 ? block.length : lf + 1
+function lineEnd(text: string, from: number): number {
+  const lf = text.indexOf('\n', from)
+  return lf < 0 ? text.length : lf + 1
 }
 
 /** Formats one field; folds nothing, but refuses line ends that are not folding (header injection). */

@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest'
+import { fieldsEnd, parseHeader } from './header.ts'
+
+const parsed = (text: string) => parseHeader(Buffer.from(text, 'latin1'))
+
+test('fields have names, unfolded values and their place; what is no field is skipped', () => {
+  const text =
+    'Subject: one\r\n two \r\nno field\r\n: none\r\nbad name: none\r\nX-\xe9: none\r\nTo :\tana\nLast:\r\n\r\nBody: none\r\n'
+  const header = parsed(text)
+  expect(header.fields.map(({ name, value }) => [name, value])).toEqual([
+    ['Subject', 'one two'],
+    ['To', 'ana'],
+    ['Last', ''],
+  ])
+  for (const { name, start, end } of header.fields)
+    expect(text.slice(start, end)).toMatch(new RegExp(`^${name}.*\n$`, 's'))
+  expect(header.get('SUBJECT')).toBe('one two')
+  expect(header.get('Body')).toBeNull()
+  expect(fieldsEnd(header)).toBe(text.indexOf('no field'))
+})
+
+test('a mebibyte of lines without a colon is looked through once', () => {
+  const header = parsed(`${'x\r\n'.repeat(350_000)}To: ana\r\n`)
+  expect(header.all('to')).toEqual(['ana'])
+})
