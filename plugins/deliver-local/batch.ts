@@ -8,7 +8,7 @@ const ALONE = 262_144
 /** Octets handed over at once. */
 const MOST = 4 * ALONE
 /** While more than one message comes at a time, the store is called no more often than this. */
-const BEAT_MS = 20
+const BEAT_MS = 50
 
 export interface Batcher {
   /** null, or why not. */

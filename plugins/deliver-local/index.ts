@@ -171,7 +171,7 @@ export default definePlugin({
       couriers: {
         local: {
           // what comes together shares a sync
-          concurrency: 64,
+          concurrency: 200,
           async deliver(attempt) {
             const target = (attempt.nextHop.options ?? { detail: null, system: null }) as unknown as Target
             return Promise.all(

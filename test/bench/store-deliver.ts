@@ -14,7 +14,7 @@ import { freshFileSystem } from './file-system.ts'
 import { cpuSeconds } from './procstat.ts'
 
 const [messages = 10_000, ...given] = process.argv.slice(2).map(Number)
-const IN_FLIGHT = given.length > 0 ? given : [1, 50, 400]
+const IN_FLIGHT = given.length > 0 ? given : [1, 100, 400]
 const ACCOUNTS = 100
 
 const TEXT = 'A line of sixty-four octets, which is what people like to write.\r\n'.repeat(58)
