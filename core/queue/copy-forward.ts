@@ -24,6 +24,8 @@ export interface CopyForwardOptions {
 }
 
 const WINDOW = 256 << 10
+/** Items in the whole queue that are looked through sooner than a segment is read. */
+const FEW = 2000
 /** ms until the next try after one that could not finish. */
 const PAUSE = 1000
 
@@ -102,19 +104,30 @@ export class CopyForward {
       copies = []
       octets = 0
     }
-    for await (const record of this.#records(segment)) {
-      for (const op of addsOf(record)) {
-        const item = this.#options.state.item(op.id)
-        if (!item || item.content.base !== segment || item.busy > 0 || seen.has(op.id)) continue
-        seen.add(op.id)
-        const failed = (error: unknown) => error as Error
-        copies.push(this.#copyItem(item).then(() => null, failed))
-        octets += record.length
-      }
+    for await (const item of this.#items(segment)) {
+      if (item.content.base !== segment || item.busy > 0 || seen.has(item.id)) continue
+      seen.add(item.id)
+      octets += item.content.length
+      copies.push(this.#copyItem(item).then(() => null, asError))
       if (octets >= WINDOW) await settle()
       if (this.#closed) break
     }
     await settle()
+  }
+
+  /** Items that may live in a segment: all there are when they are few, else those that its records name. */
+  async *#items(segment: Segment): AsyncIterable<PackedItem<Place>> {
+    const { state } = this.#options
+    if (state.size <= FEW) {
+      yield* [...state.items()]
+      return
+    }
+    for await (const record of this.#records(segment)) {
+      for (const { id } of addsOf(record)) {
+        const item = state.item(id)
+        if (item) yield item
+      }
+    }
   }
 
   #copyItem(item: PackedItem<Place>): Promise<void> {
@@ -158,6 +171,8 @@ export class CopyForward {
     return next < 0 ? segment.end : start + next
   }
 }
+
+const asError = (thrown: unknown): Error => thrown as Error
 
 function addsOf(record: LogRecord): AddOperation[] {
   if (!record.head.includes('"op":"add"')) return []

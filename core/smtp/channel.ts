@@ -66,7 +66,7 @@ export class Channel {
   }
 
   readonly #flush = (): void => {
-    if (this.#out === '' || this.#ending) return
+    if (this.#out === '' || this.#ending || this.#gone) return
     this.#socket.write(this.#out, 'latin1')
     this.#out = ''
   }

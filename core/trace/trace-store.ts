@@ -17,7 +17,7 @@ export interface TraceOptions {
 
 const FLUSH_MS = 250
 /** Rows that do not wait for more: what waits long outlives its garbage collection. */
-const FLUSH_ROWS = 100
+const FLUSH_ROWS = 250
 /** Rows that may wait for the worker; beyond it events are dropped and counted, since trace must never hold up mail. */
 const MAX_WAITING = 50_000
 
