@@ -116,6 +116,25 @@ describe('a maildrop', () => {
     expect(await ids()).toEqual(first)
   })
 
+  test('a long listing lets other sessions go between, and what follows it wait', async () => {
+    await start({ messages: Array<string>(20_000).fill(SMALL) })
+    const [listing, other] = [await loggedIn(), await client()]
+    await other.line()
+    const told: string[] = []
+    const listed = (async () => {
+      listing.send('LIST\r\nSTAT\r\n')
+      await listing.line()
+      expect(await listing.lines()).toHaveLength(20_000)
+      expect(await listing.line()).toBe(`+OK 20000 ${20_000 * SMALL.length}`)
+      told.push('listed')
+    })()
+    other.send('CAPA\r\n')
+    await other.lines()
+    told.push('heard')
+    await listed
+    expect(told).toEqual(['heard', 'listed'])
+  })
+
   test('DELE hides, RSET brings back, QUIT removes', async () => {
     await start({ messages: [SMALL, DOTS, SMALL] })
     await play(`${LOGIN}

@@ -81,11 +81,11 @@ export const sessionMachine = chart.createMachine({
       meta: command('RETR, DELE and their like, or QUIT'),
       on: {
         'pop3.stat': {},
-        'pop3.list': {},
-        'pop3.uidl': {},
         'pop3.dele': {},
         'pop3.rset': {},
         'pop3.noop': {},
+        'pop3.list': 'sending',
+        'pop3.uidl': 'sending',
         'pop3.retr': 'sending',
         'pop3.top': 'sending',
         'pop3.quit': 'updating',
@@ -94,7 +94,7 @@ export const sessionMachine = chart.createMachine({
       },
     },
     sending: {
-      meta: { waitsFor: 'a message to be read and taken', timeoutMs: IDLE_TIMEOUT_MS },
+      meta: { waitsFor: 'a message or a listing to be read and taken', timeoutMs: IDLE_TIMEOUT_MS },
       on: { 'answer.sent': 'transaction', 'command.refused': 'transaction' },
     },
     updating: {

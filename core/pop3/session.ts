@@ -1,6 +1,7 @@
 // One POP3 session: the chart decides, the commands answer, and this carries lines in and responses out.
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { createActor } from 'xstate'
 import { asFailure } from '../base/failure.ts'
 import { type Line, LineReader } from '../net/line-reader.ts'
@@ -29,9 +30,11 @@ import {
 import { parseCommand } from './wire/command.ts'
 import { DotStuffer, TopCutter } from './wire/dot-stuffing.ts'
 import { AUTH_LINE_MAX, COMMAND_LINE_MAX, ERRORS_MAX } from './wire/limits.ts'
-import { responses } from './wire/response.ts'
+import { listingEnd, responses } from './wire/response.ts'
 
 const LINES = { maxLine: COMMAND_LINE_MAX, acceptBareLineFeed: true }
+/** Lines of a listing after which other sessions get their turn. */
+const LISTED_AT_ONCE = 5000
 const AUTH_LINES = { maxLine: AUTH_LINE_MAX, acceptBareLineFeed: true }
 
 export class Pop3Session {
@@ -105,7 +108,7 @@ export class Pop3Session {
     this.#errors += 1
     if (this.#errors >= ERRORS_MAX) this.goodbye(responses.tooManyErrors())
   }
-  proceed(outcome: 'stls.accepted' | 'auth.challenged' | 'login.accepted', response: string): void {
+  proceed(outcome: 'stls.accepted' | 'auth.challenged' | 'login.accepted' | 'answer.sent', response: string): void {
     this.#output.text(response)
     this.#tell(outcome)
     this.#pump()
@@ -169,6 +172,11 @@ export class Pop3Session {
   /** Ends `sending`. `lines`: of the body, after the header; null for the whole message. */
   sendMessage(number: number, lines: number | null): void {
     this.#send(number, lines).catch((error) => this.#bug(error))
+  }
+
+  /** Ends `sending`: after `head` a line for each message that is not deleted. */
+  sendListing(head: string, itemOf: (number: number) => string | number): void {
+    this.#list(head, itemOf).catch((error) => this.#bug(error))
   }
 
   /** The UPDATE state (RFC 1939 §6): all marked messages go, or none and the client is told. */
@@ -282,6 +290,22 @@ export class Pop3Session {
     }
     this.#tell('answer.sent')
     this.#pump()
+  }
+
+  async #list(head: string, itemOf: (number: number) => string | number): Promise<void> {
+    let text = head
+    let lines = 0
+    for (const number of this.maildrop!.numbers()) {
+      text += `${number} ${itemOf(number)}\r\n`
+      lines += 1
+      if (lines % LISTED_AT_ONCE !== 0) continue
+      this.#output.text(text)
+      text = ''
+      if (this.#output.full) await this.#drain()
+      await setImmediate()
+      if (this.#closed) return
+    }
+    this.proceed('answer.sent', text + listingEnd)
   }
 
   async #sendOctets(message: Sendable, lines: number | null): Promise<void> {

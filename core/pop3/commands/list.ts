@@ -1,5 +1,5 @@
 // LIST (RFC 1939 §5): the size of one message, or of each.
-import { listingEnd, responses } from '../wire/response.ts'
+import { responses } from '../wire/response.ts'
 import { defineCommand, messageNumber } from './command.ts'
 
 export const list = defineCommand({
@@ -9,10 +9,10 @@ export const list = defineCommand({
     const maildrop = session.maildrop!
     if (args === '') {
       const { messages, octets } = maildrop.totals
-      const lines = Array.from(maildrop.numbers(), (number) => `${number} ${maildrop.size(number)}\r\n`)
-      return session.answer(responses.listing(`${messages} messages (${octets} octets)`) + lines.join('') + listingEnd)
+      const head = responses.listing(`${messages} messages (${octets} octets)`)
+      return session.sendListing(head, (number) => maildrop.size(number))
     }
-    const number = messageNumber(session, args, (response) => session.error(response))
-    if (number !== null) session.answer(responses.item(number, maildrop.size(number)))
+    const number = messageNumber(session, args, (response) => session.refuse(response))
+    if (number !== null) session.proceed('answer.sent', responses.item(number, maildrop.size(number)))
   },
 })

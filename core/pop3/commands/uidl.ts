@@ -1,5 +1,5 @@
 // UIDL (RFC 1939 §7): ids of messages that stay the same over sessions.
-import { listingEnd, responses } from '../wire/response.ts'
+import { responses } from '../wire/response.ts'
 import { defineCommand, messageNumber } from './command.ts'
 
 export const uidl = defineCommand({
@@ -7,11 +7,8 @@ export const uidl = defineCommand({
   rfc: 'RFC 1939 §7',
   run(session, args) {
     const maildrop = session.maildrop!
-    if (args === '') {
-      const lines = Array.from(maildrop.numbers(), (number) => `${number} ${maildrop.uniqueId(number)}\r\n`)
-      return session.answer(responses.listing('Unique ids') + lines.join('') + listingEnd)
-    }
-    const number = messageNumber(session, args, (response) => session.error(response))
-    if (number !== null) session.answer(responses.item(number, maildrop.uniqueId(number)))
+    if (args === '') return session.sendListing(responses.listing('Unique ids'), (number) => maildrop.uniqueId(number))
+    const number = messageNumber(session, args, (response) => session.refuse(response))
+    if (number !== null) session.proceed('answer.sent', responses.item(number, maildrop.uniqueId(number)))
   },
 })
