@@ -59,7 +59,7 @@ export interface ContentService {
 
   /** Puts messages into the index. */
   index(key: IndexKey, items: readonly Item[]): Promise<void>
-  /** UIDs (ascending) that are not in the index. */
+  /** Of all UIDs of the mailbox (ascending) those that are not in the index, which forgets all others. */
   missing(key: IndexKey, uids: Uint32Array): Promise<Uint32Array>
   search(key: IndexKey, content: ContentKey, uids: Uint32Array): Promise<IndexAnswer>
   storedHeaders(key: IndexKey, uids: Uint32Array, fields: readonly string[] | null): Promise<PackedHeaders>

@@ -240,14 +240,36 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         expect([...view]).toEqual([1, 2, 3, 4])
       })
 
-      it('keeps the octets until every session has let them go', async () => {
+      it('keeps a message as it was until every other session has let it go', async () => {
         const other = await account.open('INBOX')
+        await inbox.store([2], 'add', ['\\Flagged'])
+        const before = { ...other.meta(2) }
         await inbox.expunge([2])
         inbox.release([2])
         await refuses(inbox.message(2), 'no such message')
+        expect(inbox.meta(2)).toBeNull()
         expect(await octetsOf(2, other)).toBe(text('b'))
+        expect({ ...other.meta(2) }).toEqual(before)
+        const wanted = Uint32Array.of(1, 2, 3)
+        expect(
+          (await collect(other.structures(wanted))).map(({ envelope }) => /"([abc])"/.exec(envelope)?.[1]),
+        ).toEqual(['a', 'b', 'c'])
+        expect((await collect(other.headers(wanted, ['subject']))).map(({ header }) => header.toString())).toEqual(
+          ['a', 'b', 'c'].map((name) => `Subject: ${name}\r\n\r\n`),
+        )
         other.release([2])
         await refuses(other.message(2), 'no such message')
+        expect(other.meta(2)).toBeNull()
+        other.close()
+      })
+
+      it('tells a session that opens afterwards nothing of it', async () => {
+        const other = await account.open('INBOX')
+        await inbox.expunge([2])
+        const later = await account.open('INBOX')
+        expect(later.meta(2)).toBeNull()
+        await refuses(later.message(2), 'no such message')
+        later.close()
         other.close()
       })
 

@@ -115,9 +115,10 @@ export interface StoreEngine {
     flags: readonly Flag[],
     unchangedSince: number | null,
   ): Promise<readonly number[]>
-  expunge(id: number, uids: readonly number[]): Promise<readonly number[]>
+  /** `keep`: other sessions may read them until `purge`. */
+  expunge(id: number, uids: readonly number[], keep: boolean): Promise<readonly number[]>
   copy(id: number, uids: readonly number[], target: string): Promise<CopyResult>
-  move(id: number, uids: readonly number[], target: string): Promise<CopyResult>
+  move(id: number, uids: readonly number[], target: string, keep: boolean): Promise<CopyResult>
   refresh(id: number): Promise<void>
   purge(id: number, uids: readonly number[]): Promise<void>
   /** Where a message that is not at its place has gone; null: nowhere. */

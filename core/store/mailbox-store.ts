@@ -111,7 +111,7 @@ export type SearchKey =
 /**
  * One session's handle on an open mailbox; the state behind it is shared by all sessions of the process that have it open.
  * `uids()` is immutable and shared: a session keeps a reference as its view and learns of changes through `changes$`.
- * Messages expunged stay readable until every session that held them has called `release(uids)` or closed.
+ * What another session expunged stays readable, as it was, until this one has called `release(uids)` or closed; up to a bound.
  */
 export interface Mailbox {
   readonly name: string
@@ -121,7 +121,7 @@ export interface Mailbox {
   readonly mailboxId: string
   /** Ascending. A new array after each append or expunge. */
   uids(): Uint32Array
-  /** null when expunged. */
+  /** null when it is gone. */
   meta(uid: number): MessageMeta | null
   /** Flags in use, keywords included. */
   flags(): readonly Flag[]

@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { firstValueFrom } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../base/clock.ts'
@@ -206,6 +207,31 @@ describe('Maildir on disk', () => {
     await start()
     expect([...(await inbox.search({ kind: 'body', value: 'needle' }))]).toEqual([1])
     expect((await collect(inbox.structures(inbox.uids())))[0]?.envelope).toContain('"a"')
+  })
+
+  test('the index forgets what was expunged, by whomever', async () => {
+    const indexed = async () => {
+      await (store as EngineStore).background.flush()
+      const db = new DatabaseSync(join(home, 'estafeta-index.db'), { readOnly: true })
+      const rows = db.prepare('SELECT id FROM known UNION SELECT id FROM text UNION SELECT id FROM header').all()
+      db.close()
+      return rows.map(({ id }) => Number(id) % 2 ** 32)
+    }
+    await inbox.append(['a', 'b', 'c', 'd'].map((name) => message(text(name))))
+    expect(await indexed()).toEqual([1, 2, 3, 4])
+    const other = await account.open('INBOX')
+    await inbox.expunge([2])
+    inbox.release([2])
+    expect(await indexed()).toEqual([1, 2, 3, 4])
+    other.release([2])
+    await collect(inbox.headers(Uint32Array.of(1)))
+    expect(await indexed()).toEqual([1, 3, 4])
+    await store.close()
+    rmSync(join(home, 'new', files('new')[1]!))
+    await start()
+    await inbox.refresh()
+    await collect(inbox.headers(Uint32Array.of(1)))
+    expect(await indexed()).toEqual([1, 4])
   })
 
   test('after a start without a clean end every message counts as changed, above all that was seen', async () => {

@@ -73,7 +73,6 @@ export class MirrorMailbox implements MailboxBackend {
         const uids = state.uids()
         this.#bases?.filter((at) => !gone.has(uids[at]!))
         this.open.expunged(event.uids, event.modSeq)
-        if (this.#key) this.#content.forget(this.#key, Uint32Array.from(event.uids)).catch(() => {})
         return
       }
       case 'deleted':
@@ -154,19 +153,20 @@ export class MirrorMailbox implements MailboxBackend {
     return { modified: await wrap(this.#engine.store(this.id, uids, action, flags, unchangedSince ?? null)) }
   }
   expunge(uids: readonly number[]): Promise<readonly number[]> {
-    return wrap(this.#engine.expunge(this.id, uids))
+    return wrap(this.#engine.expunge(this.id, uids, this.open.isShared))
   }
   copy(uids: readonly number[], target: string): Promise<CopyResult> {
     return wrap(this.#engine.copy(this.id, uids, target))
   }
   move(uids: readonly number[], target: string): Promise<CopyResult> {
-    return wrap(this.#engine.move(this.id, uids, target))
+    return wrap(this.#engine.move(this.id, uids, target, this.open.isShared))
   }
   refresh(): Promise<void> {
     return wrap(this.#engine.refresh(this.id))
   }
   purge(uids: readonly number[]): void {
     this.#engine.purge(this.id, uids).catch(() => {})
+    if (this.#key) this.#content.forget(this.#key, Uint32Array.from(uids).sort()).catch(() => {})
   }
   released(): void {
     this.#store.released()
@@ -220,7 +220,7 @@ export class MirrorMailbox implements MailboxBackend {
   }
 
   #sizeOf(uid: number): number {
-    return this.open.state.meta(uid)?.size ?? 0
+    return this.open.metaOf(uid)?.size ?? 0
   }
 
   /** Small ones are read together; null for those that are not at their place. */

@@ -46,6 +46,15 @@ export interface MailboxBackend {
   released(): void
 }
 
+/** Expunged messages that are kept for sessions that have not heard of it; more are gone at once. */
+const MAX_HELD = 10_000
+
+interface Held {
+  readonly meta: MessageMeta
+  /** Handles that hold it. */
+  count: number
+}
+
 export class OpenMailbox {
   readonly state: MailboxState
   readonly backend: MailboxBackend
@@ -53,8 +62,8 @@ export class OpenMailbox {
   readonly #told: (change: MailboxChange) => void
   readonly #handles = new Set<Handle>()
   #recentFrom: number | null = null
-  /** Expunged messages, and how many handles hold each. */
-  readonly #held = new Map<number, number>()
+  /** Expunged messages, as they were. */
+  readonly #held = new Map<number, Held>()
 
   /** `told` hears every change besides the sessions: for the account's feed. */
   constructor(state: MailboxState, backend: MailboxBackend, told: (change: MailboxChange) => void) {
@@ -65,6 +74,9 @@ export class OpenMailbox {
 
   get inUse(): boolean {
     return this.#handles.size > 0
+  }
+  get isShared(): boolean {
+    return this.#handles.size > 1
   }
 
   handle(): Mailbox {
@@ -93,11 +105,17 @@ export class OpenMailbox {
   expunged(uids: readonly number[], modSeq: number): void {
     const gone = uids.filter((uid) => this.state.find(uid) >= 0)
     if (gone.length === 0) return
+    const held = this.#handles.size === 0 ? [] : gone.slice(0, Math.max(0, MAX_HELD - this.#held.size))
+    for (const uid of held) this.#held.set(uid, { meta: this.state.meta(uid)!, count: this.#handles.size })
+    for (const handle of this.#handles) handle.hold(held)
     this.state.expunge(Uint32Array.from(gone), modSeq)
-    for (const handle of this.#handles) handle.hold(gone)
-    if (this.#handles.size > 0) for (const uid of gone) this.#held.set(uid, this.#handles.size)
     this.#publish({ kind: 'expunged', uids: gone, modSeq })
-    if (this.#handles.size === 0) this.backend.purge(gone)
+    if (held.length < gone.length) this.backend.purge(gone.slice(held.length))
+  }
+
+  /** Of a message that is there, or held. */
+  metaOf(uid: number): MessageMeta | null {
+    return this.state.meta(uid) ?? this.#held.get(uid)?.meta ?? null
   }
 
   deleted(): void {
@@ -116,16 +134,13 @@ export class OpenMailbox {
     return first
   }
 
-  isHeld(uid: number): boolean {
-    return this.#held.has(uid)
-  }
-
   letGo(uids: Iterable<number>): void {
     const free: number[] = []
     for (const uid of uids) {
-      const left = (this.#held.get(uid) ?? 1) - 1
-      if (left > 0) this.#held.set(uid, left)
-      else if (this.#held.delete(uid)) free.push(uid)
+      const held = this.#held.get(uid)
+      if (!held || --held.count > 0) continue
+      this.#held.delete(uid)
+      free.push(uid)
     }
     if (free.length > 0) this.backend.purge(free)
   }
@@ -179,7 +194,7 @@ class Handle implements Mailbox {
     return this.#state.uids()
   }
   meta(uid: number): MessageMeta | null {
-    return this.#state.meta(uid)
+    return this.#state.meta(uid) ?? (this.#held.has(uid) ? this.#open.metaOf(uid) : null)
   }
   flags(): readonly Flag[] {
     return this.#table.all()
@@ -200,7 +215,7 @@ class Handle implements Mailbox {
     return this.#backend.headers(uids, fields)
   }
   async message(uid: number): Promise<StoredMessage> {
-    if (this.#state.find(uid) < 0 && !this.#held.has(uid)) throw noSuchMessage()
+    if (this.meta(uid) === null) throw noSuchMessage()
     return this.#backend.message(uid)
   }
   messages(uids: Uint32Array) {

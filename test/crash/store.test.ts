@@ -152,8 +152,11 @@ async function workload(model: Model, store: MailboxStore): Promise<void> {
   let archive = await account.open('Archive')
   await model.look(ANA, archive)
   model.dropped.add('own2')
+  // what another session may still read is kept aside
+  const other = await account.open('INBOX')
   await inbox.expunge([5])
   await model.look(ANA, inbox)
+  other.close()
   model.moving.add('three')
   await inbox.move([3], 'Archive')
   await model.look(ANA, inbox)

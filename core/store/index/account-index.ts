@@ -128,9 +128,12 @@ export class AccountIndex {
     known.uids = unite(known.uids, uidSet(messages.map(({ uid }) => uid)))
   }
 
-  /** Those of these (ascending) UIDs that are not in the index. */
+  /** Those of the mailbox's UIDs (all, ascending) that are not in the index. What it has beyond them goes. */
   missing(key: IndexKey, uids: Uint32Array): Uint32Array {
-    return subtract(uids, this.#known(key).uids)
+    const known = this.#known(key)
+    const gone = subtract(known.uids, uids)
+    if (gone.length > 0) this.remove(key, gone)
+    return subtract(uids, known.uids)
   }
 
   remove(key: IndexKey, uids: Uint32Array): void {

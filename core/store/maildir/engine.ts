@@ -269,9 +269,9 @@ export class MaildirEngine implements StoreEngine {
     })
   }
 
-  async expunge(id: number, uids: readonly number[]): Promise<readonly number[]> {
+  async expunge(id: number, uids: readonly number[], keep: boolean): Promise<readonly number[]> {
     const folder = this.#opened(id)
-    return folder.lock.run(() => this.#expunge(folder, uids))
+    return folder.lock.run(() => this.#expunge(folder, uids, keep))
   }
 
   async copy(id: number, uids: readonly number[], target: string): Promise<CopyResult> {
@@ -285,7 +285,7 @@ export class MaildirEngine implements StoreEngine {
     }
   }
 
-  async move(id: number, uids: readonly number[], target: string): Promise<CopyResult> {
+  async move(id: number, uids: readonly number[], target: string, keep: boolean): Promise<CopyResult> {
     const source = this.#opened(id)
     const to = this.#folder(source.account, target)
     const leave = await enterBoth(source, to)
@@ -294,6 +294,7 @@ export class MaildirEngine implements StoreEngine {
       this.#expunge(
         source,
         result.pairs.map(([uid]) => uid),
+        keep,
       )
       return result
     } finally {
@@ -435,16 +436,15 @@ export class MaildirEngine implements StoreEngine {
     this.#emitAppended(folder, placed.rows, placed.bases)
   }
 
-  #expunge(folder: MaildirFolder, uids: readonly number[]): number[] {
+  #expunge(folder: MaildirFolder, uids: readonly number[], keep: boolean): number[] {
     const present = [...uidSet(uids)].filter((uid) => folder.state.find(uid) >= 0)
     if (present.length === 0) return []
     this.#touching(folder, present, null)
-    const { done, error } = folder.hide(present)
+    const { done, error } = folder.takeOut(present, keep && folder.uses > 0)
     if (done.length > 0) {
       const modSeq = folder.nextModSeq()
       folder.drop(done, modSeq)
       this.#emitExpunged(folder, done, modSeq)
-      if (folder.uses === 0) folder.purge(done)
     }
     if (error) throw error
     return done
@@ -495,7 +495,7 @@ export class MaildirEngine implements StoreEngine {
   async #renameInbox(account: string, target: string): Promise<void> {
     this.#account(account).tree.create(target, null)
     const inbox = this.#folder(account, INBOX)
-    await this.move(inbox.id, [...inbox.state.uids()], target)
+    await this.move(inbox.id, [...inbox.state.uids()], target, true)
   }
 
   #renamed(folders: Map<string, MaildirFolder>, folder: MaildirFolder, name: string, path: string): void {

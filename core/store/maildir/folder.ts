@@ -214,18 +214,18 @@ export class MaildirFolder {
     return { done, missing, error: null }
   }
 
-  /** Takes files (all present) out of sight, stable, so that sessions can still read them; `purge` removes them. */
-  hide(uids: readonly number[]): Attempted {
+  /** Takes files (all present) out of the folder, stable; with `keep` only out of sight, so that sessions can still read them. */
+  takeOut(uids: readonly number[], keep: boolean): Attempted {
     const done: number[] = []
     const directories = new Set<string>()
-    let error: Error | null = null
+    let error: NodeJS.ErrnoException | null = null
     for (const uid of uids) {
       const at = this.state.find(uid)
       const from = this.place(at)
       const to = `tmp/expunged.${uid}.${this.bases[at]!.slice(0, 200)}`
-      error = this.#rename(from, to)
-      if (error !== null && (error as NodeJS.ErrnoException).code !== 'ENOENT') break
-      if (error === null) this.held.set(uid, to)
+      error = keep ? this.#rename(from, to) : this.#unlink(from)
+      if (error !== null && error.code !== 'ENOENT') break
+      if (keep && error === null) this.held.set(uid, to)
       directories.add(from.slice(0, 3))
       done.push(uid)
       error = null
@@ -361,6 +361,15 @@ export class MaildirFolder {
   #rename(from: string, to: string): NodeJS.ErrnoException | null {
     try {
       this.deps.files.rename(`${this.path}/${from}`, `${this.path}/${to}`)
+      return null
+    } catch (error) {
+      return error as NodeJS.ErrnoException
+    }
+  }
+
+  #unlink(name: string): NodeJS.ErrnoException | null {
+    try {
+      this.deps.files.unlink(`${this.path}/${name}`)
       return null
     } catch (error) {
       return error as NodeJS.ErrnoException

@@ -106,7 +106,7 @@ export class MboxEngine implements StoreEngine {
     if (source === INBOX) {
       tree.create(target, null)
       const inbox = this.#box(account, INBOX)
-      await this.move(inbox.id, [...inbox.state.uids()], target)
+      await this.move(inbox.id, [...inbox.state.uids()], target, true)
     } else {
       for (const [old, name] of tree.renames(source, target)) {
         const box = boxes.get(old)
@@ -229,9 +229,9 @@ export class MboxEngine implements StoreEngine {
     })
   }
 
-  async expunge(id: number, uids: readonly number[]): Promise<readonly number[]> {
+  async expunge(id: number, uids: readonly number[], keep: boolean): Promise<readonly number[]> {
     const box = this.#opened(id)
-    return this.#locked(box, () => this.#expunge(box, uids))
+    return this.#locked(box, () => this.#expunge(box, uids, keep))
   }
 
   async copy(id: number, uids: readonly number[], target: string): Promise<CopyResult> {
@@ -240,7 +240,7 @@ export class MboxEngine implements StoreEngine {
     return this.#lockedBoth(source, to, () => this.#copy(source, uids, to))
   }
 
-  async move(id: number, uids: readonly number[], target: string): Promise<CopyResult> {
+  async move(id: number, uids: readonly number[], target: string, keep: boolean): Promise<CopyResult> {
     const source = this.#opened(id)
     const to = this.#box(source.account, mailboxName(target))
     return this.#lockedBoth(source, to, () => {
@@ -248,6 +248,7 @@ export class MboxEngine implements StoreEngine {
       this.#expunge(
         source,
         result.pairs.map(([uid]) => uid),
+        keep,
       )
       return result
     })
@@ -375,11 +376,11 @@ export class MboxEngine implements StoreEngine {
     }
   }
 
-  #expunge(box: MboxFile, uids: readonly number[]): number[] {
+  #expunge(box: MboxFile, uids: readonly number[], keep: boolean): number[] {
     const present = [...uidSet(uids)].filter((uid) => box.state.find(uid) >= 0)
     if (present.length === 0) return present
     const modSeq = box.nextModSeq()
-    box.expunge(present, modSeq)
+    box.expunge(present, modSeq, keep)
     this.#tellExpunged(box, present, modSeq)
     return present
   }

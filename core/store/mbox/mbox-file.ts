@@ -183,9 +183,9 @@ export class MboxFile {
     if (noRoom) this.#rewrite(new Set())
   }
 
-  /** Takes messages out; those of open mailboxes stay readable until `purge`. */
-  expunge(uids: readonly number[], modSeq: number): void {
-    if (this.uses > 0) for (const uid of uids) this.#hold(uid)
+  /** Takes messages out; `keep`: they stay readable until `purge`. */
+  expunge(uids: readonly number[], modSeq: number, keep: boolean): void {
+    if (keep) for (const uid of uids) this.#hold(uid)
     this.#rewrite(new Set(uids))
     for (const uid of uids) this.#spots.delete(uid)
     this.state.expunge(Uint32Array.from(uids), modSeq)
