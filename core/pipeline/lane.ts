@@ -12,6 +12,8 @@ export interface LaneWork {
 
 export interface LaneLimits {
   readonly concurrency: number
+  /** Until an attempt of the lane has come to an end without the host being down. */
+  readonly firstConcurrency: number
 }
 
 interface Lane {
@@ -20,7 +22,8 @@ interface Lane {
   /** Index of the next to run: shifting a long array is O(n). */
   head: number
   running: number
-  concurrency: number
+  limits: LaneLimits
+  reached: boolean
   closedUntil: number
   failures: number
   reply: Reply | null
@@ -35,6 +38,18 @@ export const MAX_WAITING = 5000
 
 export const laneKey = (hop: NextHop): string => `${hop.courier}:${hop.destination}`
 
+const newLane = (key: string, limits: LaneLimits): Lane => ({
+  key,
+  waiting: [],
+  head: 0,
+  running: 0,
+  limits,
+  reached: false,
+  closedUntil: 0,
+  failures: 0,
+  reply: null,
+})
+
 export type LaneAnswer = 'taken' | { readonly deferred: Reply | null; readonly until: number }
 
 /** `run` is called when a lane has room; the caller says `done` for each. */
@@ -42,7 +57,8 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
   const lanes = new Map<string, Lane>()
 
   const pump = (lane: Lane): void => {
-    while (lane.running < lane.concurrency && lane.head < lane.waiting.length) {
+    const room = lane.reached ? lane.limits.concurrency : lane.limits.firstConcurrency
+    while (lane.running < room && lane.head < lane.waiting.length) {
       const work = lane.waiting[lane.head++]!
       if (lane.head > 1024 && lane.head * 2 > lane.waiting.length) {
         lane.waiting.splice(0, lane.head)
@@ -73,8 +89,7 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
       const key = laneKey(work.nextHop)
       let lane = lanes.get(key)
       if (!lane) {
-        const concurrency = limits(work.nextHop).concurrency
-        lane = { key, waiting: [], head: 0, running: 0, concurrency, closedUntil: 0, failures: 0, reply: null }
+        lane = newLane(key, limits(work.nextHop))
         lanes.set(key, lane)
       }
       if (lane.closedUntil > clock.mono()) return { deferred: lane.reply, until: lane.closedUntil }
@@ -95,11 +110,13 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
           lane.closedUntil = clock.mono() + Math.min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** lane.failures)
           lane.failures++
         }
+        lane.reached = false
         lane.reply = result.hostDown
         given = lane.waiting.slice(lane.head)
         lane.waiting.length = 0
         lane.head = 0
       } else {
+        lane.reached = true
         lane.failures = 0
         lane.closedUntil = 0
         lane.reply = null

@@ -103,7 +103,11 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   const postponed = new Subject<{ work: LaneWork; reply: Reply; until: number }>()
   const lanes = createLanes(
     clock,
-    (hop) => ({ concurrency: generations.current().hooks.courier(hop.courier)?.concurrency ?? DEFAULT_CONCURRENCY }),
+    (hop) => {
+      const courier = generations.current().hooks.courier(hop.courier)
+      const concurrency = courier?.concurrency ?? DEFAULT_CONCURRENCY
+      return { concurrency, firstConcurrency: Math.min(concurrency, courier?.firstConcurrency ?? concurrency) }
+    },
     (work) => runnable.next(work),
   )
 

@@ -259,6 +259,8 @@ export interface Courier {
   deliver(attempt: Attempt, signal: AbortSignal): Promise<readonly Outcome[]>
   /** How many attempts may run at once on one lane, and how many recipients one attempt may have. */
   readonly concurrency?: number
+  /** How many while nothing has been heard of the next hop: it may be dead, and each of them wait for minutes. All by default. */
+  readonly firstConcurrency?: number
   readonly recipientsPerAttempt?: number
 }
 

@@ -44,6 +44,7 @@ export default definePlugin({
 
     const smtp: Courier = {
       concurrency,
+      firstConcurrency: 2,
       recipientsPerAttempt,
       async deliver(attempt, signal) {
         const domain = attempt.nextHop.destination

@@ -66,6 +66,7 @@ export default definePlugin({
 
     const smarthost: Courier = {
       concurrency,
+      firstConcurrency: 2,
       recipientsPerAttempt,
       async deliver(attempt, signal) {
         const key = attempt.nextHop.destination
