@@ -125,7 +125,7 @@ it('says 452 when the disk is full', async () => {
     },
   }
   const writer = spool(1 << 20, full).writer()
-  const thrown = await Promise.resolve(writer.write(pattern(100_000))).catch((error: unknown) => error)
+  const thrown = await Promise.resolve(writer.write(pattern(MEMORY_BODY + 1))).catch((error: unknown) => error)
   expect(thrown).toBeInstanceOf(Failure)
   expect(thrown).toMatchObject({ kind: 'temporary', reply: { code: 452, enhanced: '4.3.1' } })
   writer.abort()

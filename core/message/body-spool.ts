@@ -8,7 +8,7 @@ import { replies } from './reply.ts'
 import type { BodySpool, BodyWriter } from './spool.ts'
 
 /** A body larger than this goes to a file. */
-export const MEMORY_BODY = 65_536
+export const MEMORY_BODY = 131_072
 const CHUNK = 65_536
 
 export interface BodySpoolOptions {

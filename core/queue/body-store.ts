@@ -12,7 +12,7 @@ import type { LargeBody } from './segment.ts'
 import { noRoom } from './state-queue.ts'
 
 /** Bodies up to this many octets stand in the log. */
-const INLINE = 65_536
+const INLINE = 131_072
 
 export interface StoredContent {
   readonly row: ContentRow

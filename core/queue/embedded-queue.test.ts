@@ -151,7 +151,7 @@ it('keeps a large body in its spool file, under a second name, and removes it wi
 })
 
 it('says which message lost its body file, and defers its delivery', async () => {
-  const id = await add(memoryContent(text(100_000)))
+  const id = await add(memoryContent(text(200_000)))
   await queue.close()
   fs.unlinkSync(join(directory, 'body', id))
   queue = await open()
@@ -221,7 +221,7 @@ it('leaves unknown files alone', async () => {
 it('gives space back: one deferred message pins no segment', async () => {
   await reopen({ segmentSize: 64 << 10 })
   const old = await add(memoryContent(text(2000, 'o')))
-  const large = await add(memoryContent(text(70_000, 'l')))
+  const large = await add(memoryContent(text(150_000, 'l')))
   for (let i = 0; i < 300; i++) {
     const id = await add(memoryContent(text(3000)))
     await queue.update({ id, settled: [done()] })
@@ -231,7 +231,7 @@ it('gives space back: one deferred message pins no segment', async () => {
   expect(bodies()).toEqual([large])
   await reopen()
   expect([...queue.list()].map(({ id }) => id).sort()).toEqual([old, large].sort())
-  expect(await read(large)).toEqual(text(70_000, 'l'))
+  expect(await read(large)).toEqual(text(150_000, 'l'))
 })
 
 it('gives space back where very many wait', async () => {

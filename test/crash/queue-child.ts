@@ -40,14 +40,14 @@ const spool = createBodySpool({ directory: join(directory, 'body'), files: nodeF
 const waiting = new Map<string, number[]>()
 
 async function content(bytes: Buffer): Promise<MessageContent> {
-  if (bytes.length < 70_000) return memoryContent(bytes)
+  if (bytes.length < 135_000) return memoryContent(bytes)
   const body = await spool.write([bytes])
   const bodyStart = findBodyStart(bytes)
   return { header: bytes.subarray(0, bodyStart), body, bodyStart, size: bytes.length }
 }
 
 async function add(parent?: string): Promise<NewQueueItem> {
-  const size = random() < 0.03 ? 70_000 + upTo(200_000) : 200 + upTo(6000)
+  const size = random() < 0.03 ? 135_000 + upTo(200_000) : 200 + upTo(6000)
   const to = Array.from({ length: parent ? 1 : 1 + upTo(3) }, (_, i) => `r${i}@b.test`)
   const item = newItem(systemClock, to, 0, parent ? { parent } : {})
   const filled = { ...item, content: await content(messageBytes(item.id, size)) }

@@ -82,7 +82,7 @@ it('refuses mail while the disk is full, settles what it has, and takes mail aga
   for (const item of items) await model.enqueue(queue, item)
   files.fault = fills
   files.freeBytes = 0
-  const large = newItem(clock, ['x@b.test'], 0, { content: memoryContent(messageBytes('large', 100_000)) })
+  const large = newItem(clock, ['x@b.test'], 0, { content: memoryContent(messageBytes('large', 160_000)) })
   expectRefusal(await queue.enqueue(large).catch((error: unknown) => error))
   expect(queue.hasRoom(0)).toBe(true)
   for (let i = 0; i < 30; i++) await queue.enqueue(newItem(clock, ['x@b.test'], 5000)).catch(expectRefusal)

@@ -103,7 +103,7 @@ export async function workload(
   await model.update(queue, { id: pin, settled: [settled(0)] })
   await add(['x@b.test'])
   await model.update(queue, { id: large, settled: [settled(0)] })
-  const replaced = memoryContent(messageBytes('replaced', 90_000))
+  const replaced = memoryContent(messageBytes('replaced', 160_000))
   await model.update(queue, { id: held, held: null, content: replaced, filtered: true })
   await model.update(queue, { id: b, requeue: true, due: clock.now(), expires: clock.now() + 1 })
   await model.remove(queue, [held, bounce.id])

@@ -32,7 +32,7 @@ async function recover(run: Awaited<ReturnType<typeof begin>>, seed?: number): P
   const files = run.files.reboot(seed)
   const queue = await open(files, run.clock, strict)
   await run.model.check(queue)
-  const large = [...queue.list()].filter(({ size }) => size > 70_000).length
+  const large = [...queue.list()].filter(({ size }) => size > 135_000).length
   expect(files.readdir(`${QUEUE}/body`)).toHaveLength(large)
   const item = newItem(run.clock, ['after@b.test'], 2500)
   await run.model.enqueue(queue, item)

@@ -57,7 +57,7 @@ async function sendOne(talker: Talker, random: Random, sent: Map<number, Sent>):
     ['MAIL FROM:<client@away.test>', ...to.map((user) => `RCPT TO:<${user}@${DOMAIN}>`), 'DATA', ''].join('\r\n'),
   )
   for (let i = 0; i < to.length + 2; i++) await reply(talker)
-  talker.send(message(n, large ? 70_000 + Math.floor(random() * 200_000) : Math.floor(random() * 4000)))
+  talker.send(message(n, large ? 135_000 + Math.floor(random() * 200_000) : Math.floor(random() * 4000)))
   const last = await reply(talker)
   const id = /^250 2\.0\.0 OK queued as (\w+)$/.exec(last)?.[1]
   if (!id) throw new Error(last)
