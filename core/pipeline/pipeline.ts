@@ -1,7 +1,5 @@
 // Both pipes on one page: intake (receive → filter → enqueue → reply) and dispatch (due → prepare → lane → deliver → settle).
 // each by its own module: the package as a whole is 220 files, a tenth of the server's start
-import { EMPTY } from 'rxjs/internal/observable/empty'
-import { from } from 'rxjs/internal/observable/from'
 import { mergeMap } from 'rxjs/internal/operators/mergeMap'
 import { Subject } from 'rxjs/internal/Subject'
 import { asFailure, type Reply } from '../base/failure.ts'
@@ -113,12 +111,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   due
     .pipe(
-      mergeMap((item) => from(safely(() => prepare(deps, events, item, isBusy), [])), PREPARE_CONCURRENCY),
-      mergeMap((works) => {
-        for (const work of works) toLane(work)
+      mergeMap(async (item) => {
+        for (const work of await safely(() => prepare(deps, events, item, isBusy), [])) toLane(work)
         finished()
-        return EMPTY
-      }),
+      }, PREPARE_CONCURRENCY),
     )
     .subscribe()
 

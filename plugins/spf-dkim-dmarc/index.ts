@@ -93,8 +93,16 @@ const isExempt = ({ notes, session }: TransactionFacts): boolean =>
 /** Ends with the hook's own signal, or after `ms`: the results so far count then, the rest is temperror. */
 function deadline(clock: Clock, ms: number, signal: AbortSignal): { signal: AbortSignal; end(): void } {
   const controller = new AbortController()
-  const timer = clock.after(ms, () => controller.abort())
-  return { signal: AbortSignal.any([signal, controller.signal]), end: () => timer.cancel() }
+  const stop = (): void => controller.abort()
+  const timer = clock.after(ms, stop)
+  signal.addEventListener('abort', stop)
+  return {
+    signal: controller.signal,
+    end() {
+      timer.cancel()
+      signal.removeEventListener('abort', stop)
+    },
+  }
 }
 
 /** Header lines as fields: a line that begins with white space belongs to the one before. */

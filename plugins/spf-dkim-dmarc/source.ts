@@ -1,4 +1,4 @@
-// The message as mailauth reads it: streamed so that other sessions get their turn, with a bounded number of signatures.
+// The message as mailauth reads it: a large one streamed so that other sessions get their turn; a bounded number of signatures.
 import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { contentChunks, type MessageFacts } from 'estafeta/plugin'
@@ -9,7 +9,11 @@ export const MAX_SIGNATURES = 10
 /** Octets between two turns of the event loop: well below a millisecond's work. */
 const STRIDE = 64 * 1024
 
-export const messageSource = (message: MessageFacts): Readable => Readable.from(chunks(message), { objectMode: false })
+export function messageSource(message: MessageFacts): Buffer | Readable {
+  const { bytes } = message.content.body
+  if (bytes === null || message.content.size > STRIDE) return Readable.from(chunks(message), { objectMode: false })
+  return Buffer.concat([withoutSurplus(message), bytes.subarray(message.content.bodyStart)])
+}
 
 async function* chunks(message: MessageFacts): AsyncIterable<Buffer> {
   const { content } = message
