@@ -24,6 +24,8 @@ import { type LocalEnvelope, submitLocally } from './local-client.ts'
 
 /** What could not be taken in is tried again. */
 const RETRY_MS = 5 * 60_000
+/** A folder that cannot be watched is looked at. */
+const LOOK_MS = 5_000
 /** More than any message size limit; the server's own limit refuses what is above it. */
 const MAX_FILE = 512 * 1024 * 1024
 
@@ -86,16 +88,36 @@ export function startPickup(options: PickupOptions): { close(): void } {
   const run = (): void => {
     sweep().catch((thrown) => options.log.error(`pickup: ${asFailure(thrown).detail}`, { component: 'pickup' }))
   }
-  const watcher = watch(folder, run)
-  watcher.unref()
+  const stopWatching = watchFolder(folder, run, options)
   const retry = options.clock.every(RETRY_MS, run)
   run()
   return {
     close() {
-      watcher.close()
+      stopWatching()
       retry.cancel()
     },
   }
+}
+
+/** Calls `run` when something changes, or every few seconds where the system has no watch to give (its limits count all programs). */
+function watchFolder(folder: string, run: () => void, { clock, log }: PickupOptions): () => void {
+  let end = (): void => {}
+  const look = (why: Error): void => {
+    end()
+    const timer = clock.every(LOOK_MS, run)
+    end = () => timer.cancel()
+    log.warn(
+      `pickup: new mail is looked for every ${LOOK_MS / 1000} seconds, since the folder cannot be watched: ${why.message}`,
+      { component: 'pickup' },
+    )
+  }
+  try {
+    const watcher = watch(folder, run).unref().on('error', look)
+    end = () => watcher.close()
+  } catch (thrown) {
+    look(thrown as Error)
+  }
+  return () => end()
 }
 
 async function takeOne(path: string, options: PickupOptions): Promise<void> {
