@@ -22,6 +22,7 @@ export const PEER_PACKAGES: { readonly [name: string]: string } = {
   strace: 'shows the sync before the 250',
   pflogsumm: 'reads our log as an administrator would',
   fail2ban: 'reads our log for failed logins (fail2ban-regex; its server is never started)',
+  libidn12: 'a library of Exim, whose program is setuid and so looks for none aside',
   unbound: 'a resolver that daemons without a DNS port setting can be pointed at',
 }
 

@@ -27,7 +27,7 @@ export interface Exim extends Daemon {
 
 /** Needs root, as Exim does. */
 export async function startExim(options: EximOptions = {}): Promise<Exim> {
-  await needPackages(['exim4-daemon-light'])
+  await needPackages(['exim4-daemon-light', 'libidn12'])
   // compiled in by Debian
   const user = systemUser('Debian-exim')
   const folder = scratch('exim')
