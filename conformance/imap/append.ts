@@ -63,6 +63,12 @@ export const appendCases: readonly ImapCase[] = [
       check(found?.text === text, visible(text), visible(found?.text ?? 'nothing'))
     },
   ),
+  append('inbox-case', 'RFC 3501 §5.1', 'APPEND to inbox, however its letters are written, is to INBOX.', async (c) => {
+    const before = await statusOf(c, 'INBOX', 'MESSAGES')
+    for (const name of ['inbox', 'iNbOx', '"Inbox"']) await c.ok([`APPEND ${name} `, literal(MESSAGE)])
+    const after = await statusOf(c, 'INBOX', 'MESSAGES')
+    check(after === before + 3, `${before + 3} messages in INBOX`, String(after))
+  }),
   append('at-the-end', 'RFC 3501 §6.3.11', 'The message is put at the end of the mailbox.', async (c) => {
     const mailbox = await freshMailbox(c)
     for (const word of ['first', 'second', 'third'])

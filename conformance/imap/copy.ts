@@ -108,6 +108,11 @@ export const copyCases = [
     const { there } = await to(c, `UID COPY ${await uidOf(c, 2)}`)
     same(await bodies(there), [TEXTS[1]], 'messages')
   }),
+  copies('uid-copy-set', '9051 §6.4.9', 'UID COPY of a set of UIDs copies all its messages.', async (c) => {
+    const all = await uids(c)
+    const { there } = await to(c, `UID COPY ${all[0]},${all[2]}:${all[3]}`)
+    same(await bodies(there), [TEXTS[0], TEXTS[2], TEXTS[3]], 'messages')
+  }),
   copies(
     'uid-copy-missing',
     '9051 §6.4.9',
@@ -236,6 +241,12 @@ export const moveCases = [
     const { there } = await to(c, `UID MOVE ${await uidOf(c, 2)}`)
     same(await bodies(there), [TEXTS[1]], 'messages of the target')
     same((await uids(c)).length, COUNT - 1, 'messages of the source')
+  }),
+  moves('uid-move-set', '9051 §6.4.9', 'UID MOVE of a set of UIDs moves all its messages.', async (c) => {
+    const all = await uids(c)
+    const { there } = await to(c, `UID MOVE ${all[0]},${all[2]}:${all[3]}`)
+    same(await bodies(there), [TEXTS[0], TEXTS[2], TEXTS[3]], 'messages of the target')
+    same((await uids(c)).length, COUNT - 3, 'messages of the source')
   }),
   moves(
     'uid-move-missing',

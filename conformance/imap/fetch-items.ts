@@ -149,6 +149,14 @@ export const fetchItemCases = [
       itemIn(all, 2, 'RFC822.SIZE')
     },
   ),
+  define('uid-fetch-set', '9051 §6.4.9', 'UID FETCH of a set of UIDs gives all its messages.', async (c) => {
+    const all = await uids(c)
+    same(
+      await answered(c, `UID FETCH ${all[0]},${all[2]}:${all[3]} (FLAGS)`),
+      [1, 3, 4],
+      'FETCH responses for messages',
+    )
+  }),
   define(
     'uid-fetch-numbers',
     '9051 §6.4.9',

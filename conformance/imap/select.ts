@@ -1,8 +1,8 @@
 // IMAP: SELECT and EXAMINE.
-import { Blocked, check, visible } from '../judgement.ts'
+import { Blocked, check, Skipped, visible } from '../judgement.ts'
 import { codeOf, flagsOf, type Imap, items, numberOf, quoted, type Result, single, untagged } from './client.ts'
 import { CORPUS } from './corpus.ts'
-import { ACCOUNT, casesOf, freshMailbox, freshName, type ImapCase, MAILBOX, withCapabilities } from './suite.ts'
+import { ACCOUNT, again, casesOf, freshMailbox, freshName, type ImapCase, MAILBOX, withCapabilities } from './suite.ts'
 
 const select = casesOf('select', { state: 'selected', needs: MAILBOX })
 const examine = casesOf('examine', { state: 'examined', needs: MAILBOX })
@@ -28,6 +28,16 @@ export const selectCases: readonly ImapCase[] = [
     const found = flagsOf(single(selectionOf(c), 'FLAGS').values[0])
     const missing = SYSTEM_FLAGS.filter((flag) => !found.includes(flag))
     check(missing.length === 0, SYSTEM_FLAGS.join(' '), found.join(' '))
+  }),
+  select('flags-keyword', 'RFC 3501 §6.3.1', 'FLAGS has the keywords that messages of the mailbox have.', async (c) => {
+    const { status } = await c.send('STORE 4 +FLAGS.SILENT ($Forwarded)')
+    if (status !== 'OK') throw new Skipped('the server keeps no such keyword')
+    const other = await again(c)
+    const selection = await other.must(`SELECT ${quoted(c.mailbox)}`)
+    const kept = flagsOf((await other.fetch('4', 'FLAGS')).get(4)?.get('FLAGS')).includes('$forwarded')
+    if (!kept) throw new Skipped('the server keeps no such keyword')
+    const found = flagsOf(single(selection, 'FLAGS').values[0])
+    check(found.includes('$forwarded'), '$Forwarded among the flags', found.join(' '))
   }),
   select('exists', 'RFC 3501 §6.3.1', 'SELECT sends EXISTS with the number of messages.', async (c) => {
     const { number } = single(selectionOf(c), 'EXISTS')

@@ -1,6 +1,6 @@
 // IMAP: STORE, and what becomes of flags and keywords.
 import { check, Skipped } from '../judgement.ts'
-import { flags, itemIn, numbers, same, search, topic, uidOf } from './cases.ts'
+import { flags, itemIn, numbers, same, search, topic, uidOf, uids } from './cases.ts'
 import { codeOf, fetched, flagsOf, type Imap, quoted, type Result } from './client.ts'
 import { CORPUS } from './corpus.ts'
 import { again } from './suite.ts'
@@ -194,6 +194,13 @@ export const storeCases = [
     )
     await c.ok(`UID STORE ${await uidOf(c, 3)} -FLAGS (\\Seen)`)
     same([await search(c, 'SEEN'), await flags(c, 3)], [[1], ['\\answered']], 'seen messages and flags')
+  }),
+  define('uid-store-set', '9051 §6.4.9', 'UID STORE of a set of UIDs changes all its messages.', async (c) => {
+    const all = await uids(c)
+    await c.ok(`UID STORE ${all[0]},${all[3]}:${all[4]} +FLAGS (\\Flagged)`)
+    same(await search(c, 'FLAGGED'), [1, 2, 4, 5], 'flagged messages')
+    await c.ok(`UID STORE ${all[2]}:* -FLAGS.SILENT (\\Flagged)`)
+    same(await search(c, 'FLAGGED'), [1, 2], 'flagged messages')
   }),
   define('uid-store-has-uid', '9051 §6.4.9', 'FETCH responses to UID STORE have UID.', async (c) => {
     const uid = await uidOf(c, 5)

@@ -17,6 +17,12 @@ const appendFaults: Faults = {
     'append-completes-line',
     'append/no-line-end',
   ),
+  'append-inbox-in-capitals': fault(
+    'APPEND knows INBOX in capitals alone',
+    '3501 §5.1',
+    hear(/^APPEND "?(?!INBOX\b)[Ii][Nn][Bb][Oo][Xx]"?/, 'APPEND nobox'),
+    'append/inbox-case',
+  ),
   'append-first': fault('an appended message is the first', A, 'append-first', 'append/at-the-end'),
   'append-drops-flags': fault(
     'the flags of APPEND are overlooked',

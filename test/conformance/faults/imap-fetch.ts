@@ -123,6 +123,12 @@ export const fetchFaults: Faults = {
     switches: ['uid-fetch-without-uid'],
     proves: ['imap/fetch/uid-fetch-has-uid'],
   },
+  'uid-fetch-first': {
+    wrong: 'UID FETCH gives the first message of a set',
+    rfc: 'RFC 9051 §6.4.9',
+    rules: [hear(/^(UID FETCH \d+)[,:]\S+/i, '$1')],
+    proves: ['imap/fetch/uid-fetch-set'],
+  },
   'uid-fetch-numbers-are-uids': {
     wrong: 'the number before FETCH is the UID',
     rfc: 'RFC 9051 §6.4.9',

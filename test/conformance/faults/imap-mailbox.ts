@@ -189,6 +189,12 @@ const selectFaults: Faults = {
     'select/flags select/permanentflags-within-flags',
     early,
   ),
+  'select-flags-lack-keywords': fault(
+    'FLAGS has the system flags alone',
+    '3501 §6.3.1',
+    say(/^\* FLAGS \(.*\)/, '* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)', OPEN),
+    'select/flags-keyword',
+  ),
   'select-exists-wrong': fault(
     'EXISTS is one too many',
     '3501 §6.3.1',

@@ -134,6 +134,12 @@ const storeFaults: Faults = {
     hear(/^(UID STORE \S+) -FLAGS(\S*) .*/i, '$1 FLAGS$2 ()'),
     'store/uid-store',
   ),
+  'uid-store-first': fault(
+    'UID STORE changes the first message of a set',
+    '9051 §6.4.9',
+    hear(/^(UID STORE \d+)[,:]\S+/i, '$1'),
+    'store/uid-store-set',
+  ),
   'uid-store-never-silent': fault(
     '.SILENT of UID STORE is overlooked',
     '9051 §6.4.9',
@@ -307,6 +313,18 @@ const moveFaults: Faults = {
     '9051 §6.4.8',
     'failed-move-removes',
     'move/failed-keeps',
+  ),
+  'uid-move-first': fault(
+    'UID MOVE moves the first message of a set',
+    '9051 §6.4.9',
+    hear(/^(UID MOVE \d+)[,:]\S+/i, '$1'),
+    'move/uid-move-set',
+  ),
+  'uid-copy-first': fault(
+    'UID COPY copies the first message of a set',
+    '9051 §6.4.9',
+    hear(/^(UID COPY \d+)[,:]\S+/i, '$1'),
+    'copy/uid-copy-set',
   ),
   'uid-move-nothing': fault('UID MOVE does nothing', '9051 §6.4.9', reply(/^UID MOVE/i, '% OK done'), 'move/uid-move'),
   'move-copyuid-late': fault(
