@@ -297,6 +297,38 @@ export const authCases: readonly SmtpCase[] = [
     },
   }),
   authCase({
+    slug: 'kept-by-rset',
+    requirement: 'RSET does not undo the login: AUTH behind it is answered by 503.',
+    needs: ACCOUNT,
+    async run(s) {
+      await s.login()
+      await s.send('RSET', '250')
+      await s.send(`AUTH PLAIN ${secret(s)}`, '503')
+    },
+  }),
+  authCase({
+    slug: 'kept-by-message',
+    requirement: 'The end of a message does not undo the login: AUTH behind it is answered by 503.',
+    needs: { ...ACCOUNT, recipient: true, consent: ['mail'] },
+    async run(s) {
+      await s.login()
+      await s.message('Text.\r\n')
+      await s.send(`AUTH PLAIN ${secret(s)}`, '503')
+    },
+  }),
+  authCase({
+    slug: 'other-user',
+    rfc: 'RFC 4616 §2',
+    requirement: "A password that is right for one user logs nobody else in: PLAIN with another's name is refused.",
+    needs: ACCOUNT,
+    async run(s) {
+      needPlain(s)
+      const [local, domain] = s.target.user!.split('@')
+      const other = `not-${local}${domain === undefined ? '' : `@${domain}`}`
+      await s.send(`AUTH PLAIN ${base64(`\0${other}\0${s.target.password}`)}`, '[45]..')
+    },
+  }),
+  authCase({
     slug: 'in-transaction',
     requirement: 'AUTH within a mail transaction is answered by 503.',
     async run(s) {

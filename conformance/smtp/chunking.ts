@@ -282,6 +282,19 @@ export const chunkingCases: readonly SmtpCase[] = [
     },
   },
   {
+    id: 'smtp/binarymime/not-kept',
+    rfc: 'RFC 3030 §3',
+    level: 'must',
+    requirement: 'BODY=BINARYMIME holds for its transaction alone: the next one may use DATA.',
+    needs: { ...BINARY, recipient: true, consent: ['mail'] },
+    state: 'ehlo',
+    async run(s) {
+      await s.mail(' BODY=BINARYMIME')
+      await s.send('RSET', '250')
+      await s.message('Text.\r\n')
+    },
+  },
+  {
     id: 'smtp/binarymime/message',
     rfc: 'RFC 3030 §3',
     level: 'must',

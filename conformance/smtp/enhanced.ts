@@ -71,6 +71,18 @@ export const enhancedCases: readonly SmtpCase[] = [
     state: 'mail',
     needs: RECIPIENT,
   }),
+  {
+    id: 'smtp/enhanced/no-code-in-354',
+    rfc: 'RFC 2034 §4',
+    level: 'must',
+    requirement: 'The 354 to DATA has no enhanced status code: there is no class for it.',
+    needs: { ...CODES, ...RECIPIENT },
+    state: 'rcpt',
+    ending: 'any',
+    async run(s) {
+      checkNoStatus(await s.data())
+    },
+  },
   statusCase(
     'unknown-mailbox',
     'The reply to an unknown recipient begins with an enhanced status code of the class of its reply code.',

@@ -52,6 +52,17 @@ export const mailCases: readonly SmtpCase[] = [
       await s.send('MAIL FROM:<>', s.target.user === null ? '250' : '250|55[03]')
     },
   },
+  {
+    id: 'smtp/mail/null-with-parameters',
+    rfc: 'RFC 5321 §4.1.1.2',
+    level: 'must',
+    requirement: 'The null reverse-path may have parameters behind it, as any other.',
+    needs: { capabilities: ['SIZE'] },
+    state: 'ehlo',
+    async run(s) {
+      await s.send('MAIL FROM:<> SIZE=100', s.target.user === null ? '250' : '250|55[03]')
+    },
+  },
   commandCase({
     id: 'smtp/mail/keyword-case',
     rfc: 'RFC 5321 §2.4',
@@ -172,6 +183,20 @@ export const mailCases: readonly SmtpCase[] = [
     line: (s) => `MAIL FROM:<${s.target.from}> XCONFORMANCE=1`,
     codes: '5..',
   }),
+  {
+    id: 'smtp/mail/unknown-parameter-opens-nothing',
+    rfc: 'RFC 5321 §4.1.4',
+    level: 'must',
+    requirement:
+      'A MAIL command that is refused for its parameter begins no transaction: RCPT behind it is answered by 503.',
+    needs: { recipient: true },
+    state: 'ehlo',
+    async run(s) {
+      const { code } = await s.send(`MAIL FROM:<${s.target.from}> XCONFORMANCE=1`)
+      if (code === 250) throw new Skipped('the server takes the parameter')
+      await s.send(`RCPT TO:<${s.recipient}>`, '503')
+    },
+  },
   commandCase({
     id: 'smtp/mail/unknown-parameter-code',
     rfc: 'RFC 5321 §4.1.1.11',

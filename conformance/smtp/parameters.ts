@@ -1,6 +1,6 @@
 // SMTP: SIZE and 8BITMIME.
 import { check, Skipped } from '../judgement.ts'
-import { alive, isOneOf, lines, quoted, type Smtp } from './client.ts'
+import { alive, isOneOf, lines, quoted, type Reply, type Smtp } from './client.ts'
 import { bareKeyword, commandCase, type SmtpCase } from './suite.ts'
 
 const SIZE = { capabilities: ['SIZE'] } as const
@@ -159,19 +159,39 @@ export const sizeCases: readonly SmtpCase[] = [
     state: 'rcpt',
     ending: 'any',
     async run(s) {
-      const limit = Number(limitOf(s))
-      if (limit === 0) throw new Skipped('the server announces no limit')
-      if (limit > MOST_SENT) throw new Skipped(`the limit is above ${MOST_SENT} octets`)
-      await s.data()
-      await s.wire.write(s.header())
-      const block = `${'x'.repeat(998)}\r\n`.repeat(256)
-      for (let sent = 0; sent <= limit; sent += block.length) await s.wire.write(block)
-      await s.wire.write('.\r\n')
-      const reply = await s.replyOrEnd('the end of the message')
+      const reply = await exceed(s)
       check(reply === null || isOneOf(reply.code, '[45]..'), '552', reply === null ? '' : quoted(reply))
     },
   },
+  {
+    id: 'smtp/size/exceeded-goes-on',
+    rfc: 'RFC 5321 §4.1.1.4',
+    level: 'must',
+    requirement: 'A message that was refused for its size keeps no other message of the session from being taken.',
+    needs: { ...SIZE, recipient: true, consent: ['mail', 'load'] },
+    state: 'rcpt',
+    ending: 'any',
+    async run(s) {
+      const reply = await exceed(s)
+      if (reply === null || s.wire.ended) throw new Skipped('the server ends the session')
+      if (reply.code < 400) throw new Skipped('the server takes the message')
+      await s.message('Text.\r\n')
+    },
+  },
 ]
+
+/** Sends a message larger than the limit; null when the server goes away. */
+async function exceed(s: Smtp): Promise<Reply | null> {
+  const limit = Number(limitOf(s))
+  if (limit === 0) throw new Skipped('the server announces no limit')
+  if (limit > MOST_SENT) throw new Skipped(`the limit is above ${MOST_SENT} octets`)
+  await s.data()
+  await s.wire.write(s.header())
+  const block = `${'x'.repeat(998)}\r\n`.repeat(256)
+  for (let sent = 0; sent <= limit; sent += block.length) await s.wire.write(block)
+  await s.wire.write('.\r\n')
+  return s.replyOrEnd('the end of the message')
+}
 
 /** ISO 8859-1, declared as RFC 6152 §3 wants it of the client. */
 const mime = (s: Smtp, charset: string): string =>

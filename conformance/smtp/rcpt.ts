@@ -107,6 +107,16 @@ export const rcptCases: readonly SmtpCase[] = [
     codes: '25[01]',
   }),
   commandCase({
+    id: 'smtp/rcpt/postmaster-domain-case',
+    rfc: 'RFC 5321 §4.5.1',
+    level: 'must',
+    requirement: 'The name of the postmaster is taken in any case with a domain behind it, too.',
+    needs: RECIPIENT,
+    state: 'mail',
+    line: (s) => `RCPT TO:<PostMaster@${domainOf(s.recipient)}>`,
+    codes: '25[01]',
+  }),
+  commandCase({
     id: 'smtp/rcpt/unknown-mailbox',
     rfc: 'RFC 5321 §3.3',
     level: 'should',

@@ -92,6 +92,22 @@ export const utf8Cases: readonly SmtpCase[] = [
       await understood(s, `RCPT TO:<${GREEK}@${domainOf(s.recipient)}>`)
     },
   },
+  {
+    id: 'smtp/smtputf8/not-kept',
+    rfc: 'RFC 6531 §3.4',
+    level: 'must',
+    requirement: 'SMTPUTF8 holds for its transaction alone: in the next one a UTF-8 mailbox is refused by a 5yz reply.',
+    needs: UTF8,
+    state: 'ehlo',
+    async run(s) {
+      const line = `MAIL FROM:<${GREEK}@${domainOf(s.target.from)}>`
+      const { code } = await s.send(line)
+      if (code === 250) throw new Skipped('the server takes such a mailbox without SMTPUTF8')
+      await s.mail(' SMTPUTF8')
+      await s.send('RSET', '250')
+      await s.send(line, '5..')
+    },
+  },
   commandCase({
     id: 'smtp/smtputf8/bad-utf8',
     rfc: 'RFC 6531 §3.3',
