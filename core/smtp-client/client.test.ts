@@ -441,6 +441,8 @@ describe('kept connections', () => {
     expect(one.open).toBeLessThanOrEqual(2)
     for (let i = 0; i < 3; i++) await send(client, to(two, { key: `two${i}` }))
     expect(two.mails).toHaveLength(3)
+    await one.until(() => one.open === 0)
+    expect(one.lines.filter((line) => line === 'QUIT')).toHaveLength(one.connections)
   })
 })
 

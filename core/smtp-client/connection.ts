@@ -134,6 +134,12 @@ export class Connection {
     else this.abort('connection closed by this side')
   }
 
+  /** Says goodbye and waits for no answer: another connection needs the room. */
+  leave(): void {
+    if (this.isReady) this.#write('QUIT\r\n')
+    this.abort('closed to make room')
+  }
+
   abort(reason: string): void {
     if (this.isClosed) return
     this.#lost = reason

@@ -78,7 +78,7 @@ export class ConnectionPool {
   async open(signal: AbortSignal, make: () => Connection): Promise<Connection> {
     while (this.#open.size >= this.#limits.connections) {
       const [oldest] = this.#idle
-      if (oldest) oldest.connection.abort('closed to make room')
+      if (oldest) oldest.connection.leave()
       else await this.#room(signal)
     }
     if (signal.aborted || this.#closing) throw temporary('given up before a connection was free')
