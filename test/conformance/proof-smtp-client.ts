@@ -73,10 +73,10 @@ export const unpassed = (side: Side, ids: readonly string[], verdict: CaseResult
   )
 
 /** The cases that do not notice the fault they should. */
-export const unnoticed = (fault: SenderFault, ids: readonly string[] = fault.proves) =>
+export const unnoticed = (fault: SenderFault) =>
   failing(
     noticed,
     (some, patience) => judgeSender({ ...(fault.keeps ? { keeps: true } : {}) }, fault.does, some, patience),
-    ids,
+    fault.proves,
     PATIENCE.faulty,
   )

@@ -542,12 +542,6 @@ const utf8Faults: SenderFaults = {
     adds('SMTPUTF8', (scene) => offersUtf8(scene) && isEightBit(scene.message.text)),
     'utf8/only-needed',
   ),
-  'smtputf8-as-it-came': fault(
-    'SMTPUTF8 is declared where the client had declared it',
-    '6531 §3.4',
-    adds('SMTPUTF8', (scene) => offersUtf8(scene) && scene.message.utf8),
-    'utf8/only-needed',
-  ),
   'smtputf8-never': fault(
     'SMTPUTF8 is not declared',
     '6531 §3.4',

@@ -126,9 +126,13 @@ export const senderHostFaults: SenderFaults = {
     MX,
     () => {
       const drawn = new Map<string, readonly Exchange[]>()
-      return tries((exchanges, domain) => {
-        const order = drawn.get(domain) ?? exchanges
-        drawn.set(domain, order)
+      return tries((exchanges) => {
+        const hosts = exchanges
+          .map(({ host }) => host)
+          .toSorted()
+          .join()
+        const order = drawn.get(hosts) ?? exchanges
+        drawn.set(hosts, order)
         return order
       })
     },

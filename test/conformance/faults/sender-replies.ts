@@ -101,13 +101,13 @@ const replyFaults: SenderFaults = {
     'replies/bare',
   ),
   ...Object.fromEntries(
-    ['greeting', 'MAIL', 'RCPT', 'DATA', 'text'].map((verb) => [
+    ['MAIL', 'RCPT', 'DATA', 'text'].map((verb) => [
       `wants-text-to-${verb.toLowerCase()}`,
       fault(`a bare code is no reply to ${verb}`, REPLY, rejects(/^\d{3} ?$/, new RegExp(`^${verb}`)), 'replies/bare'),
     ]),
   ),
   ...Object.fromEntries(
-    ['EHLO', 'MAIL', 'RCPT', 'DATA', 'text', 'QUIT'].map((verb) => [
+    ['EHLO', 'MAIL', 'RCPT', 'DATA', 'text'].map((verb) => [
       `first-line-to-${verb.toLowerCase()}`,
       fault(
         `the first line of the reply to ${verb} is taken for all of it`,
@@ -504,8 +504,11 @@ const partialFaults: SenderFaults = {
   'partial-refused-before': fault(
     'recipients before a refused one are taken for refused',
     '5321 §3.3',
-    partialReplies((replies, refused, at) => replies.map((reply, i) => (i < at ? refused : reply))),
-    'partial/others-get-it',
+    partialReplies((replies, refused) => {
+      const last = replies.findLastIndex((reply) => !isGood(reply))
+      return replies.map((reply, i) => (i < last ? refused : reply))
+    }),
+    'partial/report',
   ),
   'partial-no-text': fault(
     'no text is sent when a recipient was refused',

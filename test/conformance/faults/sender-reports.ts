@@ -387,14 +387,6 @@ const reportFaults: SenderFaults = {
     'Reporting-MTA: ',
     'reports/reporting-mta',
   ),
-  'mta-each': writes(
-    'Reporting-MTA stands with each recipient alone',
-    '3464 §2.2.2',
-    /^(Reporting-MTA:.*\r\n)\r\n/m,
-    '$1',
-    'reports/reporting-mta',
-  ),
-
   'final-none': writes(
     'Final-Recipient is missing',
     '3464 §2.3.2',
@@ -769,12 +761,6 @@ const dsnFaults: SenderFaults = {
     'ORCPT is put in small letters',
     '3461 §5.2.1',
     says(/^RCPT.* ORCPT=\S+/, (line) => line.replace(/ORCPT=\S+/, (text) => `ORCPT=${text.slice(6).toLowerCase()}`)),
-    'dsn/orcpt',
-  ),
-  'orcpt-type-raised': fault(
-    'the type of ORCPT is put in capitals',
-    '3461 §5.2.1',
-    says(/ORCPT=\w+(?=;)/, (text) => text.toUpperCase()),
     'dsn/orcpt',
   ),
   'orcpt-decoded': fault(

@@ -240,7 +240,6 @@ export const senderTraceFaults: SenderFaults = {
     (field) => field.replace('with ESMTP', 'with SMTP'),
     'received/with',
   ),
-  'with-none': writes('there is no protocol', (field) => field.replace('with ESMTP ', ''), 'received/with'),
   'with-smtps': writes('the protocol is called SMTPS', (field) => field.replace('ESMTP', 'SMTPS'), 'received/with'),
   'with-lmtp': writes('the protocol is called LMTP', (field) => field.replace('ESMTP', 'LMTP'), 'received/with'),
 

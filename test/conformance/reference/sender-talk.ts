@@ -167,7 +167,7 @@ export class Talk {
     let timer: NodeJS.Timeout | undefined
     await new Promise<void>((resolve, reject) => {
       this.#wake = resolve
-      if (until !== null) timer = setTimeout(() => reject(new TooLateError()), until - Date.now())
+      if (until !== null) timer = setTimeout(() => reject(new TooLateError()), Math.max(0, until - Date.now()))
     }).finally(() => clearTimeout(timer))
   }
 }
