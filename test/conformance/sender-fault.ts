@@ -101,14 +101,14 @@ export const lostBehind =
   ({ reply }: Result, scene: Scene): boolean =>
     reply.startsWith('451 4.4.2') && lastHeard(scene) === name
 
-/** Addresses of a message are rewritten when it is queued; recipients counted from 0. */
+/** Addresses of a message are rewritten when it is queued. */
 export const queuesFrom = (change: (path: string) => string): Deviation => ({
   queues: (message) => ({ ...message, from: change(message.from) }),
 })
-export const queuesTo = (change: (path: string, i: number) => string): Deviation => ({
+export const queuesTo = (change: (path: string) => string): Deviation => ({
   queues: (message) => ({
     ...message,
-    recipients: message.recipients.map((one, i) => ({ ...one, path: change(one.path, i) })),
+    recipients: message.recipients.map((one) => ({ ...one, path: change(one.path) })),
   }),
 })
 
@@ -126,10 +126,13 @@ export const queuesBody = (change: (body: string) => string): Deviation => ({
   },
 })
 
-/** The text of reports is rewritten; a pattern that is not found is a mistake of the fault. */
+/** The text of reports is rewritten. */
 export const reportsText = (pattern: RegExp, replacement: Replacement): Deviation => ({
   report: (report) => ({ ...report, text: report.text.replace(pattern, replacement as string) }),
 })
+
+/** Whether a report tells that somebody's mail was `failed`, `delayed` or `relayed`. */
+export const isAbout = ({ text }: Message, action: string): boolean => new RegExp(`^Action: ${action}`, 'm').test(text)
 
 export const isReport = ({ message }: Pick<Scene, 'message'>): boolean => message.id.endsWith('r')
 
