@@ -1,8 +1,10 @@
 // What a session writes: text and octets gathered into few writes, with a sign when the client reads too slowly.
 import type { Socket } from 'node:net'
 
-/** Text is handed to the socket in pieces of about this size. */
-const GATHER = 32_768
+/** The socket is written to in pieces of about this size. */
+const GATHER = 65_536
+/** Shorter octets go along as text. */
+const SHORT = 1024
 /** Unsent octets beyond which a command waits for the client. */
 const HIGH_WATER = 262_144
 
@@ -20,6 +22,8 @@ export interface OutputOwner {
 export class Output {
   #socket: Socket
   #text = ''
+  /** Octets that the socket holds back, to be sent with what follows. */
+  #held = 0
   /** What was handed to the socket last does not end a response. */
   #openLine = false
   readonly #owner: OutputOwner
@@ -36,18 +40,27 @@ export class Output {
   }
 
   bytes(octets: Buffer): void {
-    if (octets.length <= 1024) {
+    if (octets.length <= SHORT) {
       this.text(octets.toString('latin1'))
       return
     }
-    this.flush()
+    if (this.#held === 0) this.#socket.cork()
+    this.#writeText()
     this.#socket.write(octets)
     this.#openLine = true
+    this.#held += octets.length
+    if (this.#held > GATHER) this.flush()
   }
 
   flush(): void {
-    if (this.#text === '') return
+    this.#writeText()
+    if (this.#held > 0) this.#socket.uncork()
+    this.#held = 0
+  }
+
+  #writeText(): void {
     const text = this.#text
+    if (text === '') return
     this.#text = ''
     this.#openLine = !endsLine(text)
     this.#socket.write(text, 'latin1')

@@ -49,10 +49,41 @@ export function unpackHeaders({ uids, octets, ends }: PackedHeaders): UidHeader[
   return Array.from(uids, (uid, i) => ({ uid, header: all.subarray(i === 0 ? 0 : ends[i - 1], ends[i]) }))
 }
 
+/** Messages in one block, one after the other; the size of one that is gone is -1. */
+export interface PackedMessages {
+  readonly octets: Uint8Array
+  readonly sizes: Int32Array
+}
+
+/** Packed here, then copied at its size: so each text can go as soon as it is written. */
+let block = Buffer.alloc(0)
+
+function packMessages(files: Files, items: readonly Item[]): PackedMessages {
+  const sizes = new Int32Array(items.length)
+  let end = 0
+  for (const [i, { places }] of items.entries()) {
+    const text = readMessage(files, places)
+    sizes[i] = text?.length ?? -1
+    if (text === null) continue
+    if (end + text.length > block.length) block = Buffer.concat([block], 2 * (end + text.length))
+    end += block.write(text, end, 'latin1')
+  }
+  return { octets: new Uint8Array(block.subarray(0, end)), sizes }
+}
+
+export function unpackMessages({ octets, sizes }: PackedMessages): (Buffer | null)[] {
+  let end = 0
+  return Array.from(sizes, (size) => {
+    if (size < 0) return null
+    end += size
+    return Buffer.from(octets.buffer, octets.byteOffset + end - size, size)
+  })
+}
+
 /** Messages that are gone are left out of all answers. `key` null: without an index. */
 export interface ContentService {
-  /** Whole messages with CRLF line ends; null for those that are gone. */
-  read(items: readonly Item[]): Promise<readonly (Uint8Array | null)[]>
+  /** Whole messages with CRLF line ends. */
+  read(items: readonly Item[]): Promise<PackedMessages>
   describe(items: readonly Item[]): Promise<readonly MessageStructure[]>
   headers(items: readonly Item[], fields: readonly string[] | null): Promise<PackedHeaders>
   match(key: ContentKey, items: readonly Item[]): Promise<readonly number[]>
@@ -100,7 +131,7 @@ export function createContentService(files: Files, turn: () => Promise<void> = a
   }
 
   return {
-    read: async (items) => items.map(({ places }) => readMessage(files, places)),
+    read: async (items) => packMessages(files, items),
     describe: async (items) => present(items, (item) => describeItem(files, item)),
     async headers(items, fields) {
       const select = fields ? fieldSelector(fields) : (block: string) => block
@@ -126,7 +157,11 @@ export function createContentService(files: Files, turn: () => Promise<void> = a
       untidy.set(key.mailboxId, key)
       void tidy()
     },
-    missing: async (key, uids) => indexOf(key).missing(key, uids),
+    async missing(key, uids) {
+      const index = indexOf(key)
+      index.keepOnly(key, uids)
+      return index.missing(key, uids)
+    },
     search: async (key, content, uids) => searchIndex(indexOf(key), key, content, uids),
     storedHeaders: async (key, uids, fields) => packHeaders(indexedHeaders(indexOf(key), key, uids, fields)),
     forget: async (key, uids) => indexOf(key).remove(key, uids),

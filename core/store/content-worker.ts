@@ -1,7 +1,7 @@
 // The content thread: reads messages, describes and searches them, and keeps the index.
 import { setImmediate } from 'node:timers/promises'
 import { nodeFiles } from '../base/node-files.ts'
-import { createContentService, type PackedHeaders } from './content-service.ts'
+import { createContentService, type PackedHeaders, type PackedMessages } from './content-service.ts'
 import { serve } from './rpc.ts'
 import { threadPort } from './thread.ts'
 
@@ -15,8 +15,5 @@ const packed = ({ octets, ends, uids }: PackedHeaders) =>
 serve(threadPort(), service as never, {
   headers: packed,
   storedHeaders: packed,
-  read: (messages: readonly (Uint8Array | null)[]) =>
-    messages.flatMap((octets) =>
-      octets && octets.byteLength === octets.buffer.byteLength ? [octets.buffer as ArrayBuffer] : [],
-    ),
+  read: ({ octets, sizes }: PackedMessages) => [octets.buffer, sizes.buffer] as ArrayBuffer[],
 })

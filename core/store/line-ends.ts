@@ -3,10 +3,11 @@ const CR = 13
 const LF = 10
 
 /** LF and CRLF both become CRLF. */
-export function toCrlf(octets: Buffer): Buffer {
-  const text = octets.toString('latin1')
-  return Buffer.from(text.includes('\r') ? text.replace(/\r?\n/g, '\r\n') : text.replace(/\n/g, '\r\n'), 'latin1')
-}
+export const toCrlf = (octets: Buffer): Buffer => Buffer.from(toCrlfText(octets.toString('latin1')), 'latin1')
+
+/** The same for text that has an octet a char. */
+export const toCrlfText = (text: string): string =>
+  text.includes('\r') ? text.replace(/\r?\n/g, '\r\n') : text.replace(/\n/g, '\r\n')
 
 /** CRLF becomes LF. */
 export function toLf(octets: Buffer): Buffer {

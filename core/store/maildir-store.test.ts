@@ -219,6 +219,15 @@ describe('Maildir on disk', () => {
     }
     await inbox.append(['a', 'b', 'c', 'd'].map((name) => message(text(name))))
     expect(await indexed()).toEqual([1, 2, 3, 4])
+    const few: SearchKey = {
+      kind: 'and',
+      keys: [
+        { kind: 'uids', uids: Uint32Array.of(3) },
+        { kind: 'body', value: 'x' },
+      ],
+    }
+    await inbox.search(few)
+    expect(await indexed()).toEqual([1, 2, 3, 4])
     const other = await account.open('INBOX')
     await inbox.expunge([2])
     inbox.release([2])

@@ -1,6 +1,6 @@
 // One open mailbox of an engine on the main thread: what sessions read at once, kept in step by the engine's events.
 import { setImmediate } from 'node:timers/promises'
-import { type Item, type UidHeader, unpackHeaders } from './content-service.ts'
+import { type Item, type UidHeader, unpackHeaders, unpackMessages } from './content-service.ts'
 import type { EngineEvent, EngineMessage, MessagePlace, OpenedMailbox } from './engine.ts'
 import { type EngineStore, wrap } from './engine-store.ts'
 import { noSuchMessage } from './errors.ts'
@@ -226,12 +226,12 @@ export class MirrorMailbox implements MailboxBackend {
   /** Small ones are read together; null for those that are not at their place. */
   async #read(uids: readonly number[], items: readonly Item[]): Promise<(StoredMessage | null)[]> {
     const large = (uid: number) => this.#sizeOf(uid) > SMALL
-    const small = await wrap(this.#content.read(items.filter(({ uid }) => !large(uid))))
+    const small = unpackMessages(await wrap(this.#content.read(items.filter(({ uid }) => !large(uid)))))
     let next = 0
     return uids.map((uid, i) => {
       if (large(uid)) return FileMessage.open(this.#store.deps.files, items[i]!.places, this.#sizeOf(uid))
       const octets = small[next++]
-      return octets ? memoryMessage(asBuffer(octets)) : null
+      return octets ? memoryMessage(octets) : null
     })
   }
 
@@ -257,8 +257,6 @@ export class MirrorMailbox implements MailboxBackend {
 }
 
 export const wholeFile = (path: string): MessagePlace => ({ path, start: 0, end: null, quoted: false })
-
-const asBuffer = (octets: Uint8Array): Buffer => Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength)
 
 interface WithUid {
   readonly uid: number

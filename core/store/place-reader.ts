@@ -3,7 +3,7 @@ import type { Files } from '../base/files.ts'
 import type { MessagePlace } from './engine.ts'
 import { noSuchMessage } from './errors.ts'
 import { storeFailure } from './failures.ts'
-import { CrlfStream, toCrlf } from './line-ends.ts'
+import { CrlfStream, toCrlf, toCrlfText } from './line-ends.ts'
 import type { StoredMessage } from './mailbox-store.ts'
 import { unquoteFrom } from './mbox/from-line.ts'
 
@@ -23,34 +23,35 @@ function openFirst(files: Files, places: readonly MessagePlace[]): { fd: number;
 const headOf = ({ head }: MessagePlace): Buffer =>
   head ? Buffer.from(head.buffer, head.byteOffset, head.byteLength) : Buffer.alloc(0)
 
-function readAll(files: Files, fd: number, { path, start, end }: MessagePlace): Buffer {
-  const length = (end ?? files.stat(path)?.size ?? start) - start
-  const octets = Buffer.allocUnsafeSlow(length)
-  let at = 0
-  while (at < length) {
-    const read = files.read(fd, octets, at, length - at, start + at)
-    if (read === 0) break
-    at += read
+/** Read into and copied from at once: most messages are much smaller. */
+const scratch = Buffer.allocUnsafeSlow(PIECE)
+
+/** Octets of a place; valid until something else is read. */
+function readPlace(files: Files, fd: number, { start, end }: MessagePlace): Buffer {
+  const length = (end ?? Number.POSITIVE_INFINITY) - start
+  const first = files.read(fd, scratch, 0, Math.min(PIECE, length), start)
+  if (first < PIECE) return scratch.subarray(0, first)
+  const pieces = [Buffer.from(scratch)]
+  for (let at = first, read = first; read > 0 && at < length; at += read) {
+    read = files.read(fd, scratch, 0, Math.min(PIECE, length - at), start + at)
+    pieces.push(Buffer.from(scratch.subarray(0, read)))
   }
-  return octets.subarray(0, at)
+  return Buffer.concat(pieces)
 }
 
-/** The whole message from the first of these places that exists; null when none does. */
-export function readMessage(files: Files, places: readonly MessagePlace[]): Buffer | null {
+/** The whole message from the first of these places that exists, an octet a char; null when none does. */
+export function readMessage(files: Files, places: readonly MessagePlace[]): string | null {
   const opened = openFirst(files, places)
   if (!opened) return null
   try {
     const { place } = opened
-    const octets = readAll(files, opened.fd, place)
-    const plain = place.quoted ? unquoteFrom(octets) : octets
-    return toCrlf(place.head ? Buffer.concat([headOf(place), plain]) : plain)
+    const octets = readPlace(files, opened.fd, place)
+    const text = (place.quoted ? unquoteFrom(octets) : octets).toString('latin1')
+    return toCrlfText(place.head ? headOf(place).toString('latin1') + text : text)
   } finally {
     files.close(opened.fd)
   }
 }
-
-/** Read into and copied from at once: most messages are much smaller. */
-const scratch = Buffer.allocUnsafeSlow(PIECE)
 
 /** Pieces of a message as they lie in the file, LF or CRLF; whole lines where `quoted`. */
 export function* rawPieces(files: Files, places: readonly MessagePlace[]): Generator<Buffer> {

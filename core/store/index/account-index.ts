@@ -128,12 +128,15 @@ export class AccountIndex {
     known.uids = unite(known.uids, uidSet(messages.map(({ uid }) => uid)))
   }
 
-  /** Those of the mailbox's UIDs (all, ascending) that are not in the index. What it has beyond them goes. */
+  /** Those of these (ascending) UIDs that are not in the index. */
   missing(key: IndexKey, uids: Uint32Array): Uint32Array {
-    const known = this.#known(key)
-    const gone = subtract(known.uids, uids)
+    return subtract(uids, this.#known(key).uids)
+  }
+
+  /** `uids` (ascending) are all that the mailbox has: others go. */
+  keepOnly(key: IndexKey, uids: Uint32Array): void {
+    const gone = subtract(this.#known(key).uids, uids)
     if (gone.length > 0) this.remove(key, gone)
-    return subtract(uids, known.uids)
   }
 
   remove(key: IndexKey, uids: Uint32Array): void {
