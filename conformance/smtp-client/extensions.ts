@@ -2,7 +2,7 @@
 import { check, Skipped, visible } from '../judgement.ts'
 import { bodyOf, checkNoText, checkWhole, demanding, isHostName, must, once, one, patiently, should } from './facts.ts'
 import { checkHeader } from './message.ts'
-import { checkBlame } from './replies.ts'
+import { checkBlame } from './refusals.ts'
 import { type Act, type Answer, multiline, type Script, type Session } from './session.ts'
 import { type Exchange, type Letter, RICH, type SmtpClientCase } from './suite.ts'
 

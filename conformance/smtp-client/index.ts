@@ -6,6 +6,7 @@ import { extensionCases, tlsCases } from './extensions.ts'
 import { hostCases } from './hosts.ts'
 import { messageCases } from './message.ts'
 import { openingCases } from './opening.ts'
+import { refusalCases } from './refusals.ts'
 import { replyCases } from './replies.ts'
 import { reportCases } from './reports.ts'
 import { smtpClientSuite } from './suite.ts'
@@ -18,6 +19,7 @@ export const smtpClient = smtpClientSuite([
   ...traceCases,
   ...eightBitCases,
   ...replyCases,
+  ...refusalCases,
   ...extensionCases,
   ...tlsCases,
   ...reportCases,

@@ -14,7 +14,7 @@ import {
   withoutComments,
 } from './facts.ts'
 import { encodingOf } from './mime.ts'
-import { checkBlame } from './replies.ts'
+import { checkBlame } from './refusals.ts'
 import {
   fieldIn,
   groupsOf,
