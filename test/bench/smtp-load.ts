@@ -54,8 +54,8 @@ export async function runLoad(server: Measured, port: number, load: Load): Promi
 /** What is measured is a server that has been running for a while: both get the same mail before the first round. */
 export const WARM_UP = 6000
 
-export const warmUp = (server: Measured, port: number, load: Load): Promise<LoadResult> =>
-  runLoad(server, port, { ...load, messages: WARM_UP })
+export const warmUp = (server: Measured, port: number, load: Load, messages = WARM_UP): Promise<LoadResult> =>
+  runLoad(server, port, { ...load, messages })
 
 async function hand(port: number, load: Load): Promise<void> {
   if (typeof load.to === 'string') return smtpSource(port, load, load.to)

@@ -9,6 +9,9 @@ import { type Load, type LoadResult, runLoad, timeOneMessage, warmUp } from '../
 const SIZE = 4096
 const TO = 'user@elsewhere.test'
 
+/** Before the first round: until then our code is still being compiled for what it meets. */
+const LONG = 15_000
+
 interface Case {
   readonly sessions: number
   readonly kept: boolean
@@ -53,8 +56,8 @@ export const accept: Work = {
     const theirs = await startMeasuredPostfix({})
     for (const kept of [false, true]) {
       const warm = load({ sessions: 10, kept, messages: 0 })
-      await warmUp(ours, port, warm)
-      await warmUp(theirs, theirs.postfix.port, warm)
+      await warmUp(ours, port, warm, LONG)
+      await warmUp(theirs, theirs.postfix.port, warm, LONG)
     }
     const figures: Figure[] = []
     for (const one of CASES) {
