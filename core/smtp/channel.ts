@@ -55,14 +55,18 @@ export class Channel {
     this.#reader.unread(rest)
   }
 
-  /**
-   * Adds to what is written at the end of this turn of the event loop: replies of all sessions leave together then, and
-   * a client that waits for several is woken once.
-   */
+  /** Adds to what the next `flush` writes. */
   write(text: string): void {
-    if (this.#ending || text === '') return
-    if (this.#out === '') setImmediate(this.#flush)
-    this.#out += text
+    if (!this.#ending) this.#out += text
+  }
+
+  /**
+   * `together`: at the end of this turn of the event loop. Replies of all sessions leave one after the other then, and a
+   * client that waits for several is woken once.
+   */
+  flush(together: boolean): void {
+    if (!together) this.#flush()
+    else if (this.#out !== '') setImmediate(this.#flush)
   }
 
   readonly #flush = (): void => {

@@ -32,6 +32,8 @@ export interface SmtpServiceDeps {
 /** What the sessions of one service share. */
 export interface SmtpServiceContext extends SmtpServiceDeps {
   readonly draining: boolean
+  /** More sessions than one that goes and one that comes. */
+  readonly crowded: boolean
   networksOf(site: Site): Networks
   closed(session: SmtpSession): void
 }
@@ -52,6 +54,9 @@ export function createSmtpService(deps: SmtpServiceDeps): ProtocolService {
     ...deps,
     log: deps.log.with({ component: 'smtpd' }),
     draining: false,
+    get crowded() {
+      return sessions.size > 2
+    },
     networksOf(site) {
       const known = networks.get(site) ?? createNetworks(site.networks)
       networks.set(site, known)

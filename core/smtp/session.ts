@@ -242,6 +242,7 @@ export class SmtpSession implements ChannelOwner {
     this.#pumping = false
     if (this.state === 'closing') this.#end()
     else if (this.state === 'startingTls') this.#startTls()
+    else this.channel.flush(this.service.crowded)
     const waits = !this.#blocked && stateFacts[this.state].input !== null
     if (waits && this.channel.ended) this.#lost()
   }
