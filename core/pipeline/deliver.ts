@@ -3,7 +3,7 @@ import { asFailure, type Reply } from '../base/failure.ts'
 import type { MessageContent } from '../message/content.ts'
 import { replies } from '../message/reply.ts'
 import type { Courier, Outcome } from '../plugin/contract.ts'
-import { isFinal, type QueuedRecipient, type QueueItem } from '../queue/queue.ts'
+import { isFinal, placeOf, type QueuedRecipient, type QueueItem } from '../queue/queue.ts'
 import { ATTEMPT_LIMIT_MS, type Attempts } from './attempts.ts'
 import type { PipelineDeps } from './deps.ts'
 import type { PipelineEvents } from './events.ts'
@@ -20,7 +20,7 @@ export async function deliver(
 ): Promise<{ hostDown: Reply | null }> {
   const item = deps.queue.get(work.queueId)
   if (!item || item.held) return { hostDown: null }
-  const recipients = item.recipients.filter((r) => !isFinal(r.status) && work.recipients.includes(r.n))
+  const recipients = openAmong(item, work.recipients)
   const lease =
     recipients.length === 0
       ? null
@@ -75,6 +75,12 @@ export async function deliver(
   } finally {
     generation.release()
   }
+}
+
+/** Those of the recipients that wait still. */
+export function openAmong({ recipients }: QueueItem, numbers: readonly number[]): QueuedRecipient[] {
+  const found = numbers.map((n) => recipients[placeOf(recipients, n)])
+  return found.filter((r) => r !== undefined && !isFinal(r.status)) as QueuedRecipient[]
 }
 
 async function attempt(

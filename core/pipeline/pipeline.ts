@@ -5,9 +5,9 @@ import { Subject } from 'rxjs/internal/Subject'
 import { asFailure, type Reply } from '../base/failure.ts'
 import { formatAddress } from '../message/address.ts'
 import { replies } from '../message/reply.ts'
-import { isFinal, type QueueItem } from '../queue/queue.ts'
+import type { QueueItem } from '../queue/queue.ts'
 import { Attempts } from './attempts.ts'
-import { deferral, deliver } from './deliver.ts'
+import { deferral, deliver, openAmong } from './deliver.ts'
 import type { PipelineDeps } from './deps.ts'
 import { enqueue } from './enqueue.ts'
 import { createEvents } from './events.ts'
@@ -159,8 +159,9 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     const item = queue.get(work.queueId)
     if (!item) return
     const notBefore = clock.now() + Math.max(0, until - clock.mono())
-    const waiting = item.recipients.filter((r) => !isFinal(r.status) && work.recipients.includes(r.n))
-    const outcomes = waiting.map((r) => deferral(r, work, reply, 'destination backs off', notBefore))
+    const outcomes = openAmong(item, work.recipients).map((r) =>
+      deferral(r, work, reply, 'destination backs off', notBefore),
+    )
     if (outcomes.length > 0) await settle(deps, events, item, outcomes, null, null)
   }
 

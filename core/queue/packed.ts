@@ -278,7 +278,7 @@ export function childRows(parent: number, first: number, into: readonly NewRecip
   })
 }
 
-function unpackRecipient<C>(r: PackedRecipient<C>, envelopePath: Address | null): QueuedRecipient {
+export function unpackRecipient<C>(r: PackedRecipient<C>, envelopePath: Address | null): QueuedRecipient {
   const { extra, last } = r
   return {
     n: r.n,

@@ -5,8 +5,24 @@ import { DueTimes } from './due-times.ts'
 import { Interned } from './interned.ts'
 import { matches } from './match.ts'
 import type { AddOperation, Operation, RemoveOperation, UpdateOperation } from './operations.ts'
-import { childRows, type Last, PackedItem, PackedRecipient, type RecipientRow, unpackItem } from './packed.ts'
-import type { ItemUpdate, Lease, QueueFilter, QueueItem, Settlement } from './queue.ts'
+import {
+  childRows,
+  type Last,
+  PackedItem,
+  PackedRecipient,
+  type RecipientRow,
+  unpackItem,
+  unpackRecipient,
+} from './packed.ts'
+import {
+  type ItemUpdate,
+  isFinal,
+  type Lease,
+  placeOf,
+  type QueueFilter,
+  type QueueItem,
+  type Settlement,
+} from './queue.ts'
 
 /** `C` is what the back end keeps to find an item's bytes. */
 export class QueueState<C> {
@@ -145,7 +161,6 @@ export class QueueState<C> {
     const item = this.#items.get(op.id)
     if (!item) return content === null ? [] : [content]
     item.busy = Math.max(0, item.busy - 1)
-    item.unpacked = null
     const freed: C[] = []
     for (const r of this.#touched(item, op)) r.busy = false
     for (const { n, into } of op.expanded ?? []) this.#expand(item, n, into)
@@ -163,6 +178,7 @@ export class QueueState<C> {
       item.held = op.held
     }
     if (op.requeue || op.due !== undefined || op.held !== undefined || op.filtered) this.#rearm(item, op)
+    item.unpacked = afterUpdate(item, op)
     if (item.open === 0) freed.push(...this.#drop(op.id))
     return freed
   }
@@ -319,18 +335,19 @@ function unpacked<C>(item: PackedItem<C>): QueueItem {
   return item.unpacked
 }
 
-/** Recipients stand in ascending order of n, mostly without gaps. */
-export function recipientOf<C>(item: PackedItem<C>, n: number): PackedRecipient<C> | undefined {
-  const { recipients } = item
-  if (recipients[n]?.n === n) return recipients[n]
-  let low = 0
-  let high = recipients.length - 1
-  while (low <= high) {
-    const middle = (low + high) >> 1
-    const r = recipients[middle]!
-    if (r.n === n) return r
-    if (r.n < n) low = middle + 1
-    else high = middle - 1
+/** Where some recipients came to their end, only they are unpacked anew: others of a long list may be on their way. */
+function afterUpdate<C>(item: PackedItem<C>, op: UpdateOperation): QueueItem | null {
+  const { unpacked } = item
+  const { op: _, id, at, settled, ...more } = op
+  if (unpacked === null || !settled?.every(({ status }) => isFinal(status)) || Object.keys(more).length > 0) return null
+  const recipients = unpacked.recipients.slice()
+  for (const { n } of settled) {
+    const place = placeOf(item.recipients, n)
+    if (place >= 0) recipients[place] = unpackRecipient(item.recipients[place]!, unpacked.envelope.reversePath)
   }
-  return undefined
+  return { ...unpacked, recipients }
+}
+
+export function recipientOf<C>(item: PackedItem<C>, n: number): PackedRecipient<C> | undefined {
+  return item.recipients[placeOf(item.recipients, n)]
 }

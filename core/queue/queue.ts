@@ -48,6 +48,21 @@ export interface QueuedRecipient {
   readonly asUser?: string
 }
 
+/** Where recipient `n` stands, -1 when nowhere: in ascending order of n, mostly without gaps. */
+export function placeOf(recipients: readonly { readonly n: number }[], n: number): number {
+  if (recipients[n]?.n === n) return n
+  let low = 0
+  let high = recipients.length - 1
+  while (low <= high) {
+    const middle = (low + high) >> 1
+    const found = recipients[middle]!.n
+    if (found === n) return middle
+    if (found < n) low = middle + 1
+    else high = middle - 1
+  }
+  return -1
+}
+
 export interface QueueItem {
   readonly id: string
   /** A bounce names the message it speaks of. */

@@ -30,7 +30,14 @@ import {
   type Verb,
 } from './session.machine.ts'
 import { parseCommandLine } from './wire/command.ts'
-import { AUTH_LINE_MAX, COMMAND_LINE_MAX, DATA_TOTAL_TIMEOUT_MS, ERRORS_MAX, IDLE_COMMANDS_MAX } from './wire/limits.ts'
+import {
+  AUTH_LINE_MAX,
+  COMMAND_LINE_MAX,
+  DATA_TOTAL_TIMEOUT_MS,
+  ERRORS_MAX,
+  IDLE_COMMANDS_MAX,
+  SLICE_MS,
+} from './wire/limits.ts'
 
 /** Requests of web clients, sent here by forms and attackers. */
 const HTTP_VERBS = new Set(['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 'TRACE', 'PATCH', 'DELETE'])
@@ -234,8 +241,11 @@ export class SmtpSession implements ChannelOwner {
   #pump(): void {
     if (this.#pumping || this.#closed) return
     this.#pumping = true
+    let more = false
     try {
-      while (this.#takeInput());
+      const end = this.service.clock.mono() + SLICE_MS
+      do more = this.#takeInput()
+      while (more && this.service.clock.mono() < end)
     } catch (error) {
       this.failed(error)
     }
@@ -243,7 +253,8 @@ export class SmtpSession implements ChannelOwner {
     if (this.state === 'closing') this.#end()
     else if (this.state === 'startingTls') this.#startTls()
     else this.channel.flush(this.service.crowded)
-    const waits = !this.#blocked && stateFacts[this.state].input !== null
+    if (more) setImmediate(() => this.#pump())
+    const waits = !more && !this.#blocked && stateFacts[this.state].input !== null
     if (waits && this.channel.ended) this.#lost()
   }
 

@@ -8,13 +8,14 @@ export interface TraceRow {
   tid: string
   qid: string
   mid: string
-  /** Lower case, each with a space on both sides. */
-  addresses: string
+  /** Lower case; one may stand there more than once. */
+  readonly addresses: string[]
   /** One event after the other, as many fields each. Joined when the batch goes: until then nothing is copied. */
   readonly fields: (string | number | undefined)[]
 }
 
-export interface StoredRow extends Omit<TraceRow, 'fields'> {
+export interface StoredRow extends Omit<TraceRow, 'fields' | 'addresses'> {
+  readonly addresses: readonly string[]
   readonly events: string
 }
 
@@ -39,7 +40,7 @@ export const newRow = (event: TraceEvent): TraceRow => ({
   tid: '',
   qid: '',
   mid: '',
-  addresses: '',
+  addresses: [],
   fields: [],
 })
 
@@ -64,21 +65,26 @@ export function addEvent(row: TraceRow, e: TraceEvent): boolean {
 
 const differs = (known: string, id: string | undefined): boolean => id !== undefined && known !== '' && known !== id
 
-function addAddress(row: TraceRow, address: string): void {
+/** Most events of a message name the same few. */
+const NEIGHBOURS = 4
+
+function addAddress({ addresses }: TraceRow, address: string): void {
   if (address === '') return
-  const entry = ` ${address.toLowerCase()} `
-  if (!row.addresses.includes(entry)) row.addresses += entry
+  const entry = address.toLowerCase()
+  for (let i = addresses.length - 1; i >= 0 && i >= addresses.length - NEIGHBOURS; i--)
+    if (addresses[i] === entry) return
+  addresses.push(entry)
 }
 
 const encodeRow = (r: TraceRow): string =>
-  [r.time, r.sid, r.tid, r.qid, r.mid, r.addresses, r.fields.join(FIELD)].join(COLUMN)
+  [r.time, r.sid, r.tid, r.qid, r.mid, r.addresses.join(FIELD), r.fields.join(FIELD)].join(COLUMN)
 
 export const encodeRows = (rows: Iterable<TraceRow>): string => Array.from(rows, encodeRow).join(ROW)
 
 export function decodeRows(batch: string): StoredRow[] {
   return batch.split(ROW).map((one) => {
     const [time, sid = '', tid = '', qid = '', mid = '', addresses = '', events = ''] = one.split(COLUMN)
-    return { time: Number(time), sid, tid, qid, mid, addresses, events }
+    return { time: Number(time), sid, tid, qid, mid, addresses: addresses.split(FIELD), events }
   })
 }
 

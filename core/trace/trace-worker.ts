@@ -47,7 +47,7 @@ function write(now: number, batch: string): void {
   try {
     for (const row of decodeRows(batch)) {
       const { lastInsertRowid } = insert.run(row.time, row.sid, row.tid, row.qid, row.mid, row.events)
-      for (const address of row.addresses.split(/ +/)) if (address) insertAddress.run(address, lastInsertRowid)
+      for (const address of row.addresses) if (address !== '') insertAddress.run(address, lastInsertRowid)
     }
     db.exec('COMMIT')
   } catch (error) {

@@ -17,13 +17,17 @@ afterAll(() => server.end())
 /** Sends on a thread of its own, so that the client's work is not counted. */
 const CLIENT = `
 const net = require('node:net')
-const { parentPort, workerData: { port, sessions, messages, octets, recipients } } = require('node:worker_threads')
+const { parentPort, workerData: { port, sessions, messages, octets, recipients, pipelined } } = require('node:worker_threads')
 const body = 'Subject: load\\r\\n\\r\\n' + ('x'.repeat(70) + '\\r\\n').repeat(Math.ceil(octets / 72)) + '.\\r\\n'
 function session() {
   return new Promise((resolve, reject) => {
     const socket = net.connect(port, '127.0.0.1')
-    const one = ['MAIL FROM:<s@away.test>\\r\\n', ...Array.from({ length: recipients }, (_, i) => 'RCPT TO:<ana+' + i + '@estafeta.test>\\r\\n'), 'DATA\\r\\n', body]
-    const steps = ['EHLO client.test\\r\\n', ...Array.from({ length: messages }, () => one).flat(), 'QUIT\\r\\n']
+    const rcpt = Array.from({ length: recipients }, (_, i) => 'RCPT TO:<ana+' + i + '@estafeta.test>\\r\\n')
+    const commands = ['MAIL FROM:<s@away.test>\\r\\n', ...rcpt, 'DATA\\r\\n']
+    const single = (text) => [text, 1]
+    const one = [...(pipelined ? [[commands.join(''), commands.length]] : commands.map(single)), single(body)]
+    const steps = [single('EHLO client.test\\r\\n'), ...Array.from({ length: messages }, () => one).flat(), single('QUIT\\r\\n')]
+    let replies = 1
     let text = ''
     socket.on('data', (chunk) => {
       text += chunk
@@ -32,8 +36,11 @@ function session() {
         text = text.slice(end + 2)
         if (line[3] === '-') continue
         if (line[0] !== '2' && line[0] !== '3') return reject(new Error(line))
-        const next = steps.shift()
-        if (next) socket.write(next)
+        replies--
+        if (replies > 0 || steps.length === 0) continue
+        const [next, count] = steps.shift()
+        replies = count
+        socket.write(next)
       }
     })
     socket.on('error', reject)
@@ -48,6 +55,8 @@ interface Load {
   readonly messages: number
   readonly octets: number
   readonly recipients: number
+  /** All commands of a message in one write. */
+  readonly pipelined?: true
 }
 
 /** CPU time of each turn of this thread while the load runs, ms, ascending. */
@@ -72,16 +81,17 @@ async function turnsUnder(load: Load): Promise<number[]> {
 }
 
 /** The aim is 5 ms. A collection of garbage, or a machine half as fast, takes several times that; what blocks takes far more. */
-const LONGEST_MS = 60
+const LONGEST_MS = 40
 
 test.each<[string, Load]>([
   ['small messages in ten sessions', { sessions: 10, messages: 30, octets: 4096, recipients: 1 }],
   ['messages of ten megabytes', { sessions: 2, messages: 2, octets: 10_000_000, recipients: 1 }],
   ['a thousand recipients a message', { sessions: 2, messages: 2, octets: 4096, recipients: 1000 }],
+  ['a thousand recipients at once', { sessions: 2, messages: 8, octets: 4096, recipients: 1000, pipelined: true }],
 ])('%s: no turn holds up the others', async (_name, load) => {
   // compiled code first
   await turnsUnder({ ...load, sessions: 1, messages: 2 })
   const turns = await turnsUnder(load)
-  expect(turns.length).toBeGreaterThan(100)
+  expect(turns.length).toBeGreaterThan(20)
   expect(turns.at(-1)).toBeLessThan(LONGEST_MS)
 })

@@ -28,3 +28,6 @@ export const DRAIN_MAX = 64 * 1024 * 1024
 export const ENVID_MAX = 100
 /** RFC 3461 §4.2: ORCPT as a whole. */
 export const ORCPT_MAX = 500
+
+/** How long one session may take of a turn of the event loop, ms: others wait meanwhile. */
+export const SLICE_MS = 3
