@@ -126,7 +126,8 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     minFree: site.queue.minFree,
     // the schedule's longest wait and its jitter: a clock set back strands nothing
     maxWait: site.queue.maxRetry * 1.2,
-    gather: options.clock === undefined,
+    // a test's clock stands still
+    ...(options.clock === undefined ? { gather: { clock, arriving: () => spool.arriving } } : {}),
   })
   undo.push(() => queue.close())
   const store = await openStore({

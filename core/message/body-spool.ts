@@ -24,11 +24,20 @@ export interface Spooling extends BodySpool {
   write(chunks: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<SpooledBody>
   /** Octets now in memory. */
   readonly used: number
+  /** Bodies that are arriving. */
+  readonly arriving: number
 }
 
 export function createBodySpool(options: BodySpoolOptions): Spooling {
   const budget = new Budget(options.memoryBudget)
-  const writer = () => new Writer(options, budget)
+  let arriving = 0
+  const ended = (): void => {
+    arriving--
+  }
+  const writer = () => {
+    arriving++
+    return new Writer(options, budget, ended)
+  }
   return {
     writer,
     async write(chunks) {
@@ -43,6 +52,9 @@ export function createBodySpool(options: BodySpoolOptions): Spooling {
     },
     get used() {
       return budget.used
+    },
+    get arriving() {
+      return arriving
     },
   }
 }
@@ -74,10 +86,12 @@ class Writer implements BodyWriter {
   #file: { path: string; fd: number } | null = null
   #writing: Promise<unknown> = Promise.resolve()
   #ended = false
+  readonly #tellEnded: () => void
 
-  constructor(options: BodySpoolOptions, budget: Budget) {
+  constructor(options: BodySpoolOptions, budget: Budget, tellEnded: () => void) {
     this.#options = options
     this.#budget = budget
+    this.#tellEnded = tellEnded
   }
 
   write(chunk: Buffer): void | Promise<void> {
@@ -100,15 +114,20 @@ class Writer implements BodyWriter {
 
   abort(): void {
     if (this.#ended) return
-    this.#ended = true
+    this.#end()
     this.#chunks = []
     this.#budget.give(this.#reserved)
     const file = this.#file
     if (file) void this.#writing.catch(() => {}).then(() => discard(this.#options.files, file))
   }
 
-  #finishMemory(): SpooledBody {
+  #end(): void {
     this.#ended = true
+    this.#tellEnded()
+  }
+
+  #finishMemory(): SpooledBody {
+    this.#end()
     const bytes = Buffer.concat(this.#chunks, this.size)
     this.#chunks = []
     return new MemoryBody(bytes, () => this.#budget.give(this.#reserved))
@@ -116,7 +135,7 @@ class Writer implements BodyWriter {
 
   async #finishFile(file: { path: string; fd: number }): Promise<SpooledBody> {
     await this.#flush()
-    this.#ended = true
+    this.#end()
     const { files } = this.#options
     return new FileBody(files, file.fd, file.path, this.size, () => discard(files, file))
   }

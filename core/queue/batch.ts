@@ -45,6 +45,16 @@ export class Batch {
     this.#bytes = Buffer.from(this.buffer)
   }
 
+  /** One message, and outcomes that waited for company. */
+  get isOneMessage(): boolean {
+    let messages = 0
+    for (const { kind } of this.entries) {
+      if (kind === 'new') messages++
+      else if (kind !== 'outcome') return false
+    }
+    return messages === 1
+  }
+
   fits(bound: number): boolean {
     return this.length + bound <= this.buffer.byteLength
   }

@@ -16,7 +16,7 @@ import { readLog } from './log-reader.ts'
 import { addOperation, type ContentRow, type Operation } from './operations.ts'
 import type { PackedItem } from './packed.ts'
 import { type ItemUpdate, isFinal, type NewQueueItem, type Queue, type QueueItem, type QueueStats } from './queue.ts'
-import { QueueLog } from './queue-log.ts'
+import { type Gathering, QueueLog } from './queue-log.ts'
 import { QueueState } from './queue-state.ts'
 import { RecentContents } from './recent-contents.ts'
 import type { Place } from './segment.ts'
@@ -33,8 +33,8 @@ export interface EmbeddedQueueOptions {
   readonly minFree: number
   /** worker: on its own thread, for servers. inline: in this one, for commands and tests (the only way with other files than the real ones). */
   readonly committer?: 'worker' | 'inline'
-  /** Lets records wait some milliseconds for each other, so that more of them share a sync. Needs a clock that runs. */
-  readonly gather?: boolean
+  /** Lets records wait some milliseconds for each other, so that more of them share a sync. */
+  readonly gather?: Gathering
   /** ms that no recipient waits longer than, however the clock jumps. */
   readonly maxWait?: number
   readonly segmentSize?: number
@@ -87,7 +87,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     this.#log = new QueueLog({
       directory: logs,
       committer: this.#committer,
-      gather: options.gather ? clock : null,
+      gather: options.gather ?? null,
       log,
       found,
       segmentSize,

@@ -16,7 +16,7 @@ export interface QueueLogOptions {
   readonly directory: string
   readonly committer: Committer
   /** Lets records wait for each other; null: every record is on its way to the disk at the end of the turn. */
-  readonly gather: Clock | null
+  readonly gather: Gathering | null
   readonly log: Logger
   readonly found: LogFiles
   readonly segmentSize: number
@@ -24,12 +24,19 @@ export interface QueueLogOptions {
   committed(): void
 }
 
+export interface Gathering {
+  /** Runs by itself. */
+  readonly clock: Clock
+  /** Messages that are arriving, and may be worth waiting for. */
+  arriving(): number
+}
+
 /** Octets by which a segment's file grows: syncs in between write no metadata. */
 const STEP = 1 << 20
 const RESERVE = 4 << 20
 const SPARES = 2
-/** ms that a message waits for others to share its sync, while messages do come together. */
-const GATHER_MS = 1
+/** Turns of the event loop that a message waits at most for those that are arriving, to share their sync. */
+const GATHER_TURNS = 6
 /** ms that an outcome waits: nobody is kept waiting by it. */
 const OUTCOME_MS = 5
 
@@ -48,12 +55,11 @@ export class QueueLog {
   #active: Segment | null = null
   /** Segments whose failed sync could not be put on record: until it is, nothing is written. */
   #uncut: Segment[] = []
-  /** When the first batch is to go, on the gathering clock. */
-  #dueAt = Number.POSITIVE_INFINITY
+  /** Somebody waits for a record that is not on its way yet. */
+  #wanted = false
+  /** Outcomes alone wait for this. */
   #timer: Timer | null = null
-  /** How often messages share a batch, of late: from 0 to 1. */
-  #company = 0
-  #scheduled = false
+  #turning = false
   #draining = false
   #drained: Promise<void> = Promise.resolve()
 
@@ -92,15 +98,15 @@ export class QueueLog {
         },
         failed: reject,
       })
-      this.#schedule(this.#patience(kind))
+      this.#schedule(kind)
     })
   }
 
   /** Resolves when all that was appended has ended one way or the other. */
   async idle(): Promise<void> {
     while (this.#batches.length > 0 || this.#draining) {
-      if (!this.#draining) this.#schedule(0)
-      await (this.#draining ? this.#drained : new Promise((resolve) => setImmediate(resolve)))
+      this.#begin()
+      await this.#drained
     }
   }
 
@@ -133,29 +139,33 @@ export class QueueLog {
     return true
   }
 
-  #patience(kind: EntryKind): number {
-    if (kind === 'outcome') return OUTCOME_MS
-    return kind === 'new' && this.#company > 0.3 ? GATHER_MS : 0
+  get #arriving(): number {
+    return this.#options.gather?.arriving() ?? 0
   }
 
-  /** Sees to it that what waits is on its way after `ms` at the latest. */
-  #schedule(ms: number): void {
-    const { gather } = this.#options
-    const dueAt = gather === null ? 0 : gather.mono() + ms
-    if (dueAt >= this.#dueAt) return
-    this.#dueAt = dueAt
-    if (this.#draining) return
-    this.#timer?.cancel()
-    this.#timer = null
-    if (gather !== null && ms > 0) this.#timer = gather.after(ms, () => this.#begin())
-    else if (!this.#scheduled) {
-      this.#scheduled = true
+  #schedule(kind: EntryKind): void {
+    if (kind === 'outcome' && this.#options.gather) this.#wait()
+    else {
+      this.#wanted = true
+      if (this.#draining || this.#turning) return
+      this.#turning = true
       // after all sockets that are readable now have been read: their messages share the sync
-      setImmediate(() => {
-        this.#scheduled = false
-        this.#begin()
-      })
+      this.#turn(GATHER_TURNS)
     }
+  }
+
+  #turn(left: number): void {
+    setImmediate(() => {
+      if (left > 1 && this.#arriving > 0) this.#turn(left - 1)
+      else {
+        this.#turning = false
+        this.#begin()
+      }
+    })
+  }
+
+  #wait(): void {
+    if (!this.#draining) this.#timer ??= this.#options.gather?.clock.after(OUTCOME_MS, () => this.#begin()) ?? null
   }
 
   #begin(): void {
@@ -167,24 +177,13 @@ export class QueueLog {
   async #drain(): Promise<void> {
     this.#draining = true
     for (let batch = this.#batches.shift(); batch; batch = this.#batches.shift()) {
-      this.#dueAt = Number.POSITIVE_INFINITY
-      const together = batch.entries.filter(({ kind }) => kind === 'new').length
-      if (together > 0) this.#company += ((together > 1 ? 1 : 0) - this.#company) / 8
+      this.#wanted = this.#batches.length > 0
       await this.#commit(batch)
       this.#options.committed()
-      if (this.#waits()) break
+      if (!this.#wanted) break
     }
     this.#draining = false
-  }
-
-  /** What came during a commit may wait on. */
-  #waits(): boolean {
-    const { gather } = this.#options
-    if (gather === null || this.#batches.length !== 1) return false
-    const rest = this.#dueAt - gather.mono()
-    if (rest <= 0) return false
-    this.#timer = gather.after(rest, () => this.#begin())
-    return true
+    if (this.#batches.length > 0) this.#wait()
   }
 
   async #commit(batch: Batch): Promise<void> {
@@ -206,7 +205,7 @@ export class QueueLog {
     if (unrecorded) return { ...unrecorded, buffer: batch.buffer }
     const { segment, job } = this.#place(batch, scarce)
     if (job.create) this.#forgetSpare(job.create.from)
-    const alone = this.#company < 0.1 && batch.entries.every(({ kind }) => kind === 'new' || kind === 'outcome')
+    const alone = this.#arriving === 0 && batch.isOneMessage
     const result = await this.#run(job, alone)
     if (result.ok) {
       if (job.create) this.#opened(segment)
