@@ -36,7 +36,7 @@ import {
   DATA_TOTAL_TIMEOUT_MS,
   ERRORS_MAX,
   IDLE_COMMANDS_MAX,
-  SLICE_MS,
+  SLICE_INPUTS,
 } from './wire/limits.ts'
 
 /** Requests of web clients, sent here by forms and attackers. */
@@ -63,6 +63,9 @@ export class SmtpSession implements ChannelOwner {
   #behindBareLineFeed = false
   #idleCommands = 0
   #pumping = false
+  /** Commands and pieces of content in this turn of the event loop. */
+  #taken = 0
+  #resting = false
   /** Waits for the spool, or for the client to read its replies. */
   #blocked = false
   #upgrading = false
@@ -234,18 +237,16 @@ export class SmtpSession implements ChannelOwner {
   // ------------------------------------------------------------ input
 
   readable(): void {
+    this.#taken = 0
     this.#pump()
   }
 
   /** Takes what the client sent for as long as the state wants it, then writes all replies at once. */
   #pump(): void {
-    if (this.#pumping || this.#closed) return
+    if (this.#pumping || this.#resting || this.#closed) return
     this.#pumping = true
-    let more = false
     try {
-      const end = this.service.clock.mono() + SLICE_MS
-      do more = this.#takeInput()
-      while (more && this.service.clock.mono() < end)
+      while (this.#taken < SLICE_INPUTS && this.#takeInput()) this.#taken += 1
     } catch (error) {
       this.failed(error)
     }
@@ -253,9 +254,19 @@ export class SmtpSession implements ChannelOwner {
     if (this.state === 'closing') this.#end()
     else if (this.state === 'startingTls') this.#startTls()
     else this.channel.flush(this.service.crowded)
-    if (more) setImmediate(() => this.#pump())
-    const waits = !more && !this.#blocked && stateFacts[this.state].input !== null
+    if (this.#taken >= SLICE_INPUTS) this.#rest()
+    const waits = !this.#resting && !this.#blocked && stateFacts[this.state].input !== null
     if (waits && this.channel.ended) this.#lost()
+  }
+
+  /** Others have their turn; hooks that answer at once would else go on for all that a client sent in one piece. */
+  #rest(): void {
+    this.#resting = true
+    setImmediate(() => {
+      this.#resting = false
+      this.#taken = 0
+      this.#pump()
+    })
   }
 
   /** False when there is nothing to take now. */

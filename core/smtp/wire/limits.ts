@@ -29,5 +29,5 @@ export const ENVID_MAX = 100
 /** RFC 3461 §4.2: ORCPT as a whole. */
 export const ORCPT_MAX = 500
 
-/** How long one session may take of a turn of the event loop, ms: others wait meanwhile. */
-export const SLICE_MS = 3
+/** Commands and pieces of content that one session takes in a turn of the event loop, while others wait. */
+export const SLICE_INPUTS = 50
