@@ -1,6 +1,7 @@
 // The Maildir store keeps the contract, on a real file system.
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -44,6 +45,24 @@ describeStore('Maildir store', async () => {
       rmSync(directory, { recursive: true })
     },
   }
+})
+
+test('accounts beyond those that are kept in memory go on where they were', { timeout: 60_000 }, async () => {
+  // where syncs cost nothing, if there is such a place
+  const directory = mkdtempSync(join(existsSync(OTHER_DISK) ? OTHER_DISK : tmpdir(), 'estafeta-maildir-'))
+  const store = await openMaildirStore({ directory, clock: systemClock, log: silentLogger, hostname: 'estafeta.test' })
+  const users = Array.from({ length: 4100 }, (_, n) => `user${n}@estafeta.test`)
+  for (const key of ['one', 'two', 'one']) {
+    const deliveries = users.map((account) => ({ account, mailbox: 'INBOX', message: message(text(key), { key }) }))
+    expect(await store.deliver(deliveries)).toEqual(users.map(() => null))
+  }
+  for (const user of [users[0]!, users[2000]!, users[4099]!]) {
+    const account = await store.account(user)
+    expect([...(await account.open('INBOX')).uids()]).toEqual([1, 2])
+    account.close()
+  }
+  await store.close()
+  rmSync(directory, { recursive: true })
 })
 
 describe('Maildir on disk', () => {

@@ -57,6 +57,8 @@ interface Account {
 const INDEX = 'estafeta-index.db'
 const MAX_LOADED_MESSAGES = 1_000_000
 const MAX_LOADED_FOLDERS = 2000
+const MAX_ACCOUNTS = 4000
+const MAX_STABLE = 50_000
 /** When a folder that was taken over from its cache is looked at. */
 const VERIFY_MS = 1000
 /** A burst of foreign changes is looked at once. */
@@ -344,6 +346,7 @@ export class MaildirEngine implements StoreEngine {
   #account(name: string): Account {
     let account = this.#accounts.get(name)
     if (!account) {
+      this.#trimAccounts()
       const tree = new MaildirTree(this.#deps.files, accountDirectory(this.#options.directory, name), this.#stable)
       tree.make(INBOX)
       for (const directory of tree.leftovers()) tree.clear(directory)
@@ -625,6 +628,17 @@ export class MaildirEngine implements StoreEngine {
       this.#folders.delete(folder.id)
       this.#accounts.get(folder.account)?.folders.delete(folder.name)
     }
+  }
+
+  /** Makes room for one more. */
+  #trimAccounts(): void {
+    for (const { name, uses, folders } of this.#accounts.values()) {
+      if (this.#accounts.size < MAX_ACCOUNTS) break
+      if (uses === 0 && folders.size === 0) this.#accounts.delete(name)
+    }
+    if (this.#stable.size <= MAX_STABLE) return
+    this.#stable.clear()
+    this.#stable.add(this.#options.directory)
   }
 
   #takeStaged(staged: number): MessageWriter {
