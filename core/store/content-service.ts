@@ -148,8 +148,9 @@ export function createContentService(files: Files, turn: () => Promise<void> = a
       return hits
     },
     async index(key, items) {
+      const missing = new Set(indexOf(key).missing(key, Uint32Array.from(items, ({ uid }) => uid).sort()))
       const read: IndexedMessage[] = []
-      for (const [n, item] of items.entries()) {
+      for (const [n, item] of items.filter(({ uid }) => missing.has(uid)).entries()) {
         read.push(...present([item], ({ uid, places }) => describeForIndex(uid, rawPieces(files, places))))
         if (n % SLICE === SLICE - 1) await turn()
       }

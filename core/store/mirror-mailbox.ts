@@ -13,7 +13,7 @@ import { memoryMessage } from './memory-message.ts'
 import { type CopyResult, type MailboxBackend, OpenMailbox } from './open-mailbox.ts'
 import { StringColumn } from './packed-strings.ts'
 import { FileMessage } from './place-reader.ts'
-import type { ContentKey } from './search.ts'
+import { type ContentKey, isTextKey } from './search.ts'
 import { uidSet } from './uid-set.ts'
 
 /** Larger messages are read piece by piece. */
@@ -173,13 +173,32 @@ export class MirrorMailbox implements MailboxBackend {
   }
 
   readonly match = async (key: ContentKey, uids: Uint32Array, signal?: AbortSignal): Promise<Uint32Array> => {
-    const indexed = this.#key ? await wrap(this.#content.search(this.#key, key, uids)) : null
-    const hits = indexed ? [...indexed.hits] : []
-    for (const batch of batches(indexed?.unknown ?? uids, SEARCH_BATCH)) {
+    const hits: number[] = []
+    let unknown = await this.#matchIndexed(key, uids, hits)
+    // text that is read for a search is read once: the index keeps it for the next
+    if (this.#key && isTextKey(key) && unknown.length > 0) {
+      const rest: number[] = []
+      // the background begins with the oldest: they meet
+      for (const batch of [...batches(unknown, BATCH)].reverse()) {
+        signal?.throwIfAborted()
+        await wrap(this.#content.index(this.#key, await this.#items(batch)))
+        rest.push(...(await this.#matchIndexed(key, batch, hits)))
+      }
+      unknown = Uint32Array.from(rest)
+    }
+    for (const batch of batches(unknown, SEARCH_BATCH)) {
       signal?.throwIfAborted()
-      for (const uid of await wrap(this.#content.match(key, await this.#items(batch)))) hits.push(uid)
+      hits.push(...(await wrap(this.#content.match(key, await this.#items(batch)))))
     }
     return uidSet(hits)
+  }
+
+  /** Adds what the index finds; gives those that it does not know. */
+  async #matchIndexed(key: ContentKey, uids: Uint32Array, hits: number[]): Promise<Uint32Array> {
+    if (!this.#key) return uids
+    const found = await wrap(this.#content.search(this.#key, key, uids))
+    for (const uid of found.hits) hits.push(uid)
+    return found.unknown
   }
 
   /** What the index lacks is put there in the background. */
