@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { systemClock } from '../base/clock.ts'
+import { FakeClock, systemClock } from '../base/clock.ts'
 import { createSyncer, type Syncer } from './syncer.ts'
 
 const OTHER = '/dev/shm'
@@ -37,6 +37,16 @@ it('syncs few and many', async () => {
   const files = newFiles(folder)
   await syncer.sync(files.slice(0, 2), [folder])
   await syncer.sync(files, [folder])
+})
+
+it('goes on after its thread has ended for want of work', async () => {
+  const clock = new FakeClock()
+  const other = createSyncer(clock, folder)
+  const files = newFiles(folder)
+  await other.sync(files, [folder])
+  clock.advance(60_000)
+  await Promise.all([other.sync(files, [folder]), other.sync(files, [folder])])
+  other.close()
 })
 
 it('fails when one of few files is gone', async () => {

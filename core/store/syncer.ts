@@ -3,10 +3,10 @@ import fs, { closeSync, openSync, statfsSync, statSync } from 'node:fs'
 import { release } from 'node:os'
 import { dirname } from 'node:path'
 import { promisify } from 'node:util'
-import type { Clock } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import { temporary } from '../base/failure.ts'
 import type { Files } from '../base/files.ts'
-import { createThread } from './thread.ts'
+import { createThread, type Thread } from './thread.ts'
 
 const fdatasync = promisify(fs.fdatasync)
 const fsync = promisify(fs.fsync)
@@ -43,6 +43,8 @@ const MANY = 6
 const SLOW_MS = 250
 const PAUSE_MS = 10_000
 const MAX_KNOWN = 10_000
+/** A thread takes some memory: it ends when nothing was synced for so long. */
+const IDLE_MS = 60_000
 
 /** File systems on which syncfs does all that fsync does for each file, by their type in statfs: ext4, XFS, Btrfs, F2FS, ZFS, tmpfs. */
 const LOCAL = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x2fc12fc1, 0x01021994])
@@ -55,13 +57,10 @@ export interface SyncService {
 
 /** Hands large sets to a thread that calls syncfs(2) for the file system of `folder`, where that is as good. */
 export function createSyncer(clock: Clock, folder: string): Syncer {
-  const thread = createThread<SyncService>({
-    file: './sync-worker',
-    name: 'sync',
-    data: folder,
-    onEvent() {},
-    onLost() {},
-  })
+  const start = () =>
+    createThread<SyncService>({ file: './sync-worker', name: 'sync', data: folder, onEvent() {}, onLost() {} })
+  let thread: Thread<SyncService> | null = null
+  let idle: Timer | null = null
   const device = statSync(folder).dev
   const here = new Map<string, boolean>()
   let missing = !reportsErrors() || !LOCAL.has(statfsSync(folder).type)
@@ -77,23 +76,33 @@ export function createSyncer(clock: Clock, folder: string): Syncer {
     return found
   }
 
+  const stop = (): void => {
+    idle?.cancel()
+    void thread?.stop()
+    thread = null
+  }
+
   return {
     async sync(paths, directories) {
       const set = new Set(paths)
       const names = new Set(directories)
-      const start = clock.mono()
-      if (missing || set.size + names.size < MANY || start < pausedUntil) return together(set, names)
+      const started = clock.mono()
+      if (missing || set.size + names.size < MANY || started < pausedUntil) return together(set, names)
+      idle?.cancel()
+      thread ??= start()
       const synced = await thread.target.syncFileSystem().catch(() => null)
+      idle?.cancel()
+      idle = clock.after(IDLE_MS, stop)
       missing = synced === null
       if (synced === false) throw temporary('the file system could not be synced')
-      if (clock.mono() - start > SLOW_MS + 2 * set.size) pausedUntil = clock.mono() + PAUSE_MS
+      if (clock.mono() - started > SLOW_MS + 2 * set.size) pausedUntil = clock.mono() + PAUSE_MS
       const elsewhere = (directory: string) => synced === null || !isHere(directory)
       await together(
         [...set].filter((path) => elsewhere(dirname(path))),
         [...names].filter(elsewhere),
       )
     },
-    close: () => void thread.stop(),
+    close: stop,
   }
 }
 

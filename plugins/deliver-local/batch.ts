@@ -1,4 +1,5 @@
 // Gathers deliveries so that they share a sync: what comes while the store syncs, and while much comes a moment longer.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock, MailboxStore } from 'estafeta/plugin'
 
 type Delivery = Parameters<MailboxStore['deliver']>[0][number]
@@ -9,6 +10,8 @@ const ALONE = 262_144
 const MOST = 4 * ALONE
 /** While more than one message comes at a time, the store is called no more often than this. */
 const BEAT_MS = 50
+/** Answers told in one turn of the event loop: each sets off what settles its message. */
+const TURN = 16
 
 export interface Batcher {
   /** null, or why not. */
@@ -35,7 +38,10 @@ export function createBatcher(store: MailboxStore, clock: Clock): Batcher {
       const answers = await store
         .deliver(batch.map(({ delivery }) => delivery))
         .catch((error: Error) => batch.map(() => error))
-      for (const [i, { settle }] of batch.entries()) settle(answers[i] ?? null)
+      for (const [i, { settle }] of batch.entries()) {
+        settle(answers[i] ?? null)
+        if (i % TURN === TURN - 1) await nextTurn()
+      }
       if (batch.length > 1) await until(started + BEAT_MS)
     }
     running = false
