@@ -3,8 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { beforeEach, expect, it } from 'vitest'
 import { FakeClock } from '../base/clock.ts'
 import { silentLogger } from '../base/log.ts'
-import { BackgroundIndex } from './background-index.ts'
-import type { ContentService } from './content-service.ts'
+import { BackgroundIndex, type IndexDeps } from './background-index.ts'
 
 const WORK_MS = 10
 let clock: FakeClock
@@ -13,18 +12,22 @@ let indexed: string[]
 /** Mail that comes in while the index is at work. */
 let meanwhile: () => void
 
-const add = (mailboxId: string) => index.add({ file: 'index.db', mailboxId, uidValidity: 1 }, [{ uid: 1, places: [] }])
+const add = (mailboxId: string) =>
+  index.add({ account: 'ana', mailbox: mailboxId, key: { file: 'index.db', mailboxId, uidValidity: 1 }, uids: [1] })
 
 async function advance(ms: number): Promise<void> {
   clock.advance(ms)
   await setImmediate()
 }
 
+const places: IndexDeps['engine']['places'] = async (_account, _mailbox, uids) =>
+  uids.map((uid) => ({ uid, place: { path: `${uid}`, start: 0, end: null, quoted: false } }))
+
 beforeEach(() => {
   clock = new FakeClock()
   indexed = []
   meanwhile = () => {}
-  const content: Pick<ContentService, 'index'> = {
+  const content: IndexDeps['content'] = {
     async index({ mailboxId }) {
       indexed.push(mailboxId)
       await null
@@ -32,7 +35,7 @@ beforeEach(() => {
       meanwhile()
     },
   }
-  index = new BackgroundIndex({ clock, log: silentLogger, content: content as ContentService })
+  index = new BackgroundIndex({ clock, log: silentLogger, engine: { places }, content })
 })
 
 it('puts all into the index once nothing has come for a while', async () => {

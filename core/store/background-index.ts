@@ -1,8 +1,8 @@
 // Puts new messages into the index: at once when all is quiet, a little at a time while mail comes in.
 import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
-import type { ContentService, Item } from './content-service.ts'
-import type { IndexKey } from './index/account-index.ts'
+import type { ContentService } from './content-service.ts'
+import type { StoredMessages, StoreEngine } from './engine.ts'
 
 /** Nothing new for so long: nobody is kept waiting. */
 const QUIET_MS = 250
@@ -11,17 +11,22 @@ const REST = 20
 const LONGEST_REST_MS = 1000
 const BATCH = 64
 /** Waiting messages beyond this are left to be found missing when their mailbox is opened. */
-const MAX_WAITING = 50_000
+const MAX_WAITING = 500_000
 
-interface Waiting {
-  readonly key: IndexKey
-  readonly items: Item[]
+interface Waiting extends StoredMessages {
+  readonly uids: number[]
+}
+
+export interface IndexDeps {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly engine: Pick<StoreEngine, 'places'>
+  readonly content: Pick<ContentService, 'index'>
 }
 
 export class BackgroundIndex {
-  readonly #clock: Clock
-  readonly #log: Logger
-  readonly #content: ContentService
+  readonly #deps: IndexDeps
+  /** By the mailbox's id. */
   readonly #waiting = new Map<string, Waiting>()
   #count = 0
   #timer: Timer | null = null
@@ -31,20 +36,19 @@ export class BackgroundIndex {
   #hurried = false
   #closed = false
 
-  constructor(deps: { readonly clock: Clock; readonly log: Logger; readonly content: ContentService }) {
-    this.#clock = deps.clock
-    this.#log = deps.log
-    this.#content = deps.content
+  constructor(deps: IndexDeps) {
+    this.#deps = deps
   }
 
-  add(key: IndexKey, items: readonly Item[]): void {
-    if (this.#closed || this.#count + items.length > MAX_WAITING) return
+  add(messages: StoredMessages): void {
+    const { key, uids } = messages
+    if (this.#closed || this.#count + uids.length > MAX_WAITING) return
     const waiting = this.#waiting.get(key.mailboxId)
-    if (waiting) waiting.items.push(...items)
-    else this.#waiting.set(key.mailboxId, { key, items: [...items] })
-    this.#count += items.length
-    this.#lastAdded = this.#clock.mono()
-    if (!this.#running) this.#timer ??= this.#clock.after(QUIET_MS, () => this.#start())
+    if (waiting) for (const uid of uids) waiting.uids.push(uid)
+    else this.#waiting.set(key.mailboxId, { ...messages, uids: [...uids] })
+    this.#count += uids.length
+    this.#lastAdded = this.#deps.clock.mono()
+    if (!this.#running) this.#timer ??= this.#deps.clock.after(QUIET_MS, () => this.#start())
   }
 
   /** Resolves when all that waits now is in the index. */
@@ -72,14 +76,17 @@ export class BackgroundIndex {
 
   async #run(): Promise<void> {
     for (let next = this.#waiting.values().next().value; next; next = this.#waiting.values().next().value) {
-      const started = this.#clock.mono()
-      const items = next.items.splice(0, BATCH)
-      this.#count -= items.length
-      if (next.items.length === 0) this.#waiting.delete(next.key.mailboxId)
+      const started = this.#deps.clock.mono()
+      const { account, mailbox, key } = next
+      const uids = next.uids.splice(0, BATCH)
+      this.#count -= uids.length
+      if (next.uids.length === 0) this.#waiting.delete(key.mailboxId)
       try {
-        await this.#content.index(next.key, items)
+        const placed = await this.#deps.engine.places(account, mailbox, uids)
+        const items = placed.map(({ uid, place }) => ({ uid, places: [place] }))
+        if (items.length > 0) await this.#deps.content.index(key, items)
       } catch (error) {
-        this.#log.warn('messages could not be indexed', { error: String(error) })
+        this.#deps.log.warn('messages could not be indexed', { user: account, mailbox, error: String(error) })
       }
       await this.#rest(started)
     }
@@ -88,11 +95,11 @@ export class BackgroundIndex {
   }
 
   async #rest(started: number): Promise<void> {
-    const now = this.#clock.mono()
+    const now = this.#deps.clock.mono()
     if (this.#hurried || this.#closed || now - this.#lastAdded >= QUIET_MS) return
     await new Promise<void>((resolve) => {
       this.#wake = resolve
-      this.#clock.after(Math.min(LONGEST_REST_MS, REST * (now - started)), resolve)
+      this.#deps.clock.after(Math.min(LONGEST_REST_MS, REST * (now - started)), resolve)
     })
     this.#wake = null
   }

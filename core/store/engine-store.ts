@@ -20,7 +20,7 @@ import type {
   NewMessage,
   SpecialUse,
 } from './mailbox-store.ts'
-import { MirrorMailbox, wholeFile } from './mirror-mailbox.ts'
+import { MirrorMailbox } from './mirror-mailbox.ts'
 import { mailboxName } from './names.ts'
 
 export interface EngineStoreDeps {
@@ -138,12 +138,7 @@ export class EngineStore implements MailboxStore {
       const { mailbox, change: kind, uids, modSeq } = event
       this.#accounts.get(event.account)?.feed.publish({ mailbox, change: { kind, uids, modSeq } })
     } else if (event.kind === 'stored') {
-      for (const { key, uids, paths } of this.deps.index ? event.messages : []) {
-        this.background.add(
-          key,
-          uids.map((uid, i) => ({ uid, places: [wholeFile(paths[i]!)] })),
-        )
-      }
+      for (const messages of this.deps.index ? event.messages : []) this.background.add(messages)
     } else if (!this.#apply(event) && this.#opening > 0) this.#early.push(event)
   }
 

@@ -50,10 +50,16 @@ export interface MessagePlace {
   readonly head?: Uint8Array
 }
 
+export interface PlacedMessage {
+  readonly uid: number
+  readonly place: MessagePlace
+}
+
 export interface StoredMessages {
+  readonly account: string
+  readonly mailbox: string
   readonly key: IndexKey
   readonly uids: readonly number[]
-  readonly paths: readonly string[]
 }
 
 export type EngineEvent =
@@ -121,6 +127,8 @@ export interface StoreEngine {
   move(id: number, uids: readonly number[], target: string, keep: boolean): Promise<CopyResult>
   refresh(id: number): Promise<void>
   purge(id: number, uids: readonly number[]): Promise<void>
+  /** Where these messages of a mailbox are that nobody need have open; none when it is not in memory any more. */
+  places(account: string, name: string, uids: readonly number[]): Promise<readonly PlacedMessage[]>
   /** Where a message that is not at its place has gone; null: nowhere. */
   locate(id: number, uid: number): Promise<MessagePlace | null>
   shutdown(): Promise<void>

@@ -63,7 +63,7 @@ export class MirrorMailbox implements MailboxBackend {
       case 'appended':
         for (const base of event.bases ?? []) this.#bases?.push(base)
         this.open.appended(event.rows)
-        void this.#indexLater(event.rows.map((row) => row.uid))
+        this.#indexLater(event.rows.map((row) => row.uid))
         return
       case 'flags':
         this.open.flagged(event.uids, event.flags, event.modSeq)
@@ -205,12 +205,12 @@ export class MirrorMailbox implements MailboxBackend {
   async indexMissing(): Promise<void> {
     if (!this.#key || this.open.state.count === 0) return
     const missing = await this.#content.missing(this.#key, this.open.state.uids()).catch(() => [])
-    await this.#indexLater([...missing])
+    this.#indexLater([...missing])
   }
 
-  async #indexLater(uids: readonly number[]): Promise<void> {
+  #indexLater(uids: readonly number[]): void {
     if (!this.#key || !this.#bases) return
-    this.#store.background.add(this.#key, await this.#items(uids.filter((uid) => this.open.state.find(uid) >= 0)))
+    this.#store.background.add({ account: this.account, mailbox: this.name, key: this.#key, uids })
   }
 
   async #describe(batch: Uint32Array, known: readonly MessageStructure[]): Promise<MessageStructure[]> {
@@ -275,7 +275,7 @@ export class MirrorMailbox implements MailboxBackend {
   }
 }
 
-export const wholeFile = (path: string): MessagePlace => ({ path, start: 0, end: null, quoted: false })
+const wholeFile = (path: string): MessagePlace => ({ path, start: 0, end: null, quoted: false })
 
 interface WithUid {
   readonly uid: number

@@ -10,6 +10,7 @@ import type {
   EngineMessage,
   MessagePlace,
   OpenedMailbox,
+  PlacedMessage,
   PostedFailure,
   StoredMessages,
   StoreEngine,
@@ -319,6 +320,15 @@ export class MaildirEngine implements StoreEngine {
     this.#folders.get(id)?.purge(uids)
   }
 
+  async places(account: string, name: string, uids: readonly number[]): Promise<readonly PlacedMessage[]> {
+    const folder = this.#accounts.get(account)?.folders.get(mailboxName(name))
+    if (!folder) return []
+    return uids.flatMap((uid) => {
+      const at = folder.state.find(uid)
+      return at < 0 ? [] : [{ uid, place: whole(`${folder.path}/${folder.place(at)}`) }]
+    })
+  }
+
   async locate(id: number, uid: number): Promise<MessagePlace | null> {
     const folder = this.#folders.get(id)
     if (!folder) return null
@@ -584,7 +594,7 @@ export class MaildirEngine implements StoreEngine {
   }
 
   #emitAppended(folder: MaildirFolder, rows: Placed['rows'], bases: readonly string[]): void {
-    const { id, uses, state, account, path } = folder
+    const { id, uses, state, account, name: mailbox } = folder
     if (uses > 0) {
       this.#options.emit({ kind: 'appended', id, rows, bases, keywords: [...state.table.keywords] })
       return
@@ -593,9 +603,8 @@ export class MaildirEngine implements StoreEngine {
     this.#emitElsewhere(folder, 'appended', uids, rows[0]!.modSeq)
     const file = `${this.#account(account).tree.path}/${INDEX}`
     const { mailboxId, uidValidity } = state.facts
-    const paths = uids.map((uid) => `${path}/${folder.place(state.find(uid))}`)
     // all of a batch in one event
-    if (this.#stored.push({ key: { file, mailboxId, uidValidity }, uids, paths }) === 1)
+    if (this.#stored.push({ account, mailbox, key: { file, mailboxId, uidValidity }, uids }) === 1)
       queueMicrotask(() => this.#emitStored())
   }
 

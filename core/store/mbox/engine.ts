@@ -8,6 +8,7 @@ import type {
   EngineMessage,
   MessagePlace,
   OpenedMailbox,
+  PlacedMessage,
   PostedFailure,
   StoreEngine,
 } from '../engine.ts'
@@ -261,6 +262,11 @@ export class MboxEngine implements StoreEngine {
 
   async purge(id: number, uids: readonly number[]): Promise<void> {
     this.#boxes.get(id)?.purge(uids)
+  }
+
+  /** Without an index nobody asks. */
+  async places(): Promise<readonly PlacedMessage[]> {
+    return []
   }
 
   async locate(id: number, uid: number): Promise<MessagePlace | null> {
