@@ -67,6 +67,10 @@ describe('target', () => {
       from: 'ana@example.com',
       unknown: 'no-such-user-here@example.com',
     })
+    // who logs in may send as himself, and perhaps as nobody else
+    const user = { user: 'ana@example.com', password: 'x', rcpt: 'paco@example.com' }
+    expect(target(user).from).toBe('ana@example.com')
+    expect(target({ ...user, user: 'ana' }).from).toBe('paco@example.com')
   })
 
   test('every mistake is told at once', () => {

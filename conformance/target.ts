@@ -33,14 +33,14 @@ const NAMES =
 export function createTarget(options: TargetOptions, ports: { readonly plain: number; readonly tls: number }): Target {
   const problems = problemsOf(options)
   if (problems.length > 0) throw new Blocked(problems.join('; '))
-  const { tls = 'none', rcpt = null, consent = [] } = options
+  const { tls = 'none', rcpt = null, user = null, consent = [] } = options
   return {
     host: options.host!,
     port: options.port ?? (tls === 'implicit' ? ports.tls : ports.plain),
     tls,
-    user: options.user ?? null,
+    user,
     password: options.password ?? null,
-    from: options.from ?? rcpt ?? 'conformance@example.org',
+    from: options.from ?? (user?.includes('@') ? user : rcpt) ?? 'conformance@example.org',
     rcpt,
     rcpt2: options.rcpt2 ?? null,
     unknown: options.unknown ?? (rcpt === null ? null : `no-such-user-here@${rcpt.slice(rcpt.lastIndexOf('@') + 1)}`),

@@ -78,7 +78,10 @@ export function build(): Command {
     .option('--user <name>', 'account for the cases that log in')
     .option('--password <password>', 'its password')
     .option('--password-file <file>', 'file whose first line is the password')
-    .option('--from <address>', 'a sender that the server takes (default: the recipient)')
+    .option(
+      '--from <address>',
+      'a sender that the server takes (default: the account, where it is an address, else the recipient)',
+    )
     .option('--rcpt <address>', 'a recipient whose mail the server takes')
     .option('--rcpt2 <address>', 'a second one')
     .option('--unknown <address>', "an address without a mailbox in a domain of the server's")
