@@ -169,6 +169,8 @@ async function workload(model: Model, store: MailboxStore): Promise<void> {
   archive = await account.open('Old/Mail')
   await archive.store([1], 'replace', ['\\Flagged'])
   await model.look(ANA, archive)
+  await inbox.store([6], 'add', ['\\Seen'])
+  await model.look(ANA, inbox)
   archive.close()
   inbox.close()
   account.close()

@@ -304,8 +304,8 @@ export class MaildirFolder {
     ignoreErrors(() => {
       if (this.#staleLines > 100 && this.#staleLines > this.bases.length) this.writeList()
       if (!this.modSeqs.reserving) return
-      // the names hold the flags that the numbers below vouch for
-      for (const directory of ['new', 'cur']) this.deps.files.fsyncDir(`${this.path}/${directory}`)
+      // the names hold the flags that the numbers below vouch for; what flags moved must be in cur/ before it is gone from new/
+      for (const directory of ['cur', 'new']) this.deps.files.fsyncDir(`${this.path}/${directory}`)
       this.#write(
         CACHE,
         formatCache(this.state, this.fresh, this.odd.size > 0 ? Buffer.alloc(16) : stampOf(this.deps.files, this.path)),

@@ -89,7 +89,8 @@ function settle(files: Files, path: string): void {
       files.close(fd)
     }
   }
-  for (const directory of ['new', 'cur']) files.fsyncDir(`${path}/${directory}`)
+  // what flags moved must be in cur/ before it is gone from new/
+  for (const directory of ['cur', 'new']) files.fsyncDir(`${path}/${directory}`)
 }
 
 /** Sets HIGHESTMODSEQ. The cache, when it is of this folder, with mod-sequences that can be told to clients. */
