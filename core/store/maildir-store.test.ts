@@ -163,6 +163,18 @@ describe('Maildir on disk', () => {
     expect(inbox.uids()).toHaveLength(2)
   })
 
+  test('what another program delivers into a folder that no session has open is there once when one opens it', async () => {
+    const paco = { account: 'paco@estafeta.test', mailbox: 'INBOX', message: message(text('own')) }
+    await store.deliver([paco])
+    writeFileSync(
+      join(directory, 'estafeta.test', 'paco', 'new', '1700000000.other.host'),
+      'Subject: foreign\n\nbody\n',
+    )
+    const mailbox = await (await store.account('paco@estafeta.test')).open('INBOX')
+    expect([...mailbox.uids()]).toEqual([1, 2])
+    expect((await (await mailbox.message(2)).read()).toString()).toBe('Subject: foreign\r\n\r\nbody\r\n')
+  })
+
   test('a file that another program renamed a moment ago is still read and flagged', async () => {
     await inbox.append([message(text('a'))])
     const [name] = files('new')

@@ -60,11 +60,16 @@ export class MirrorMailbox implements MailboxBackend {
     const { state } = this.open
     if ('keywords' in event) state.table.replace(event.keywords)
     switch (event.kind) {
-      case 'appended':
-        for (const base of event.bases ?? []) this.#bases?.push(base)
-        this.open.appended(event.rows)
-        this.#indexLater(event.rows.map((row) => row.uid))
+      case 'appended': {
+        // what came while the mailbox was opened may be in it already
+        const first = event.rows.findIndex(({ uid }) => uid >= state.facts.uidNext)
+        if (first < 0) return
+        const rows = event.rows.slice(first)
+        for (const base of event.bases?.slice(first) ?? []) this.#bases?.push(base)
+        this.open.appended(rows)
+        this.#indexLater(rows.map((row) => row.uid))
         return
+      }
       case 'flags':
         this.open.flagged(event.uids, event.flags, event.modSeq)
         return
