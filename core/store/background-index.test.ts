@@ -9,23 +9,28 @@ const WORK_MS = 10
 let clock: FakeClock
 let index: BackgroundIndex
 let indexed: string[]
+/** UIDs whose places were asked for, a batch each. */
+let asked: number[][]
 /** Mail that comes in while the index is at work. */
 let meanwhile: () => void
 
-const add = (mailboxId: string) =>
-  index.add({ account: 'ana', mailbox: mailboxId, key: { file: 'index.db', mailboxId, uidValidity: 1 }, uids: [1] })
+const add = (mailboxId: string, uids = [1]) =>
+  index.add({ account: 'ana', mailbox: mailboxId, key: { file: 'index.db', mailboxId, uidValidity: 1 }, uids })
 
 async function advance(ms: number): Promise<void> {
   clock.advance(ms)
   await setImmediate()
 }
 
-const places: IndexDeps['engine']['places'] = async (_account, _mailbox, uids) =>
-  uids.map((uid) => ({ uid, place: { path: `${uid}`, start: 0, end: null, quoted: false } }))
+const places: IndexDeps['engine']['places'] = async (_account, _mailbox, uids) => {
+  asked.push([...uids])
+  return uids.map((uid) => ({ uid, place: { path: `${uid}`, start: 0, end: null, quoted: false } }))
+}
 
 beforeEach(() => {
   clock = new FakeClock()
   indexed = []
+  asked = []
   meanwhile = () => {}
   const content: IndexDeps['content'] = {
     async index({ mailboxId }) {
@@ -44,6 +49,19 @@ it('puts all into the index once nothing has come for a while', async () => {
   expect(indexed).toEqual([])
   await advance(1)
   expect(indexed).toEqual(['a', 'b', 'c'])
+})
+
+it('takes many a batch at a time, each once, with those that come meanwhile', async () => {
+  const uids = Array.from({ length: 150 }, (_, n) => n + 1)
+  add('a', uids)
+  meanwhile = () => {
+    add('a', [151])
+    meanwhile = () => {}
+  }
+  await advance(250)
+  await index.flush()
+  expect(asked.map(({ length }) => length)).toEqual([64, 64, 23])
+  expect(asked.flat()).toEqual([...uids, 151])
 })
 
 it('rests twenty times as long as it worked while mail comes in', async () => {

@@ -15,6 +15,8 @@ const MAX_WAITING = 500_000
 
 interface Waiting extends StoredMessages {
   readonly uids: number[]
+  /** How many of them have had their turn. */
+  done: number
 }
 
 export interface IndexDeps {
@@ -45,7 +47,7 @@ export class BackgroundIndex {
     if (this.#closed || this.#count + uids.length > MAX_WAITING) return
     const waiting = this.#waiting.get(key.mailboxId)
     if (waiting) for (const uid of uids) waiting.uids.push(uid)
-    else this.#waiting.set(key.mailboxId, { ...messages, uids: [...uids] })
+    else this.#waiting.set(key.mailboxId, { ...messages, uids: [...uids], done: 0 })
     this.#count += uids.length
     this.#lastAdded = this.#deps.clock.mono()
     if (!this.#running) this.#timer ??= this.#deps.clock.after(QUIET_MS, () => this.#start())
@@ -78,9 +80,10 @@ export class BackgroundIndex {
     for (let next = this.#waiting.values().next().value; next; next = this.#waiting.values().next().value) {
       const started = this.#deps.clock.mono()
       const { account, mailbox, key } = next
-      const uids = next.uids.splice(0, BATCH)
+      const uids = next.uids.slice(next.done, next.done + BATCH)
+      next.done += uids.length
       this.#count -= uids.length
-      if (next.uids.length === 0) this.#waiting.delete(key.mailboxId)
+      if (next.done === next.uids.length) this.#waiting.delete(key.mailboxId)
       try {
         const placed = await this.#deps.engine.places(account, mailbox, uids)
         const items = placed.map(({ uid, place }) => ({ uid, places: [place] }))
