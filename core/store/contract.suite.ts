@@ -3,7 +3,15 @@ import { firstValueFrom } from 'rxjs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Failure } from '../base/failure.ts'
 import { memoryContent } from '../message/content.ts'
-import type { MailAccount, Mailbox, MailboxChange, MailboxStore, NewMessage, SearchKey } from './mailbox-store.ts'
+import type {
+  Delivery,
+  MailAccount,
+  Mailbox,
+  MailboxChange,
+  MailboxStore,
+  NewMessage,
+  SearchKey,
+} from './mailbox-store.ts'
 
 export interface StoreUnderTest {
   readonly store: MailboxStore
@@ -57,6 +65,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       inbox = await account.open('INBOX')
     })
     afterEach(() => under.end())
+    const delivered = async (all: readonly Delivery[]) => Promise.all(await under.store.deliver(all))
 
     const changesOf = (mailbox: Mailbox): MailboxChange[] => {
       const seen: MailboxChange[] = []
@@ -309,7 +318,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       it('tells of deliveries, also to the account', async () => {
         const change = firstValueFrom(inbox.changes$)
         const ofAccount = firstValueFrom(account.changes$)
-        await under.store.deliver([{ account: 'ana@estafeta.test', mailbox: 'INBOX', message: message(text('new')) }])
+        await delivered([{ account: 'ana@estafeta.test', mailbox: 'INBOX', message: message(text('new')) }])
         expect(await change).toMatchObject({ kind: 'appended', uids: [1] })
         expect(await ofAccount).toMatchObject({ mailbox: 'INBOX' })
       })
@@ -582,7 +591,7 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       })
 
       it('delivers to many, creating what is missing', async () => {
-        const answers = await under.store.deliver([
+        const answers = await delivered([
           to('ana@estafeta.test', 'INBOX', 'q1/0', 'one'),
           to('paco@estafeta.test', 'Lists/dev', 'q1/1', 'one'),
           to('ana@estafeta.test', '../..', 'q1/2', 'one'),
@@ -599,18 +608,18 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
 
       it('delivers the same key once', async () => {
         const once = [to('ana@estafeta.test', 'INBOX', 'q2/0', 'same')]
-        expect(await under.store.deliver(once)).toEqual([null])
+        expect(await delivered(once)).toEqual([null])
         await inbox.store([1], 'add', ['\\Seen'])
-        expect(await under.store.deliver(once)).toEqual([null])
+        expect(await delivered(once)).toEqual([null])
         expect([...inbox.uids()]).toEqual([1])
-        expect(await under.store.deliver([to('ana@estafeta.test', 'INBOX', 'q2/1', 'same')])).toEqual([null])
+        expect(await delivered([to('ana@estafeta.test', 'INBOX', 'q2/1', 'same')])).toEqual([null])
         expect([...inbox.uids()]).toEqual([1, 2])
       })
 
       it('shows a batch of deliveries, to sessions that wait and to new ones, by the time it answers', async () => {
         const seen = changesOf(inbox)
         const users = Array.from({ length: 12 }, (_, n) => (n % 3 === 0 ? 'ana' : `user${n}`))
-        const answers = await under.store.deliver(
+        const answers = await delivered(
           users.map((user, n) => ({
             account: `${user}@estafeta.test`,
             mailbox: 'INBOX',

@@ -12,6 +12,7 @@ import { storeFailure, unpostFailure } from './failures.ts'
 import { IndexReader } from './index/index-reader.ts'
 import type {
   AccountChange,
+  Delivered,
   Delivery,
   MailAccount,
   Mailbox,
@@ -88,7 +89,7 @@ export class EngineStore implements MailboxStore {
     account.joined.then(() => this.deps.engine.leave(account.account)).catch(() => {})
   }
 
-  async deliver(deliveries: readonly Delivery[]): Promise<readonly (Error | null)[]> {
+  async deliver(deliveries: readonly Delivery[]): Promise<readonly (Delivered | Promise<Delivered>)[]> {
     if (this.#closed) return deliveries.map(() => storeClosed())
     const posted = await this.post(deliveries.map(({ message }) => message))
     const sent: EngineDelivery[] = []
@@ -101,8 +102,18 @@ export class EngineStore implements MailboxStore {
     return posted.map((message) => {
       if (message instanceof Error) return message
       const answer = answers[next++] ?? null
+      if (typeof answer === 'number') return this.#delivered(answer)
       return answer instanceof Error || answer === null ? answer : unpostFailure(answer)
     })
+  }
+
+  async #delivered(late: number): Promise<Delivered> {
+    try {
+      const failure = await this.deps.engine.delivered(late)
+      return failure && unpostFailure(failure)
+    } catch (error) {
+      return storeFailure(error)
+    }
   }
 
   async open(account: EngineAccount, name: string): Promise<Mailbox> {

@@ -112,8 +112,10 @@ export interface StoreEngine {
   stagePiece(staged: number, octets: Uint8Array): Promise<void>
   unstage(staged: number): Promise<void>
   append(id: number, messages: readonly EngineMessage[]): Promise<readonly number[]>
-  /** null, or a posted Failure, for each. */
-  deliver(deliveries: readonly EngineDelivery[]): Promise<readonly (PostedFailure | null)[]>
+  /** null, or a posted Failure, for each; a number where the mailbox must be waited for. */
+  deliver(deliveries: readonly EngineDelivery[]): Promise<readonly (PostedFailure | null | number)[]>
+  /** What became of the delivery that was answered with this number. */
+  delivered(late: number): Promise<PostedFailure | null>
   store(
     id: number,
     uids: readonly number[],

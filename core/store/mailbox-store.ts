@@ -199,11 +199,17 @@ export interface Delivery {
   readonly message: NewMessage
 }
 
+/** null, or why not. */
+export type Delivered = Error | null
+
 export interface MailboxStore {
   /** Opens (creating INBOX when new) or joins an account; close it as often as opened. */
   account(account: string): Promise<MailAccount>
-  /** Delivers to many mailboxes with one sync point; each answers for itself: null, or why not. */
-  deliver(deliveries: readonly Delivery[]): Promise<readonly (Error | null)[]>
+  /**
+   * Delivers to many mailboxes with one sync point; each answers for itself. One whose mailbox must be waited for holds up
+   * no other: a promise stands in its place.
+   */
+  deliver(deliveries: readonly Delivery[]): Promise<readonly (Delivered | Promise<Delivered>)[]>
   close(): Promise<void>
 }
 

@@ -54,7 +54,7 @@ test('accounts beyond those that are kept in memory go on where they were', { ti
   const users = Array.from({ length: 4100 }, (_, n) => `user${n}@estafeta.test`)
   for (const key of ['one', 'two', 'one']) {
     const deliveries = users.map((account) => ({ account, mailbox: 'INBOX', message: message(text(key), { key }) }))
-    expect(await store.deliver(deliveries)).toEqual(users.map(() => null))
+    expect(await Promise.all(await store.deliver(deliveries))).toEqual(users.map(() => null))
   }
   for (const user of [users[0]!, users[2000]!, users[4099]!]) {
     const account = await store.account(user)
@@ -156,7 +156,7 @@ describe('Maildir on disk', () => {
     expect(inbox.uids()).toBe(before)
     inbox.close()
     account.close()
-    await store.deliver([{ account: ANA, mailbox: 'INBOX', message: message('two') }])
+    await Promise.all(await store.deliver([{ account: ANA, mailbox: 'INBOX', message: message('two') }]))
     account = await store.account(ANA)
     inbox = await account.open('INBOX')
     await inbox.refresh()
@@ -165,7 +165,7 @@ describe('Maildir on disk', () => {
 
   test('what another program delivers into a folder that no session has open is there once when one opens it', async () => {
     const paco = { account: 'paco@estafeta.test', mailbox: 'INBOX', message: message(text('own')) }
-    await store.deliver([paco])
+    await Promise.all(await store.deliver([paco]))
     writeFileSync(
       join(directory, 'estafeta.test', 'paco', 'new', '1700000000.other.host'),
       'Subject: foreign\n\nbody\n',
@@ -347,7 +347,7 @@ describe('Maildir on disk', () => {
       mailbox: 'INBOX',
       message: { content: memoryContent(Buffer.from(octets)), flags: [], internalDate: 1e12, key: `q.${n}` },
     })
-    expect(await store.deliver(texts.map(message))).toEqual(texts.map(() => null))
+    expect(await Promise.all(await store.deliver(texts.map(message)))).toEqual(texts.map(() => null))
     const paco = await store.account('paco@estafeta.test')
     const mailbox = await paco.open('INBOX')
     const found: string[] = []

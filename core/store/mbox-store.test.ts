@@ -153,6 +153,23 @@ describe('mbox on disk', () => {
     expect(await read(1)).toBe(text('late'))
   })
 
+  test('a delivery into a file that somebody holds locked holds up none that came with it', async () => {
+    writeFileSync(`${file}.lock`, '')
+    const [late, quick] = await store.deliver(
+      ['ana', 'paco'].map((user) => ({
+        account: `${user}@estafeta.test`,
+        mailbox: 'INBOX',
+        message: message(text(user)),
+      })),
+    )
+    expect(quick).toBeNull()
+    expect(late).toBeInstanceOf(Promise)
+    rmSync(`${file}.lock`)
+    expect(await late).toBeNull()
+    await inbox.refresh()
+    expect(await read(1)).toBe(text('ana'))
+  })
+
   test('a lock that nobody has touched for long is left over', async () => {
     writeFileSync(`${file}.lock`, '')
     const old = Date.now() / 1000 - 3600

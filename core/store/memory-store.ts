@@ -13,6 +13,7 @@ import { toCrlf } from './line-ends.ts'
 import { MailboxState, type MessageRow } from './mailbox-state.ts'
 import type {
   AccountChange,
+  Delivered,
   Delivery,
   Flag,
   MailAccount,
@@ -52,7 +53,7 @@ class MemoryStore implements MailboxStore {
     return this.find(account)
   }
 
-  async deliver(deliveries: readonly Delivery[]): Promise<readonly (Error | null)[]> {
+  async deliver(deliveries: readonly Delivery[]): Promise<readonly Delivered[]> {
     return Promise.all(
       deliveries.map(async ({ account, mailbox, message }) => {
         try {

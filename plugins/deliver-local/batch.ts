@@ -20,7 +20,7 @@ export interface Batcher {
 
 interface Waiting {
   readonly delivery: Delivery
-  readonly settle: (error: Error | null) => void
+  readonly settle: (answer: Error | null | Promise<Error | null>) => void
 }
 
 export function createBatcher(store: MailboxStore, clock: Clock): Batcher {

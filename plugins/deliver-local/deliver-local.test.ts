@@ -189,6 +189,30 @@ test('deliveries that come while the store works share the next call', async () 
   expect(await Promise.all(later)).toEqual([null, null, null])
 })
 
+test('a delivery that must wait for its mailbox holds up none that come with it or later', async () => {
+  const { promise, resolve } = Promise.withResolvers<null>()
+  const store = {
+    deliver: async (all: readonly { account: string }[]) =>
+      all.map(({ account }) => (account === 'large@example.com' ? promise : null)),
+  } as unknown as MailboxStore
+  const clock = new FakeClock()
+  const { deliver } = createBatcher(store, clock)
+  const message = { content: memoryContent(Buffer.from('x: y\r\n\r\n')), flags: [], internalDate: 0 }
+  const order: string[] = []
+  const one = async (user: string) => {
+    expect(await deliver({ account: `${user}@example.com`, mailbox: 'INBOX', message })).toBeNull()
+    order.push(user)
+  }
+  const late = one('large')
+  await one('ana')
+  clock.advance(50)
+  await setImmediate()
+  await one('paco')
+  resolve(null)
+  await late
+  expect(order).toEqual(['ana', 'paco', 'large'])
+})
+
 describe('files and commands', () => {
   let folder: string
   beforeEach(() => {

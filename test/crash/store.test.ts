@@ -1,6 +1,7 @@
 // The Maildir store loses power at every single write, sync, create, rename, link and unlink of a workload, and must keep what clients have seen.
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../../core/base/clock.ts'
+import type { Files } from '../../core/base/files.ts'
 import { silentLogger } from '../../core/base/log.ts'
 import { memoryContent } from '../../core/message/content.ts'
 import type { Mailbox, MailboxStore, NewMessage } from '../../core/store/mailbox-store.ts'
@@ -118,20 +119,25 @@ async function contents(mailbox: Mailbox): Promise<Map<number, { subject: string
   return found
 }
 
-const open = (files: CrashFiles, clock: FakeClock): Promise<MailboxStore> =>
+const open = (files: Files, clock: FakeClock): Promise<MailboxStore> =>
   openMaildirStore({ directory: '/data/mail', files, clock, log: silentLogger, hostname: 'mail.estafeta.test' })
 
-async function deliver(model: Model, store: MailboxStore, subjects: readonly string[]): Promise<void> {
+async function deliver(
+  model: Model,
+  store: MailboxStore,
+  subjects: readonly string[],
+  accounts: readonly string[] = [ANA, PACO],
+): Promise<void> {
   const deliveries = subjects.flatMap((subject) =>
-    [ANA, PACO].map((account) => ({
+    accounts.map((account) => ({
       account,
       mailbox: 'INBOX',
       message: mail(subject, model.clock, { key: `${subject}.0`, internalDate: 1e12 }),
     })),
   )
-  const answers = await store.deliver(deliveries)
+  const answers = await Promise.all(await store.deliver(deliveries))
   answers.forEach((error, i) => {
-    if (error === null) model.delivered.get(deliveries[i]!.account)!.add(subjects[i >> 1]!)
+    if (error === null) model.delivered.get(deliveries[i]!.account)!.add(subjects[Math.floor(i / accounts.length)]!)
   })
   const failed = answers.find((error) => error !== null)
   if (failed) throw failed
@@ -233,6 +239,85 @@ describe('power lost at any operation', () => {
       for (let seed = 1; seed <= SEEDS; seed++) {
         await recover(await begin(loseAt), loseAt * 1000 + seed).catch((error) => {
           throw new Error(`power lost at ${describeOperation(files.trace[loseAt - 1])}, seed ${seed}`, { cause: error })
+        })
+      }
+    }
+  })
+})
+
+describe('a folder of another program that is read in turns', () => {
+  const FOREIGN = ['f1', 'f2', 'f3', 'f4', 'f5', 'f6', 'f7']
+  const FOLDER = '/data/mail/estafeta.test/ana'
+
+  /** A look at a file of the folder takes a millisecond, so that others have their turn after every two. */
+  const slow = (files: CrashFiles, clock: FakeClock): Files =>
+    new Proxy<Files>(files, {
+      get(target, name: keyof Files) {
+        const method = target[name] as ((...args: unknown[]) => unknown) | undefined
+        if (!method) return undefined
+        return (...args: unknown[]) => {
+          if (name === 'stat' && /\.foreign$/.test(String(args[0]))) clock.advance(1)
+          return method.apply(target, args)
+        }
+      },
+    })
+
+  function foreignFolder(): CrashFiles {
+    const files = new CrashFiles(['new', 'cur', 'tmp'].map((part) => `${FOLDER}/${part}`))
+    for (const [n, subject] of FOREIGN.entries()) {
+      const fd = files.open(`${FOLDER}/new/${1_700_000_000 + n}.${n}.foreign`, 'w')
+      files.write(fd, [Buffer.from(octetsOf(subject).replaceAll('\r\n', '\n'))], 0)
+      files.fdatasync(fd)
+      files.close(fd)
+    }
+    files.fsyncDir(`${FOLDER}/new`)
+    return files.reboot()
+  }
+
+  async function run(files: CrashFiles, model: Model): Promise<string[]> {
+    const order: string[] = []
+    const store = await open(slow(files, model.clock), model.clock)
+    const account = await store.account(ANA)
+    const opening = account.open('INBOX').finally(() => order.push('open'))
+    const [late, quick] = await Promise.allSettled([
+      deliver(model, store, ['late'], [ANA]),
+      deliver(model, store, ['quick'], [PACO]).finally(() => order.push('quick')),
+    ])
+    const inbox = await opening
+    await model.look(ANA, inbox)
+    for (const { status, reason } of [late, quick] as PromiseRejectedResult[]) if (status === 'rejected') throw reason
+    await inbox.store([1, 8], 'add', ['\\Seen'])
+    await model.look(ANA, inbox)
+    await store.close()
+    return order
+  }
+
+  async function check(files: CrashFiles, model: Model): Promise<void> {
+    const store = await open(files, model.clock)
+    await model.check(store)
+    await deliver(model, store, ['late', 'quick'])
+    const inbox = await (await store.account(ANA)).open('INBOX')
+    const subjects = [...(await contents(inbox)).values()].map(({ subject }) => subject)
+    expect(subjects.toSorted()).toEqual([...FOREIGN, 'late', 'quick'])
+    expect(subjects.filter((subject) => FOREIGN.includes(subject))).toEqual(FOREIGN)
+    await store.close()
+  }
+
+  it('keeps what clients have seen, and what was acknowledged meanwhile', { timeout: 300_000 }, async () => {
+    const whole = foreignFolder()
+    const model = new Model()
+    expect(await run(whole, model)).toEqual(['quick', 'open'])
+    await check(whole.reboot(), model)
+    for (let loseAt = 1; loseAt <= whole.operations; loseAt++) {
+      for (const seed of [undefined, loseAt]) {
+        const files = foreignFolder()
+        const lost = new Model()
+        files.loseAt = loseAt
+        await run(files, lost).catch((error) => {
+          if (!files.lost) throw error
+        })
+        await check(files.reboot(seed), lost).catch((error) => {
+          throw new Error(`power lost at ${describeOperation(whole.trace[loseAt - 1])}, seed ${seed}`, { cause: error })
         })
       }
     }

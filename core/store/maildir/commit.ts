@@ -1,4 +1,5 @@
 // Writes messages into Maildirs, many at a time: all that arrive while a sync runs share the next one.
+import { temporary } from '../../base/failure.ts'
 import type { EngineMessage, PostedFailure } from '../engine.ts'
 import { postFailure } from '../failures.ts'
 import type { Syncer } from '../syncer.ts'
@@ -9,15 +10,16 @@ import type { Staging } from './staging.ts'
 
 /** Messages for one folder that succeed or fail together. */
 interface Group {
-  readonly find: () => MaildirFolder
+  readonly folder: MaildirFolder
   readonly messages: readonly EngineMessage[]
-  readonly settle: (outcome: { uids: readonly number[] } | { failure: PostedFailure }) => void
+  readonly settle: (outcome: Outcome) => void
   /** Set on the way. */
-  folder: MaildirFolder | null
   files: WrittenFile[]
   uids: readonly number[]
   failure: PostedFailure | null
 }
+
+export type Outcome = { readonly uids: readonly number[] } | { readonly failure: PostedFailure }
 
 interface WrittenFile {
   readonly staged: StagedFile | null
@@ -47,13 +49,11 @@ export class Committer {
     this.#host = host
   }
 
-  /** UIDs in order once all is stable. `find` may throw. */
-  add(
-    find: () => MaildirFolder,
-    messages: readonly EngineMessage[],
-  ): Promise<{ uids: readonly number[] } | { failure: PostedFailure }> {
+  /** UIDs in order once all is stable. The folder stays in memory until then. */
+  add(folder: MaildirFolder, messages: readonly EngineMessage[]): Promise<Outcome> {
+    folder.expecting++
     return new Promise((settle) => {
-      this.#waiting.push({ find, messages, settle, folder: null, files: [], uids: [], failure: null })
+      this.#waiting.push({ folder, messages, settle, files: [], uids: [], failure: null })
       this.#running ??= this.#run()
     })
   }
@@ -121,8 +121,7 @@ export class Committer {
   #write(group: Group): void {
     const { deps, staging } = this.#host
     const { files, clock, namer } = deps
-    const folder = group.find()
-    group.folder = folder
+    const { folder } = group
     for (const message of group.messages) {
       const { key, internalDate, octets, staged } = message
       const name = key === null ? namer.unique(clock.now()) : namer.keyed(key, internalDate)
@@ -141,6 +140,7 @@ export class Committer {
 
   #newFiles(folder: MaildirFolder, groups: Group[]): NewFile[] {
     if (folder.listChanged()) this.#host.catchUp(folder)
+    if (folder.gone) throw temporary('the mailbox was deleted or replaced')
     const { table } = folder.state
     const before = [...table.keywords]
     let given = 0
@@ -176,6 +176,7 @@ export class Committer {
   }
 
   #finish(group: Group): void {
+    group.folder.expecting--
     if (group.failure === null) {
       group.settle({ uids: group.uids })
       return
@@ -215,7 +216,7 @@ function fail(groups: readonly Group[], error: unknown): void {
 function byFolder(groups: readonly Group[]): Map<MaildirFolder, Group[]> {
   const folders = new Map<MaildirFolder, Group[]>()
   for (const group of groups) {
-    if (group.failure !== null || group.folder === null) continue
+    if (group.failure !== null) continue
     const others = folders.get(group.folder)
     if (others) others.push(group)
     else folders.set(group.folder, [group])

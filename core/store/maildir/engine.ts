@@ -16,13 +16,15 @@ import type {
   StoreEngine,
 } from '../engine.ts'
 import { noSuchMailbox } from '../errors.ts'
-import { unpostFailure } from '../failures.ts'
+import { postFailure, unpostFailure } from '../failures.ts'
+import { LateOutcomes } from '../late-outcomes.ts'
 import type { Flag, MailboxInfo, SpecialUse } from '../mailbox-store.ts'
 import { INBOX, mailboxName } from '../names.ts'
 import type { CopyResult } from '../open-mailbox.ts'
 import { packStrings } from '../packed-strings.ts'
 import { flagChange } from '../store-flags.ts'
 import type { Syncer } from '../syncer.ts'
+import { type Steps, Turns } from '../turns.ts'
 import { uidSet } from '../uid-set.ts'
 import { Committer } from './commit.ts'
 import { FileNamer, fileName, flagLetters, namedSizes, parseFileName } from './file-name.ts'
@@ -50,9 +52,16 @@ interface Account {
   readonly name: string
   readonly tree: MaildirTree
   readonly folders: Map<string, MaildirFolder>
+  /** Large folders that are being read into memory. */
+  readonly loading: Map<string, Promise<MaildirFolder>>
   /** Sizes of folders that are not loaded. */
-  readonly counted: Map<string, { messages: number; bytes: number }>
+  readonly counted: Map<string, Counted | Promise<Counted>>
   uses: number
+}
+
+interface Counted {
+  readonly messages: number
+  readonly bytes: number
 }
 
 const INDEX = 'estafeta-index.db'
@@ -69,6 +78,8 @@ export class MaildirEngine implements StoreEngine {
   readonly #options: MaildirOptions
   readonly #deps: FolderDeps
   readonly #committer: Committer
+  readonly #turns: Turns
+  readonly #late = new LateOutcomes()
   readonly #accounts = new Map<string, Account>()
   /** By id; in the order of use. */
   readonly #folders = new Map<number, MaildirFolder>()
@@ -79,12 +90,14 @@ export class MaildirEngine implements StoreEngine {
   readonly #stored: StoredMessages[] = []
   #lastId = 0
   #lastStaged = 0
+  #trimming = false
 
   constructor(options: MaildirOptions) {
     const { files, clock, log, hostname } = options
     this.#options = options
     this.#stable = new Set([options.directory])
     this.#deps = { files, clock, log, namer: new FileNamer(hostname, process.pid) }
+    this.#turns = new Turns(clock)
     this.#staging = new Staging(files, options.directory)
     this.#committer = new Committer({
       deps: this.#deps,
@@ -111,7 +124,7 @@ export class MaildirEngine implements StoreEngine {
   async create(account: string, name: string, specialUse: readonly SpecialUse[] | null): Promise<void> {
     const key = mailboxName(name)
     this.#account(account).tree.create(key, specialUse)
-    this.#folder(account, key)
+    await this.#folder(account, key)
     this.#options.emit({ kind: 'list', account })
   }
   async subscribe(account: string, name: string, on: boolean): Promise<void> {
@@ -121,9 +134,10 @@ export class MaildirEngine implements StoreEngine {
 
   async delete(account: string, name: string): Promise<void> {
     const key = mailboxName(name)
-    const { tree, folders } = this.#account(account)
+    const { tree, folders, loading } = this.#account(account)
+    for (let load = loading.get(key); load; load = loading.get(key)) await load.catch(() => {})
     const folder = folders.get(key)
-    const leave = await folder?.lock.enter()
+    const leave = folder && (await folder.lock.enter())
     try {
       const removed = tree.remove(key)
       if (folder) this.#forget(folder)
@@ -135,14 +149,15 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async rename(account: string, from: string, to: string): Promise<void> {
-    const { tree, folders } = this.#account(account)
+    const { tree, folders, loading } = this.#account(account)
     const [source, target] = [mailboxName(from), mailboxName(to)]
     if (source === INBOX) await this.#renameInbox(account, target)
     else {
       const moves = tree.renames(source, target)
       for (const [old, name] of moves) {
+        for (let load = loading.get(old); load; load = loading.get(old)) await load.catch(() => {})
         const folder = folders.get(old)
-        const leave = await folder?.lock.enter()
+        const leave = folder && (await folder.lock.enter())
         try {
           tree.move(old, name)
           if (folder) this.#renamed(folders, folder, name, tree.directoryOf(name))
@@ -163,7 +178,7 @@ export class MaildirEngine implements StoreEngine {
       const folder = found.folders.get(name)
       const part = folder
         ? { messages: folder.state.count, bytes: folder.state.totals().size }
-        : this.#count(found, name)
+        : await this.#count(found, name)
       messages += part.messages
       bytes += part.bytes
     }
@@ -172,7 +187,7 @@ export class MaildirEngine implements StoreEngine {
 
   async open(account: string, name: string): Promise<OpenedMailbox> {
     const known = this.#account(account).folders.has(mailboxName(name))
-    const folder = this.#folder(account, name)
+    const folder = await this.#folder(account, name)
     await folder.lock.run(() => {
       if (folder.uses++ === 0 && this.#options.watch) this.#watch(folder)
       // SELECT does not wait for the directories to be read; what a watch could not have seen is found a little later
@@ -201,7 +216,7 @@ export class MaildirEngine implements StoreEngine {
     this.#watches.get(id)?.close()
     this.#watches.delete(id)
     folder.purge([...folder.held.keys()])
-    this.#trim()
+    this.#trimSoon()
   }
 
   async stage(): Promise<number> {
@@ -217,18 +232,16 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async append(id: number, messages: readonly EngineMessage[]): Promise<readonly number[]> {
-    const outcome = await this.#committer.add(() => this.#opened(id), messages)
+    const outcome = await this.#committer.add(this.#opened(id), messages)
     if ('failure' in outcome) throw unpostFailure(outcome.failure)
     return outcome.uids
   }
 
-  async deliver(deliveries: readonly EngineDelivery[]): Promise<readonly (PostedFailure | null)[]> {
-    return Promise.all(
-      deliveries.map(async ({ account, mailbox, message }) => {
-        const outcome = await this.#committer.add(() => this.#folderForDelivery(account, mailbox), [message])
-        return 'failure' in outcome ? outcome.failure : null
-      }),
-    )
+  async deliver(deliveries: readonly EngineDelivery[]): Promise<readonly (PostedFailure | null | number)[]> {
+    return Promise.all(deliveries.map((delivery) => this.#deliver(delivery)))
+  }
+  async delivered(late: number): Promise<PostedFailure | null> {
+    return this.#late.take(late)
   }
 
   async store(
@@ -278,8 +291,8 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async copy(id: number, uids: readonly number[], target: string): Promise<CopyResult> {
+    const to = await this.#folder(this.#opened(id).account, target)
     const source = this.#opened(id)
-    const to = this.#folder(source.account, target)
     const leave = await enterBoth(source, to)
     try {
       return await this.#copy(source, uids, to)
@@ -289,8 +302,8 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async move(id: number, uids: readonly number[], target: string, keep: boolean): Promise<CopyResult> {
+    const to = await this.#folder(this.#opened(id).account, target)
     const source = this.#opened(id)
-    const to = this.#folder(source.account, target)
     const leave = await enterBoth(source, to)
     try {
       const result = await this.#copy(source, uids, to)
@@ -343,6 +356,7 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async shutdown(): Promise<void> {
+    this.#turns.stop()
     await this.#committer.idle()
     for (const watch of this.#watches.values()) watch.close()
     for (const writer of this.#staged.values()) writer.abort()
@@ -360,21 +374,24 @@ export class MaildirEngine implements StoreEngine {
       const tree = new MaildirTree(this.#deps.files, accountDirectory(this.#options.directory, name), this.#stable)
       tree.make(INBOX)
       for (const directory of tree.leftovers()) tree.clear(directory)
-      account = { name, tree, folders: new Map(), counted: new Map(), uses: 0 }
+      account = { name, tree, folders: new Map(), loading: new Map(), counted: new Map(), uses: 0 }
       this.#accounts.set(name, account)
     }
     return account
   }
 
-  #folder(accountName: string, mailbox: string): MaildirFolder {
+  /** A promise when it is large and must be read first. */
+  #folder(accountName: string, mailbox: string): MaildirFolder | Promise<MaildirFolder> {
     const account = this.#account(accountName)
     const name = mailboxName(mailbox)
     const loaded = account.folders.get(name)
-    if (loaded) {
-      this.#folders.delete(loaded.id)
-      this.#folders.set(loaded.id, loaded)
-      return loaded
-    }
+    if (!loaded) return account.loading.get(name) ?? this.#load(account, name)
+    this.#folders.delete(loaded.id)
+    this.#folders.set(loaded.id, loaded)
+    return loaded
+  }
+
+  #load(account: Account, name: string): MaildirFolder | Promise<MaildirFolder> {
     const { tree } = account
     if (!tree.exists(name)) throw noSuchMailbox()
     tree.make(name)
@@ -382,16 +399,28 @@ export class MaildirEngine implements StoreEngine {
       uidValidity: () => tree.account.nextUidValidity(this.#deps.clock.now()),
       guid: () => randomBytes(16).toString('hex'),
     }
-    const identity = { id: ++this.#lastId, account: accountName, name, path: tree.directoryOf(name) }
-    const folder = loadFolder(this.#deps, identity, make)
-    account.folders.set(name, folder)
-    account.counted.delete(name)
-    this.#folders.set(folder.id, folder)
-    this.#trim()
-    return folder
+    const identity = { id: ++this.#lastId, account: account.name, name, path: tree.directoryOf(name) }
+    const loaded = (folder: MaildirFolder): MaildirFolder => {
+      account.folders.set(name, folder)
+      account.counted.delete(name)
+      this.#folders.set(folder.id, folder)
+      this.#trimSoon()
+      return folder
+    }
+    const folder = this.#turns.run(loadFolder(this.#deps, identity, make))
+    if (!(folder instanceof Promise)) return loaded(folder)
+    const loading = folder
+      .then((read) => {
+        // other programs had turns too, and no watch told of them
+        read.unverified = true
+        return loaded(read)
+      })
+      .finally(() => account.loading.delete(name))
+    account.loading.set(name, loading)
+    return loading
   }
 
-  #folderForDelivery(account: string, mailbox: string): MaildirFolder {
+  #folderForDelivery(account: string, mailbox: string): MaildirFolder | Promise<MaildirFolder> {
     const name = mailboxName(mailbox)
     const { tree, folders } = this.#account(account)
     if (!folders.has(name) && !tree.exists(name)) {
@@ -401,25 +430,38 @@ export class MaildirEngine implements StoreEngine {
     return this.#folder(account, name)
   }
 
+  /** The outcome, or a number that stands for it while the folder is read. */
+  async #deliver({ account, mailbox, message }: EngineDelivery): Promise<PostedFailure | null | number> {
+    const commit = async (folder: MaildirFolder): Promise<PostedFailure | null> => {
+      const outcome = await this.#committer.add(folder, [message])
+      return 'failure' in outcome ? outcome.failure : null
+    }
+    const refuse = (error: unknown): PostedFailure => {
+      if (message.staged !== null) this.unstage(message.staged).catch(() => {})
+      return postFailure(error)
+    }
+    try {
+      const folder = this.#folderForDelivery(account, mailbox)
+      if (!(folder instanceof Promise)) return commit(folder)
+      return this.#late.add(folder.then(commit, refuse))
+    } catch (error) {
+      return refuse(error)
+    }
+  }
+
   #opened(id: number): MaildirFolder {
     const folder = this.#folders.get(id)
     if (!folder || folder.gone) throw noSuchMailbox()
     return folder
   }
 
-  #count({ tree, counted }: Account, name: string): { messages: number; bytes: number } {
+  #count({ tree, counted }: Account, name: string): Counted | Promise<Counted> {
     const known = counted.get(name)
     if (known) return known
-    const path = tree.directoryOf(name)
-    const sum = { messages: 0, bytes: 0 }
-    for (const directory of ['new', 'cur']) {
-      for (const file of this.#deps.files.readdir(`${path}/${directory}`)) {
-        const { wire, file: stored } = namedSizes(parseFileName(file).base)
-        sum.messages++
-        sum.bytes += wire ?? stored ?? this.#deps.files.stat(`${path}/${directory}/${file}`)?.size ?? 0
-      }
-    }
+    if (!tree.exists(name)) return { messages: 0, bytes: 0 }
+    const sum = this.#turns.run(countFolder(this.#deps.files, tree.directoryOf(name)))
     counted.set(name, sum)
+    if (sum instanceof Promise) sum.catch(() => counted.delete(name))
     return sum
   }
 
@@ -507,7 +549,7 @@ export class MaildirEngine implements StoreEngine {
   /** RFC 9051 §6.3.6: the messages move, INBOX stays. */
   async #renameInbox(account: string, target: string): Promise<void> {
     this.#account(account).tree.create(target, null)
-    const inbox = this.#folder(account, INBOX)
+    const inbox = await this.#folder(account, INBOX)
     await this.move(inbox.id, [...inbox.state.uids()], target, true)
   }
 
@@ -623,6 +665,16 @@ export class MaildirEngine implements StoreEngine {
     this.#options.emit({ kind: 'elsewhere', account, mailbox, change, uids, modSeq })
   }
 
+  /** In a turn of its own: until then all who were given a folder have begun to work with it. */
+  #trimSoon(): void {
+    if (this.#trimming) return
+    this.#trimming = true
+    void setImmediate().then(() => {
+      this.#trimming = false
+      this.#trim()
+    })
+  }
+
   /** Unloads what was not used for longest, beyond the bounds. */
   #trim(): void {
     let messages = 0
@@ -630,7 +682,7 @@ export class MaildirEngine implements StoreEngine {
     let loaded = this.#folders.size
     for (const folder of this.#folders.values()) {
       if (messages <= MAX_LOADED_MESSAGES && loaded <= MAX_LOADED_FOLDERS) return
-      if (folder.uses > 0 || folder.lock.busy) continue
+      if (folder.busy) continue
       folder.save()
       messages -= folder.state.count
       loaded--
@@ -641,9 +693,9 @@ export class MaildirEngine implements StoreEngine {
 
   /** Makes room for one more. */
   #trimAccounts(): void {
-    for (const { name, uses, folders } of this.#accounts.values()) {
+    for (const { name, uses, folders, loading } of this.#accounts.values()) {
       if (this.#accounts.size < MAX_ACCOUNTS) break
-      if (uses === 0 && folders.size === 0) this.#accounts.delete(name)
+      if (uses === 0 && folders.size === 0 && loading.size === 0) this.#accounts.delete(name)
     }
     if (this.#stable.size <= MAX_STABLE) return
     this.#stable.clear()
@@ -657,15 +709,24 @@ export class MaildirEngine implements StoreEngine {
   }
 }
 
+function* countFolder(files: Files, path: string): Steps<Counted> {
+  const names = ['new', 'cur'].flatMap((part) => files.readdir(`${path}/${part}`).map((name) => `${part}/${name}`))
+  let bytes = 0
+  for (const name of names) {
+    const { wire, file } = namedSizes(parseFileName(name).base)
+    bytes += wire ?? file ?? files.stat(`${path}/${name}`)?.size ?? 0
+    yield
+  }
+  return { messages: names.length, bytes }
+}
+
 const whole = (path: string): MessagePlace => ({ path, start: 0, end: null, quoted: false })
 
 async function enterBoth(a: MaildirFolder, b: MaildirFolder): Promise<() => void> {
   if (a === b) return a.lock.enter()
-  const [first, second] = a.id < b.id ? [a, b] : [b, a]
-  const leaveFirst = await first.lock.enter()
-  const leaveSecond = await second.lock.enter()
+  // asked for at once, so that the order is the same everywhere, and neither leaves memory while the other is waited for
+  const leave = await Promise.all([a.lock.enter(), b.lock.enter()])
   return () => {
-    leaveSecond()
-    leaveFirst()
+    for (const done of leave) done()
   }
 }

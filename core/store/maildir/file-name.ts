@@ -75,10 +75,11 @@ export function savedAt(base: string): number | null {
   return m ? Number(m[1]) * 1000 : null
 }
 
-/** Order in which messages that have no UID yet get theirs. */
-export function compareBases(a: string, b: string): number {
-  const difference = (savedAt(a) ?? 0) - (savedAt(b) ?? 0)
-  return difference !== 0 ? difference : a < b ? -1 : a > b ? 1 : 0
+/** The order in which messages that have no UID yet get theirs. */
+export function inOrderOfArrival(bases: Iterable<string>): string[] {
+  const dated = Array.from(bases, (base) => ({ base, saved: savedAt(base) ?? 0 }))
+  dated.sort((a, b) => a.saved - b.saved || (a.base < b.base ? -1 : 1))
+  return dated.map(({ base }) => base)
 }
 
 const escapeHost = (host: string): string =>

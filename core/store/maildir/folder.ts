@@ -77,6 +77,8 @@ export class MaildirFolder {
   readonly uidlist: ListSize = { size: 0, ino: 0 }
   /** Sessions' mirrors of it. */
   uses = 0
+  /** Deliveries and appends that are on their way into it. */
+  expecting = 0
   gone = false
   /** Taken over from the cache, since nothing seems to have changed: a scan is still to come. */
   unverified = false
@@ -99,6 +101,11 @@ export class MaildirFolder {
     this.state = state
     this.guids = guids
     this.modSeqs = new ModSeqFile(deps.files, this)
+  }
+
+  /** Somebody works with it: it must stay in memory. */
+  get busy(): boolean {
+    return this.uses > 0 || this.expecting > 0 || this.lock.busy
   }
 
   get name(): string {

@@ -2,7 +2,8 @@
 import type { Files } from '../../base/files.ts'
 import { FlagTable } from '../flags.ts'
 import { MailboxState, type MessageRow } from '../mailbox-state.ts'
-import { compareBases, fileName, flagLetters, letterFlags, parseFileName } from './file-name.ts'
+import { atOnce, type Steps } from '../turns.ts'
+import { fileName, flagLetters, inOrderOfArrival, letterFlags, parseFileName } from './file-name.ts'
 import { type FolderDeps, MaildirFolder } from './folder.ts'
 import { KEYWORDS, parseKeywords } from './keywords-file.ts'
 import { inspect } from './message-file.ts'
@@ -13,11 +14,12 @@ import { parseUidList, UIDLIST, type UidList } from './uidlist.ts'
 type Listing = Map<string, string>
 
 /** new/ is read first, so that a file that moves to cur/ meanwhile is not missed. */
-function listFiles(files: Files, path: string): Listing {
+function* listFiles(files: Files, path: string): Steps<Listing> {
   const listing: Listing = new Map()
   for (const directory of ['new', 'cur']) {
     for (const name of files.readdir(`${path}/${directory}`)) {
       if (name.charCodeAt(0) !== DOT) listing.set(parseFileName(name).base, `${directory}/${name}`)
+      yield
     }
   }
   return listing
@@ -32,12 +34,12 @@ export interface NewIdentity {
   readonly guid: () => string
 }
 
-/** Loads a folder whose directories exist. What it gives UIDs to is stable in the UID list when it returns. */
-export function loadFolder(
+/** Loads a folder whose directories exist. What it gives UIDs to is stable in the UID list when it is done. */
+export function* loadFolder(
   deps: FolderDeps,
   identity: { id: number; account: string; name: string; path: string },
   make: NewIdentity,
-): MaildirFolder {
+): Steps<MaildirFolder> {
   const { files } = deps
   const { id, account, name, path } = identity
   sweepTmp(files, path)
@@ -64,9 +66,9 @@ export function loadFolder(
   const cache = usableCache(folder, parseCache(readIf(files, `${path}/${CACHE}`) ?? Buffer.alloc(0)))
   folder.noteList()
   if (list?.clean && cache && adoptAll(folder, list, cache)) return folder
-  const listing = listFiles(files, path)
-  takeKnown(folder, known, listing, cache)
-  const fresh = takeNew(folder, listing)
+  const listing = yield* listFiles(files, path)
+  yield* takeKnown(folder, known, listing, cache)
+  const fresh = yield* takeNew(folder, listing)
   if (list === null || !list.clean || known.guid === '') folder.writeList()
   else if (fresh.length > 0) folder.appendFound(fresh, folder.bases.slice(-fresh.length))
   return folder
@@ -132,7 +134,7 @@ function adoptAll(folder: MaildirFolder, list: UidList, cache: StateCache): bool
 }
 
 /** Messages of the UID list that are there. */
-function takeKnown(folder: MaildirFolder, known: UidList, listing: Listing, cache: StateCache | null): void {
+function* takeKnown(folder: MaildirFolder, known: UidList, listing: Listing, cache: StateCache | null): Steps<void> {
   const { state, deps } = folder
   const uids: number[] = []
   const places: string[] = []
@@ -156,14 +158,15 @@ function takeKnown(folder: MaildirFolder, known: UidList, listing: Listing, cach
     return
   }
   const rows: MessageRow[] = []
-  uids.forEach((uid, i) => {
+  for (const [i, uid] of uids.entries()) {
     const base = added[i]!
     const facts = cache?.row(uid) ?? inspect(deps.files, `${folder.path}/${places[i]}`, base)
-    if (!facts) return
+    yield
+    if (!facts) continue
     const modSeq = 'modSeq' in facts ? (facts as CachedRow).modSeq : state.facts.highestModSeq
     rows.push(folder.newRow(uid, base, takeEntry(folder, uid, base, places[i]!), modSeq, facts))
     folder.bases.push(base)
-  })
+  }
   state.append(rows)
 }
 
@@ -172,14 +175,15 @@ function sameUids(cached: Uint32Array, uids: readonly number[]): boolean {
 }
 
 /** Messages without a UID get one, in the order in which they came. The caller writes them to the UID list. */
-function takeNew(folder: MaildirFolder, listing: Listing): MessageRow[] {
+function* takeNew(folder: MaildirFolder, listing: Listing): Steps<MessageRow[]> {
   const { state, deps } = folder
   if (listing.size === 0) return []
   const modSeq = folder.nextModSeq()
   const rows: MessageRow[] = []
-  for (const base of [...listing.keys()].sort(compareBases)) {
+  for (const base of inOrderOfArrival(listing.keys())) {
     const entry = listing.get(base)!
     const facts = inspect(deps.files, `${folder.path}/${entry}`, base)
+    yield
     if (!facts) continue
     const uid = state.facts.uidNext + rows.length
     rows.push(folder.newRow(uid, base, takeEntry(folder, uid, base, entry), modSeq, facts))
@@ -226,11 +230,13 @@ export function scanFolder(folder: MaildirFolder): Found | null {
     : null
   if (foreign && foreign.uidValidity !== state.facts.uidValidity) return null
   state.table.replace(parseKeywords(readIf(files, `${folder.path}/${KEYWORDS}`) ?? Buffer.alloc(0)))
-  const listing = listFiles(files, folder.path)
+  const listing = atOnce(listFiles(files, folder.path))
   const first = compare(folder, listing, state.uids())
   // a file that was renamed while its directory was read can be missed once
   const second =
-    first.missing.length > 0 ? compare(folder, listFiles(files, folder.path), Uint32Array.from(first.missing)) : first
+    first.missing.length > 0
+      ? compare(folder, atOnce(listFiles(files, folder.path)), Uint32Array.from(first.missing))
+      : first
   const flagged = { uids: first.uids, flags: first.flags, modSeq: state.facts.highestModSeq }
   if (second !== first) {
     flagged.uids.push(...second.uids)
@@ -283,11 +289,11 @@ function takeFound(folder: MaildirFolder, listing: Listing, foreign: UidList | n
       const given = { ...foreign, uids: foreign.uids.slice(later), bases: foreign.bases.slice(later) }
       state.facts.highestModSeq = folder.nextModSeq()
       for (const [uid, guid] of foreign.guids) folder.guids.set(uid, guid)
-      takeKnown(folder, given, listing, null)
+      atOnce(takeKnown(folder, given, listing, null))
     }
     state.facts.uidNext = Math.max(state.facts.uidNext, foreign.uidNext)
   }
-  const own = takeNew(folder, listing)
+  const own = atOnce(takeNew(folder, listing))
   if (folder.listChanged()) folder.writeList()
   else if (own.length > 0) folder.appendFound(own, folder.bases.slice(-own.length))
   return Array.from({ length: state.count - before }, (_, i) => state.row(before + i))

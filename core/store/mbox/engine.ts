@@ -1,4 +1,5 @@
 // The mbox back end: a file a mailbox, read and written under the dot lock that other mail programs honour.
+import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
 import type { Logger } from '../../base/log.ts'
@@ -14,6 +15,7 @@ import type {
 } from '../engine.ts'
 import { noSuchMailbox } from '../errors.ts'
 import { postFailure } from '../failures.ts'
+import { LateOutcomes } from '../late-outcomes.ts'
 import { toLf } from '../line-ends.ts'
 import type { MessageRow } from '../mailbox-state.ts'
 import type { Flag, MailboxInfo, SpecialUse } from '../mailbox-store.ts'
@@ -52,6 +54,7 @@ export class MboxEngine implements StoreEngine {
   readonly #accounts = new Map<string, Account>()
   readonly #boxes = new Map<number, MboxFile>()
   readonly #staged = new Map<number, MessageWriter>()
+  readonly #late = new LateOutcomes()
   readonly #stable: Set<string>
   #lastId = 0
   #lastStaged = 0
@@ -185,30 +188,43 @@ export class MboxEngine implements StoreEngine {
     return this.#locked(box, () => this.#append(box, messages))
   }
 
-  async deliver(deliveries: readonly EngineDelivery[]): Promise<readonly (PostedFailure | null)[]> {
+  async deliver(deliveries: readonly EngineDelivery[]): Promise<readonly (PostedFailure | null | number)[]> {
     const groups = Map.groupBy(deliveries.entries(), ([, { account, mailbox }]) => `${account}\n${mailbox}`)
-    const answers: (PostedFailure | null)[] = deliveries.map(() => null)
-    for (const group of groups.values()) {
-      const [, { account, mailbox }] = group[0]!
-      try {
-        const name = mailboxName(mailbox)
-        const { tree } = this.#account(account)
-        if (!tree.exists(name)) {
-          tree.make(name)
-          this.#options.emit({ kind: 'list', account })
-        }
-        const box = this.#box(account, name)
-        await this.#locked(box, () =>
-          this.#append(
-            box,
-            group.map(([, { message }]) => message),
-          ),
-        )
-      } catch (error) {
-        for (const [i] of group) answers[i] = postFailure(error)
+    const answers: (PostedFailure | null | number)[] = deliveries.map(() => null)
+    const waiting = new Map<[number, EngineDelivery][], Promise<PostedFailure | null>>()
+    const outcomes = [...groups.values()].map(async (group) => {
+      const outcome = this.#deliver(group.map(([, delivery]) => delivery))
+      waiting.set(group, outcome)
+      const failure = await outcome
+      waiting.delete(group)
+      for (const [i] of group) answers[i] = failure
+    })
+    // who is not through by then waits for a lock
+    await Promise.race([Promise.all(outcomes), setImmediate()])
+    for (const [group, outcome] of waiting) for (const [i] of group) answers[i] = this.#late.add(outcome)
+    return [...answers]
+  }
+  async delivered(late: number): Promise<PostedFailure | null> {
+    return this.#late.take(late)
+  }
+
+  /** Into one mailbox, all or none. */
+  async #deliver(group: readonly EngineDelivery[]): Promise<PostedFailure | null> {
+    const { account, mailbox } = group[0]!
+    try {
+      const name = mailboxName(mailbox)
+      const { tree } = this.#account(account)
+      if (!tree.exists(name)) {
+        tree.make(name)
+        this.#options.emit({ kind: 'list', account })
       }
+      const box = this.#box(account, name)
+      const messages = group.map(({ message }) => message)
+      await this.#locked(box, () => this.#append(box, messages))
+      return null
+    } catch (error) {
+      return postFailure(error)
     }
-    return answers
   }
 
   async store(

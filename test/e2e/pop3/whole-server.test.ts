@@ -117,9 +117,8 @@ test('what is refused is refused at once, with the right codes', async () => {
   expect(await refusal('ana@elsewhere.test')).toContain('550 5.7.1 Relaying denied')
   expect(await refusal('ana@estafeta.test', 'x@spam.test')).toContain('550 5.7.1 go away')
   const content = memoryContent(Buffer.from('Subject: more than ten octets\r\n\r\n'))
-  await server.store.deliver([
-    { account: 'full@estafeta.test', mailbox: 'INBOX', message: { content, flags: [], internalDate: 0 } },
-  ])
+  const full = { account: 'full@estafeta.test', mailbox: 'INBOX', message: { content, flags: [], internalDate: 0 } }
+  await Promise.all(await server.store.deliver([full]))
   expect(await refusal('full@estafeta.test')).toContain('452 4.2.2')
   expect(await refusal('off@estafeta.test')).toContain('550 5.2.1')
 })
