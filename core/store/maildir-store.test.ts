@@ -175,6 +175,21 @@ describe('Maildir on disk', () => {
     expect((await (await mailbox.message(2)).read()).toString()).toBe('Subject: foreign\r\n\r\nbody\r\n')
   })
 
+  test('an append that fails takes no delivery with it', async () => {
+    const flags = Array.from({ length: 40 }, (_, n) => `Word${n}`)
+    const kept = { account: ANA, mailbox: 'INBOX', message: message(text('kept')) }
+    // while the first is synced the others gather
+    const [, refused, answers] = await Promise.allSettled([
+      inbox.append([message(text('first'))]),
+      inbox.append([message(text('refused'), { flags })]),
+      store.deliver([kept]).then((all) => Promise.all(all)),
+    ])
+    expect(refused.status).toBe('rejected')
+    expect(answers).toMatchObject({ value: [null] })
+    expect([...inbox.uids()]).toEqual([1, 2])
+    expect(await read(2)).toBe(text('kept'))
+  })
+
   test('a file that another program renamed a moment ago is still read and flagged', async () => {
     await inbox.append([message(text('a'))])
     const [name] = files('new')

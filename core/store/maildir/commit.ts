@@ -91,7 +91,8 @@ export class Committer {
     for (const [folder, groups] of folders) {
       this.#attempt(groups, () => {
         const items = this.#newFiles(folder, groups)
-        placed.push({ folder, groups, items, placed: folder.placeFiles(items) })
+        const good = groups.filter(({ failure }) => failure === null)
+        placed.push({ folder, groups: good, items, placed: folder.placeFiles(items) })
       })
     }
     const groups = placed.flatMap((entry) => entry.groups)
