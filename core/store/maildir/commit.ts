@@ -12,14 +12,20 @@ import type { Staging } from './staging.ts'
 interface Group {
   readonly folder: MaildirFolder
   readonly messages: readonly EngineMessage[]
-  readonly settle: (outcome: Outcome) => void
   /** Set on the way. */
+  settle: (outcome: Outcome | Later) => void
   files: WrittenFile[]
   uids: readonly number[]
   failure: PostedFailure | null
+  /** Not settled with the batch it came in. */
+  late: boolean
 }
 
 export type Outcome = { readonly uids: readonly number[] } | { readonly failure: PostedFailure }
+/** Somebody is at work in the folder. */
+export interface Later {
+  readonly later: Promise<Outcome>
+}
 
 interface WrittenFile {
   readonly staged: StagedFile | null
@@ -35,7 +41,7 @@ export interface CommitHost {
   /** Takes a staged body over. */
   takeStaged(staged: number): MessageWriter
   /** Looks for foreign changes before we append, when the UID list is not as we left it. */
-  catchUp(folder: MaildirFolder): void
+  catchUp(folder: MaildirFolder): Promise<void>
   /** Tells sessions; called once a folder and batch, with the folder locked. */
   shown(folder: MaildirFolder, placed: Placed): void
 }
@@ -44,22 +50,24 @@ export class Committer {
   readonly #host: CommitHost
   #waiting: Group[] = []
   #running: Promise<void> | null = null
+  readonly #slow = new Set<Promise<void>>()
 
   constructor(host: CommitHost) {
     this.#host = host
   }
 
   /** UIDs in order once all is stable. The folder stays in memory until then. */
-  add(folder: MaildirFolder, messages: readonly EngineMessage[]): Promise<Outcome> {
+  add(folder: MaildirFolder, messages: readonly EngineMessage[]): Promise<Outcome | Later> {
     folder.expecting++
     return new Promise((settle) => {
-      this.#waiting.push({ folder, messages, settle, files: [], uids: [], failure: null })
+      this.#waiting.push({ folder, messages, settle, files: [], uids: [], failure: null, late: false })
       this.#running ??= this.#run()
     })
   }
 
   async idle(): Promise<void> {
     await this.#running
+    await Promise.all(this.#slow)
   }
 
   async #run(): Promise<void> {
@@ -73,16 +81,41 @@ export class Committer {
     for (const group of groups) this.#attempt([group], () => this.#write(group))
     const staged = groups.flatMap((group) => group.files.flatMap((file) => (file.staged ? [file.staged.path] : [])))
     await this.#attemptAsync(groups, () => this.#host.syncer.sync(staged, []))
-    const folders = byFolder(groups)
-    const leave = await Promise.all(
-      [...folders.keys()].sort((a, b) => a.id - b.id).map((folder) => folder.lock.enter()),
-    )
+    const free = byFolder(groups)
+    for (const [folder, held] of free) {
+      if (isFree(folder)) continue
+      free.delete(folder)
+      this.#commitLater(folder, held)
+    }
+    const leave = await Promise.all([...free.keys()].map((folder) => folder.lock.enter()))
     try {
-      await this.#commit(folders)
+      await this.#commit(free)
     } finally {
       for (const done of leave) done()
     }
-    for (const group of groups) this.#finish(group)
+    for (const group of groups) if (!group.late) this.#finish(group)
+  }
+
+  /** By itself, once whoever is at work in the folder is done, and after a look at it where that is due. */
+  #commitLater(folder: MaildirFolder, groups: Group[]): void {
+    for (const group of groups) {
+      const { promise, resolve } = Promise.withResolvers<Outcome>()
+      group.late = true
+      group.settle({ later: promise })
+      group.settle = resolve as Group['settle']
+    }
+    const slow = folder.lock
+      .run(async () => {
+        await this.#attemptAsync(groups, async () => {
+          if (folder.listChanged()) await this.#host.catchUp(folder)
+        })
+        await this.#commit(byFolder(groups))
+      })
+      .then(() => {
+        for (const group of groups) this.#finish(group)
+        this.#slow.delete(slow)
+      })
+    this.#slow.add(slow)
   }
 
   /** Files of all folders into place, one sync for all of them, then they are shown. Folders are locked. */
@@ -140,7 +173,6 @@ export class Committer {
   }
 
   #newFiles(folder: MaildirFolder, groups: Group[]): NewFile[] {
-    if (folder.listChanged()) this.#host.catchUp(folder)
     if (folder.gone) throw temporary('the mailbox was deleted or replaced')
     const { table } = folder.state
     const before = [...table.keywords]
@@ -152,8 +184,8 @@ export class Committer {
       this.#attempt([group], () => {
         const own: NewFile[] = []
         for (const { staged, message, name } of group.files) {
-          // two deliveries of one key may have met in this batch
-          if (!staged || names.has(name)) continue
+          // two deliveries of one key may have met in this batch, or the first has been slow
+          if (!staged || names.has(name) || (message.key !== null && folder.hasName(name))) continue
           const flags = table.bits(message.flags, used)
           given |= flags
           names.add(name)
@@ -212,6 +244,15 @@ export class Committer {
 
 function fail(groups: readonly Group[], error: unknown): void {
   for (const group of groups) group.failure ??= postFailure(error)
+}
+
+/** Nobody is at work in it, and there is nothing to look for first. When that cannot be told, the attempt will say why. */
+function isFree(folder: MaildirFolder): boolean {
+  try {
+    return !folder.lock.busy && !folder.listChanged()
+  } catch {
+    return false
+  }
 }
 
 function byFolder(groups: readonly Group[]): Map<MaildirFolder, Group[]> {

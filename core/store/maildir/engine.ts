@@ -26,7 +26,7 @@ import { flagChange } from '../store-flags.ts'
 import type { Syncer } from '../syncer.ts'
 import { type Steps, Turns } from '../turns.ts'
 import { uidSet } from '../uid-set.ts'
-import { Committer } from './commit.ts'
+import { Committer, type Outcome } from './commit.ts'
 import { FileNamer, fileName, flagLetters, namedSizes, parseFileName } from './file-name.ts'
 import type { FolderDeps, MaildirFolder, NewFile, Placed } from './folder.ts'
 import { accountDirectory } from './folder-names.ts'
@@ -188,24 +188,24 @@ export class MaildirEngine implements StoreEngine {
   async open(account: string, name: string): Promise<OpenedMailbox> {
     const known = this.#account(account).folders.has(mailboxName(name))
     const folder = await this.#folder(account, name)
-    await folder.lock.run(() => {
+    return folder.lock.run(async () => {
       if (folder.uses++ === 0 && this.#options.watch) this.#watch(folder)
       // SELECT does not wait for the directories to be read; what a watch could not have seen is found a little later
-      if (known && !folder.unverified) this.#scan(folder)
+      if (known && !folder.unverified) await this.#scan(folder)
       if (folder.unverified) this.#deps.clock.after(VERIFY_MS, () => this.#verify(folder))
+      if (folder.gone) throw noSuchMailbox()
+      const { id, state, path } = folder
+      const places = { directory: path, bases: packStrings(folder.bases) }
+      const index = `${this.#account(account).tree.path}/${INDEX}`
+      return {
+        id,
+        facts: { ...state.facts },
+        keywords: [...state.table.keywords],
+        columns: state.snapshot(),
+        places,
+        index,
+      }
     })
-    if (folder.gone) throw noSuchMailbox()
-    const { id, state, path } = folder
-    const places = { directory: path, bases: packStrings(folder.bases) }
-    const index = `${this.#account(account).tree.path}/${INDEX}`
-    return {
-      id,
-      facts: { ...state.facts },
-      keywords: [...state.table.keywords],
-      columns: state.snapshot(),
-      places,
-      index,
-    }
   }
 
   async close(id: number): Promise<void> {
@@ -232,7 +232,7 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async append(id: number, messages: readonly EngineMessage[]): Promise<readonly number[]> {
-    const outcome = await this.#committer.add(this.#opened(id), messages)
+    const outcome = await this.#commit(this.#opened(id), messages)
     if ('failure' in outcome) throw unpostFailure(outcome.failure)
     return outcome.uids
   }
@@ -252,7 +252,7 @@ export class MaildirEngine implements StoreEngine {
     unchangedSince: number | null,
   ): Promise<readonly number[]> {
     const folder = this.#opened(id)
-    return folder.lock.run(() => {
+    return folder.lock.run(async () => {
       const { table } = folder.state
       const before = [...table.keywords]
       const change = flagChange(folder.state, uids, action, flags, unchangedSince ?? undefined)
@@ -269,7 +269,7 @@ export class MaildirEngine implements StoreEngine {
       )
       if (missing.length > 0) {
         // another program renamed them meanwhile: take that over, then try once more
-        this.#scan(folder)
+        await this.#scan(folder)
         const again = flagChange(folder.state, missing, action, flags)
         const retried = folder.renameFlags(again.uids, again.flags)
         const second = retried.done.length > 0 ? folder.nextModSeq() : modSeq
@@ -326,7 +326,8 @@ export class MaildirEngine implements StoreEngine {
       for (let turn = 0; turn < 2 && !watch.touched; turn++) await setImmediate()
       if (!watch.touched) return
     }
-    await folder.lock.run(() => this.#scan(folder))
+    // what waited for the lock may have looked already
+    await folder.lock.run(() => (watch?.active && !watch.touched ? null : this.#scan(folder)))
   }
 
   async purge(id: number, uids: readonly number[]): Promise<void> {
@@ -430,23 +431,26 @@ export class MaildirEngine implements StoreEngine {
     return this.#folder(account, name)
   }
 
-  /** The outcome, or a number that stands for it while the folder is read. */
+  /** The outcome, or a number that stands for it while the folder must be waited for. */
   async #deliver({ account, mailbox, message }: EngineDelivery): Promise<PostedFailure | null | number> {
-    const commit = async (folder: MaildirFolder): Promise<PostedFailure | null> => {
-      const outcome = await this.#committer.add(folder, [message])
-      return 'failure' in outcome ? outcome.failure : null
-    }
     const refuse = (error: unknown): PostedFailure => {
       if (message.staged !== null) this.unstage(message.staged).catch(() => {})
       return postFailure(error)
     }
     try {
       const folder = this.#folderForDelivery(account, mailbox)
-      if (!(folder instanceof Promise)) return commit(folder)
-      return this.#late.add(folder.then(commit, refuse))
+      if (folder instanceof Promise)
+        return this.#late.add(folder.then((read) => this.#commit(read, [message])).then(failureOf, refuse))
+      const outcome = await this.#committer.add(folder, [message])
+      return 'later' in outcome ? this.#late.add(outcome.later.then(failureOf)) : failureOf(outcome)
     } catch (error) {
       return refuse(error)
     }
+  }
+
+  async #commit(folder: MaildirFolder, messages: readonly EngineMessage[]): Promise<Outcome> {
+    const outcome = await this.#committer.add(folder, messages)
+    return 'later' in outcome ? outcome.later : outcome
   }
 
   #opened(id: number): MaildirFolder {
@@ -465,11 +469,12 @@ export class MaildirEngine implements StoreEngine {
     return sum
   }
 
-  #scan(folder: MaildirFolder): void {
+  /** The folder is locked. */
+  async #scan(folder: MaildirFolder): Promise<void> {
     if (folder.gone) return
     const watch = this.#watches.get(folder.id)
     if (watch) watch.touched = false
-    const found = scanFolder(folder)
+    const found = await this.#turns.run(scanFolder(folder))
     if (found === null) {
       this.#forget(folder)
       return
@@ -506,8 +511,8 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async #copy(source: MaildirFolder, uids: readonly number[], to: MaildirFolder): Promise<CopyResult> {
+    if (to.listChanged()) await this.#scan(to)
     if (source.gone || to.gone) throw noSuchMailbox()
-    if (to.listChanged()) this.#scan(to)
     const { table } = to.state
     const before = [...table.keywords]
     let used = to.state.usedFlags()
@@ -575,16 +580,16 @@ export class MaildirEngine implements StoreEngine {
 
   #verify(folder: MaildirFolder): void {
     if (!folder.unverified || folder.gone) return
-    folder.lock.run(() => this.#scan(folder)).catch((error: unknown) => this.#complain(folder, error))
+    const scan = () => (folder.unverified ? this.#scan(folder) : null)
+    folder.lock.run(scan).catch((error: unknown) => this.#complain(folder, error))
   }
 
   #watch(folder: MaildirFolder): void {
     this.#watches.get(folder.id)?.close()
     const { clock } = this.#deps
     const look = () => {
-      const watch = this.#watches.get(folder.id)
-      if (watch?.touched)
-        void folder.lock.run(() => this.#scan(folder)).catch((error: unknown) => this.#complain(folder, error))
+      const scan = () => (this.#watches.get(folder.id)?.touched ? this.#scan(folder) : null)
+      folder.lock.run(scan).catch((error: unknown) => this.#complain(folder, error))
     }
     let waiting = false
     const watch = new FolderWatch(folder.path, clock, () => {
@@ -719,6 +724,8 @@ function* countFolder(files: Files, path: string): Steps<Counted> {
   }
   return { messages: names.length, bytes }
 }
+
+const failureOf = (outcome: Outcome): PostedFailure | null => ('failure' in outcome ? outcome.failure : null)
 
 const whole = (path: string): MessagePlace => ({ path, start: 0, end: null, quoted: false })
 

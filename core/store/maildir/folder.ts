@@ -188,12 +188,19 @@ export class MaildirFolder {
   show(placed: Placed, items: readonly NewFile[]): void {
     placed.rows.forEach((row, i) => {
       const item = items[i]!
-      this.bases.push(item.base)
       if (item.guid !== null) this.guids.set(row.uid, item.guid)
       if (row.flags === 0 && !item.link) this.fresh.add(row.uid)
-      this.#names?.add(nameHash(unsized(item.base)))
     })
-    this.state.append(placed.rows)
+    this.append(placed.rows, placed.bases)
+  }
+
+  /** Bases and columns grow together: who looks at them from outside the lock finds them of one length. */
+  append(rows: readonly MessageRow[], bases: readonly string[]): void {
+    for (const base of bases) {
+      this.bases.push(base)
+      this.#names?.add(nameHash(unsized(base)))
+    }
+    this.state.append(rows)
   }
 
   /**

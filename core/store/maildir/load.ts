@@ -2,7 +2,7 @@
 import type { Files } from '../../base/files.ts'
 import { FlagTable } from '../flags.ts'
 import { MailboxState, type MessageRow } from '../mailbox-state.ts'
-import { atOnce, type Steps } from '../turns.ts'
+import type { Steps } from '../turns.ts'
 import { fileName, flagLetters, inOrderOfArrival, letterFlags, parseFileName } from './file-name.ts'
 import { type FolderDeps, MaildirFolder } from './folder.ts'
 import { KEYWORDS, parseKeywords } from './keywords-file.ts'
@@ -136,42 +136,38 @@ function adoptAll(folder: MaildirFolder, list: UidList, cache: StateCache): bool
 /** Messages of the UID list that are there. */
 function* takeKnown(folder: MaildirFolder, known: UidList, listing: Listing, cache: StateCache | null): Steps<void> {
   const { state, deps } = folder
-  const uids: number[] = []
-  const places: string[] = []
+  const found: { uid: number; base: string; place: string }[] = []
   // of two lines with one base the later counts, so they are gone through from the end
   for (let i = known.uids.length - 1; i >= 0; i--) {
     const base = known.bases[i]!
     const place = listing.get(base)
+    yield
     if (place === undefined) continue
     listing.delete(base)
-    uids.push(known.uids[i]!)
-    places.push(place)
-    folder.bases.push(base)
+    found.push({ uid: known.uids[i]!, base, place })
   }
-  uids.reverse()
-  places.reverse()
-  const added = folder.bases.splice(folder.bases.length - uids.length).reverse()
-  if (cache && state.count === 0 && sameUids(cache.columns.uid, uids)) {
-    const flags = Uint32Array.from(uids, (uid, i) => takeEntry(folder, uid, added[i]!, places[i]!))
+  found.reverse()
+  if (cache && state.count === 0 && sameUids(cache.columns.uid, found)) {
+    const flags = Uint32Array.from(found, ({ uid, base, place }) => takeEntry(folder, uid, base, place))
     state.adopt({ ...cache.columns, flags })
-    folder.bases = added
+    folder.bases = found.map(({ base }) => base)
     return
   }
   const rows: MessageRow[] = []
-  for (const [i, uid] of uids.entries()) {
-    const base = added[i]!
-    const facts = cache?.row(uid) ?? inspect(deps.files, `${folder.path}/${places[i]}`, base)
+  const bases: string[] = []
+  for (const { uid, base, place } of found) {
+    const facts = cache?.row(uid) ?? inspect(deps.files, `${folder.path}/${place}`, base)
     yield
     if (!facts) continue
     const modSeq = 'modSeq' in facts ? (facts as CachedRow).modSeq : state.facts.highestModSeq
-    rows.push(folder.newRow(uid, base, takeEntry(folder, uid, base, places[i]!), modSeq, facts))
-    folder.bases.push(base)
+    rows.push(folder.newRow(uid, base, takeEntry(folder, uid, base, place), modSeq, facts))
+    bases.push(base)
   }
-  state.append(rows)
+  folder.append(rows, bases)
 }
 
-function sameUids(cached: Uint32Array, uids: readonly number[]): boolean {
-  return cached.length === uids.length && cached.every((uid, i) => uid === uids[i])
+function sameUids(cached: Uint32Array, found: readonly { readonly uid: number }[]): boolean {
+  return cached.length === found.length && cached.every((uid, i) => uid === found[i]!.uid)
 }
 
 /** Messages without a UID get one, in the order in which they came. The caller writes them to the UID list. */
@@ -180,6 +176,7 @@ function* takeNew(folder: MaildirFolder, listing: Listing): Steps<MessageRow[]> 
   if (listing.size === 0) return []
   const modSeq = folder.nextModSeq()
   const rows: MessageRow[] = []
+  const bases: string[] = []
   for (const base of inOrderOfArrival(listing.keys())) {
     const entry = listing.get(base)!
     const facts = inspect(deps.files, `${folder.path}/${entry}`, base)
@@ -187,9 +184,9 @@ function* takeNew(folder: MaildirFolder, listing: Listing): Steps<MessageRow[]> 
     if (!facts) continue
     const uid = state.facts.uidNext + rows.length
     rows.push(folder.newRow(uid, base, takeEntry(folder, uid, base, entry), modSeq, facts))
-    folder.bases.push(base)
+    bases.push(base)
   }
-  state.append(rows)
+  folder.append(rows, bases)
   return rows
 }
 
@@ -219,9 +216,9 @@ export interface Found {
 
 /**
  * Looks at the folder again, takes over what other programs changed, and says what that was. null: another program gave the
- * folder a new UIDVALIDITY, so that nothing known of it holds any more.
+ * folder a new UIDVALIDITY, so that nothing known of it holds any more. The folder is locked.
  */
-export function scanFolder(folder: MaildirFolder): Found | null {
+export function* scanFolder(folder: MaildirFolder): Steps<Found | null> {
   folder.unverified = false
   const { files } = folder.deps
   const { state } = folder
@@ -230,57 +227,60 @@ export function scanFolder(folder: MaildirFolder): Found | null {
     : null
   if (foreign && foreign.uidValidity !== state.facts.uidValidity) return null
   state.table.replace(parseKeywords(readIf(files, `${folder.path}/${KEYWORDS}`) ?? Buffer.alloc(0)))
-  const listing = atOnce(listFiles(files, folder.path))
-  const first = compare(folder, listing, state.uids())
+  const listing = yield* listFiles(files, folder.path)
+  const first = yield* compare(folder, listing, state.uids())
   // a file that was renamed while its directory was read can be missed once
   const second =
     first.missing.length > 0
-      ? compare(folder, atOnce(listFiles(files, folder.path)), Uint32Array.from(first.missing))
-      : first
-  const flagged = { uids: first.uids, flags: first.flags, modSeq: state.facts.highestModSeq }
-  if (second !== first) {
-    flagged.uids.push(...second.uids)
-    flagged.flags.push(...second.flags)
-  }
-  if (flagged.uids.length > 0) flagged.modSeq = folder.nextModSeq()
-  for (const [i, uid] of flagged.uids.entries()) state.setFlags(state.find(uid), flagged.flags[i]!, flagged.modSeq)
-  const expunged = { uids: second.missing, modSeq: state.facts.highestModSeq }
+      ? yield* compare(folder, yield* listFiles(files, folder.path), Uint32Array.from(first.missing))
+      : null
+  const flagged = takeMoved(folder, [...first.moved, ...(second?.moved ?? [])])
+  const expunged = { uids: second?.missing ?? [], modSeq: state.facts.highestModSeq }
   if (expunged.uids.length > 0) {
     expunged.modSeq = folder.nextModSeq()
     folder.drop(expunged.uids, expunged.modSeq)
   }
-  return { appended: takeFound(folder, listing, foreign), flagged, expunged }
+  return { appended: yield* takeFound(folder, listing, foreign), flagged, expunged }
 }
 
 interface Comparison {
-  readonly uids: number[]
-  readonly flags: number[]
+  readonly moved: { readonly uid: number; readonly entry: string }[]
   readonly missing: number[]
 }
 
 /** What became of these known messages. What is left in `listing` after all were compared is new. */
-function compare(folder: MaildirFolder, listing: Listing, uids: Uint32Array): Comparison {
-  const changed: Comparison = { uids: [], flags: [], missing: [] }
+function* compare(folder: MaildirFolder, listing: Listing, uids: Uint32Array): Steps<Comparison> {
+  const found: Comparison = { moved: [], missing: [] }
   for (const uid of uids) {
     const at = folder.state.find(uid)
     const base = folder.bases[at]!
     const entry = listing.get(base)
-    if (!entry) {
-      changed.missing.push(uid)
-      continue
-    }
+    if (!entry) found.missing.push(uid)
+    else if (entry !== folder.place(at)) found.moved.push({ uid, entry })
     listing.delete(base)
-    if (entry === folder.place(at)) continue
-    const flags = takeEntry(folder, uid, base, entry)
-    if (flags === folder.state.flagsAt(at)) continue
+    yield
+  }
+  return found
+}
+
+/** Files that lie elsewhere now: most often that is other flags. */
+function takeMoved(folder: MaildirFolder, moved: Comparison['moved']): Found['flagged'] {
+  const { state } = folder
+  const changed = { uids: [] as number[], flags: [] as number[] }
+  for (const { uid, entry } of moved) {
+    const at = state.find(uid)
+    const flags = takeEntry(folder, uid, folder.bases[at]!, entry)
+    if (flags === state.flagsAt(at)) continue
     changed.uids.push(uid)
     changed.flags.push(flags)
   }
-  return changed
+  const modSeq = changed.uids.length > 0 ? folder.nextModSeq() : state.facts.highestModSeq
+  for (const [i, uid] of changed.uids.entries()) state.setFlags(state.find(uid), changed.flags[i]!, modSeq)
+  return { ...changed, modSeq }
 }
 
 /** New files: with the UIDs that another program's list gives them, where it does, else with the next ones. */
-function takeFound(folder: MaildirFolder, listing: Listing, foreign: UidList | null): MessageRow[] {
+function* takeFound(folder: MaildirFolder, listing: Listing, foreign: UidList | null): Steps<MessageRow[]> {
   const { state } = folder
   const before = state.count
   if (foreign) {
@@ -289,11 +289,11 @@ function takeFound(folder: MaildirFolder, listing: Listing, foreign: UidList | n
       const given = { ...foreign, uids: foreign.uids.slice(later), bases: foreign.bases.slice(later) }
       state.facts.highestModSeq = folder.nextModSeq()
       for (const [uid, guid] of foreign.guids) folder.guids.set(uid, guid)
-      atOnce(takeKnown(folder, given, listing, null))
+      yield* takeKnown(folder, given, listing, null)
     }
     state.facts.uidNext = Math.max(state.facts.uidNext, foreign.uidNext)
   }
-  const own = atOnce(takeNew(folder, listing))
+  const own = yield* takeNew(folder, listing)
   if (folder.listChanged()) folder.writeList()
   else if (own.length > 0) folder.appendFound(own, folder.bases.slice(-own.length))
   return Array.from({ length: state.count - before }, (_, i) => state.row(before + i))
