@@ -1,6 +1,7 @@
 // A file read into a value and read again when it changed: a bad new version is reported and the last good one stays.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { systemClock } from '../base/clock.ts'
 import { temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import type { Problem } from '../config/problems.ts'
@@ -13,6 +14,12 @@ export interface Parsed<T> {
 
 /** Files beyond this are refused: they are no tables of ours. */
 const MAX_OCTETS = 64 * 2 ** 20
+
+/** After so many looks, each this soon after the last (ms), a file is one that is asked for all the time … */
+const MANY_LOOKS = 20
+const SOON_MS = 2
+/** … and is looked at this often, ms. */
+const SELDOM_MS = 10
 
 /** From here on a changed file is parsed on a thread, and the old version serves until that is done. */
 const LARGE = 65_536
@@ -35,6 +42,8 @@ export class WatchedFile<T> {
   #problems: readonly Problem[] = []
   #stamp = ''
   #fresh = false
+  #looks = 0
+  #looked = 0
   #parsing = false
 
   constructor(path: string, parse: Parse<T>, log: Logger, options: WatchOptions<T> = {}) {
@@ -51,9 +60,12 @@ export class WatchedFile<T> {
     return value
   }
 
-  /** The newest good version; null when there was none. One look at the file a turn of the event loop. */
+  /**
+   * The newest good version; null when there was none. One look at the file a turn of the event loop, and under load one
+   * every 10 ms.
+   */
   getOrNull(): T | null {
-    if (!this.#fresh) {
+    if (!this.#fresh && this.#isTime()) {
       this.#check()
       this.#fresh = true
       setImmediate(() => {
@@ -67,6 +79,15 @@ export class WatchedFile<T> {
   problems(): readonly Problem[] {
     this.#check()
     return this.#problems
+  }
+
+  #isTime(): boolean {
+    const since = systemClock.mono() - this.#looked
+    const busy = this.#looks >= MANY_LOOKS
+    if (busy && since < SELDOM_MS) return false
+    this.#looks = since <= (busy ? 2 * SELDOM_MS : SOON_MS) ? this.#looks + 1 : 0
+    this.#looked += since
+    return true
   }
 
   #check(): void {

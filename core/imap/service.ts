@@ -1,6 +1,7 @@
 // IMAP as a service: takes connections, sweeps idle sessions, says who is there, winds down.
 import type { Socket } from 'node:net'
 import type { Timer } from '../base/clock.ts'
+import { Crowd } from '../base/crowd.ts'
 import type { Site } from '../config/site.ts'
 import type { Refusal } from '../net/admission.ts'
 import { createNetworks, type Networks } from '../net/networks.ts'
@@ -29,7 +30,7 @@ export function createImapService(deps: ImapDeps): ProtocolService {
 
 class ImapService implements ProtocolService, SessionOwner {
   readonly #deps: ImapDeps
-  readonly #sessions = new Set<ImapSession>()
+  readonly #sessions = new Crowd<ImapSession>()
   readonly #sweeper: Timer
   #draining = false
   #emptied: (() => void) | null = null
@@ -57,7 +58,7 @@ class ImapService implements ProtocolService, SessionOwner {
   closed(session: ImapSession): void {
     session.generation.release()
     this.#deps.admission.leave(session.facts.remoteIp)
-    this.#sessions.delete(session)
+    this.#sessions.remove(session)
     if (this.#sessions.size === 0) this.#emptied?.()
   }
 

@@ -3,9 +3,11 @@ import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { type Actor, createActor } from 'xstate'
 import type { Clock, Timer } from '../base/clock.ts'
+import type { Member } from '../base/crowd.ts'
 import type { Logger } from '../base/log.ts'
 import type { BodySpool } from '../message/spool.ts'
 import type { Admission } from '../net/admission.ts'
+import { strip } from '../net/closed-socket.ts'
 import { isLoopback } from '../net/networks.ts'
 import type { Connection, SessionSummary } from '../net/service.ts'
 import { type TlsService, tlsInfo } from '../net/tls.ts'
@@ -56,7 +58,9 @@ export interface SessionOwner {
   closed(session: ImapSession): void
 }
 
-export class ImapSession implements Session, ReaderOwner, OutputOwner {
+export class ImapSession implements Session, ReaderOwner, OutputOwner, Member {
+  /** Among the sessions of the service. */
+  place = -1
   readonly out: Output
   readonly reader: CommandReader
   readonly generation: Generation
@@ -460,6 +464,7 @@ export class ImapSession implements Session, ReaderOwner, OutputOwner {
   // ---------------------------------------------------------------- the socket
 
   readonly #onClose = (): void => {
+    strip(this.#socket)
     if (this.#gone) return
     this.#gone = true
     this.#closing?.cancel()

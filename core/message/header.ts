@@ -19,27 +19,61 @@ export interface HeaderView {
 }
 
 /** Parses lazily: the fields are found at the first question. `block` is without or with its final empty line. */
-export function parseHeader(block: Buffer): HeaderView {
-  let fields: HeaderField[] | null = null
-  const all = (): readonly HeaderField[] => (fields ??= scanFields(block))
-  return {
-    get fields() {
-      return all()
-    },
-    get(name) {
-      const key = name.toLowerCase()
-      return all().find((f) => f.name.toLowerCase() === key)?.value ?? null
-    },
-    all(name) {
-      const key = name.toLowerCase()
-      return all()
-        .filter((f) => f.name.toLowerCase() === key)
-        .map((f) => f.value)
-    },
-    count(name) {
-      const key = name.toLowerCase()
-      return all().reduce((n, f) => n + (f.name.toLowerCase() === key ? 1 : 0), 0)
-    },
+export const parseHeader = (block: Buffer): HeaderView => new Header(() => scanFields(block))
+
+/** What `parseHeader` would give of `before` and the block of `view` together; only `before` is scanned for it. */
+export const precede = (before: Buffer, view: HeaderView): HeaderView =>
+  new Header(() => [...scanFields(before), ...view.fields.map((field) => (field as Field).moved(before.length))])
+
+class Header implements HeaderView {
+  readonly #find: () => readonly HeaderField[]
+  #fields: readonly HeaderField[] | null = null
+
+  constructor(find: () => readonly HeaderField[]) {
+    this.#find = find
+  }
+
+  get fields(): readonly HeaderField[] {
+    this.#fields ??= this.#find()
+    return this.#fields
+  }
+  get(name: string): string | null {
+    const key = name.toLowerCase()
+    return this.fields.find((f) => f.name.toLowerCase() === key)?.value ?? null
+  }
+  all(name: string): readonly string[] {
+    const key = name.toLowerCase()
+    return this.fields.filter((f) => f.name.toLowerCase() === key).map((f) => f.value)
+  }
+  count(name: string): number {
+    const key = name.toLowerCase()
+    return this.fields.reduce((n, f) => n + (f.name.toLowerCase() === key ? 1 : 0), 0)
+  }
+}
+
+class Field implements HeaderField {
+  readonly name: string
+  readonly start: number
+  readonly end: number
+  /** As it stands in the block, folded. */
+  readonly #text: string
+  #value: string | null = null
+
+  constructor(name: string, text: string, start: number, end: number) {
+    this.name = name
+    this.#text = text
+    this.start = start
+    this.end = end
+  }
+
+  /** Unfolded when it is asked for: of most fields only the name is. */
+  get value(): string {
+    this.#value ??= this.#text.replace(/\r?\n/g, '').trim()
+    return this.#value
+  }
+
+  moved(by: number): Field {
+    return new Field(this.name, this.#text, this.start + by, this.end + by)
   }
 }
 
@@ -57,11 +91,7 @@ function scanFields(block: Buffer): HeaderField[] {
     if (colon === start || colon >= end) continue
     const name = text.slice(start, colon).trimEnd()
     if (!/^[\x21-\x7e]+$/.test(name)) continue
-    const value = text
-      .slice(colon + 1, end)
-      .replace(/\r?\n/g, '')
-      .trim()
-    fields.push({ name, value, start, end })
+    fields.push(new Field(name, text.slice(colon + 1, end), start, end))
   }
   return fields
 }

@@ -62,6 +62,8 @@ class ClientAdmission implements Admission {
   /** In the order of last sight. */
   readonly #clients = new Map<string, Client>()
   readonly #sweeper: Timer
+  /** Whose place at the end of `#clients` is known: one that comes again and again stays there. */
+  #last: Client | null = null
   open = 0
 
   constructor(limits: AdmissionLimits, clock: Clock, exempt: (ip: string) => boolean) {
@@ -125,12 +127,14 @@ class ClientAdmission implements Admission {
   #seen(ip: string): Client {
     const key = clientKey(ip)
     let client = this.#clients.get(key)
+    if (client && client === this.#last) return client
     if (client) this.#clients.delete(key)
     else {
       if (this.#clients.size >= MAX_CLIENTS) this.#forgetOne()
       client = { open: 0, recent: 0, windowStart: this.#clock.mono(), failures: 0, lastFailure: 0, bannedUntil: 0 }
     }
     this.#clients.set(key, client)
+    this.#last = client
     return client
   }
 

@@ -45,9 +45,10 @@ export async function openListener(
 ): Promise<Listener> {
   const proxies = proxyNetworks(settings.options.proxyProtocol)
   let pending = 0
+  let local: LocalAddress | null = null
   const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, (socket) => {
     socket.on('error', ignore)
-    const addresses = peer(socket)
+    const addresses = { ...remote(socket), ...(local ?? localOf(socket)) }
     if (proxies === null && !IMPLICIT_TLS.has(settings.service)) {
       service.accept({ socket, listener: settings, ...addresses })
       return
@@ -68,6 +69,7 @@ export async function openListener(
       })
   })
   await bind(server, settings, deps)
+  local = localOfAll(server)
   server.on('error', (error) => deps.log.error(`${settings.service}: ${error.message}`))
   const address = server.address()
   return {
@@ -79,6 +81,9 @@ export async function openListener(
   }
 }
 
+type RemoteAddress = Pick<ProxyAddresses, 'remoteIp' | 'remotePort'>
+type LocalAddress = Pick<ProxyAddresses, 'localIp' | 'localPort'>
+
 const ignore = (): void => {}
 
 function proxyNetworks(option: unknown): Networks | null {
@@ -87,13 +92,22 @@ function proxyNetworks(option: unknown): Networks | null {
 }
 
 /** A peer on a unix socket counts as this machine. */
-function peer(socket: Socket): ProxyAddresses {
-  return {
-    remoteIp: normalIp(socket.remoteAddress ?? '127.0.0.1'),
-    remotePort: socket.remotePort ?? 0,
-    localIp: normalIp(socket.localAddress ?? '127.0.0.1'),
-    localPort: socket.localPort ?? 0,
-  }
+const remote = (socket: Socket): RemoteAddress => ({
+  remoteIp: normalIp(socket.remoteAddress ?? '127.0.0.1'),
+  remotePort: socket.remotePort ?? 0,
+})
+
+const localOf = (socket: Socket): LocalAddress => ({
+  localIp: normalIp(socket.localAddress ?? '127.0.0.1'),
+  localPort: socket.localPort ?? 0,
+})
+
+/** The same for all connections of a server; null where it is every address of the machine. */
+function localOfAll(server: Server): LocalAddress | null {
+  const bound = server.address()
+  if (bound === null || typeof bound === 'string') return { localIp: '127.0.0.1', localPort: 0 }
+  if (bound.address === '::' || bound.address === '0.0.0.0') return null
+  return { localIp: normalIp(bound.address), localPort: bound.port }
 }
 
 /** PROXY header and TLS handshake, where there are such. */

@@ -96,11 +96,11 @@ async function attempt(
     recipients.map((r) => ({ n: r.n, kind: 'deferred', reply, relay: null, detail }))
   if (!courier) return deferAll(replies.noCourier(work.nextHop.courier), 'no such courier')
   const number = 1 + Math.max(...recipients.map((r) => r.attempts))
-  const limit = attempts.begin()
+  const running = attempts.begin()
   try {
     return await courier.deliver(
       { message: queuedFacts(item), nextHop: work.nextHop, recipients, number, content },
-      limit.signal,
+      running.controller.signal,
     )
   } catch (thrown) {
     const failure = asFailure(thrown)
@@ -115,7 +115,7 @@ async function attempt(
       detail: failure.detail,
     }))
   } finally {
-    attempts.end(limit)
+    attempts.end(running)
   }
 }
 

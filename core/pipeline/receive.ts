@@ -2,7 +2,7 @@
 import { Failure, type Reply } from '../base/failure.ts'
 import { findBodyStart, type MessageContent, type SpooledBody } from '../message/content.ts'
 import { editHeader, withHeader } from '../message/edit-header.ts'
-import { fieldsEnd, type HeaderView, parseHeader } from '../message/header.ts'
+import { fieldsEnd, type HeaderView, parseHeader, precede } from '../message/header.ts'
 import { formatReceived } from '../message/received.ts'
 import { replies } from '../message/reply.ts'
 import type { BodySpool } from '../message/spool.ts'
@@ -136,7 +136,8 @@ function build(
     time: now,
   })
   const content = withHeader({ header, body, bodyStart, size: 0 }, Buffer.concat([received, header]))
-  return { content, header: parseHeader(content.header), messageId, parted: null }
+  const seen = header === block ? precede(received, view) : parseHeader(content.header)
+  return { content, header: seen, messageId, parted: null }
 }
 
 const namesUs = (value: string, hostname: string): boolean =>

@@ -1,11 +1,11 @@
 // Asks one plugin one question: deadline, abort signal, check of the answer, record. Never throws.
-import { getEventListeners } from 'node:events'
 import type { Clock } from '../base/clock.ts'
 import { asFailure, type Failure, type Reply, temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import type { Check } from './answers.ts'
 import type { Link } from './chains.ts'
 import type { Answer, HeaderEdit } from './contract.ts'
+import { Controllers } from './controllers.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { HookTrace } from './generation.ts'
 import { HOOK_KINDS, type HookName } from './hook-kinds.ts'
@@ -56,15 +56,8 @@ export type Asker = <T>(
   limit?: number,
 ) => Asked<T> | Promise<Asked<T>>
 
-/** Controllers kept for the next questions. */
-const SPARES = 64
-
 export function createAsker({ clock, log, deadlines, record }: AskDeps): Asker {
-  // making one costs more than most answers; a signal that nobody listens to any more can serve the next question
-  const spares: AbortController[] = []
-  const giveBack = (controller: AbortController): void => {
-    if (spares.length < SPARES && getEventListeners(controller.signal, 'abort').length === 0) spares.push(controller)
-  }
+  const controllers = new Controllers()
 
   const failed = (about: About, link: Link<unknown>, thrown: unknown, started: number): Failure => {
     const failure = asFailure(thrown)
@@ -109,7 +102,7 @@ export function createAsker({ clock, log, deadlines, record }: AskDeps): Asker {
           deadline.end()
           if (controller.signal.aborted) question.unused?.(answer)
           else {
-            giveBack(controller)
+            controllers.giveBack(controller)
             resolve(answered(question, about, link, answer, started))
           }
         },
@@ -123,14 +116,14 @@ export function createAsker({ clock, log, deadlines, record }: AskDeps): Asker {
   return (question, about, link, invoke, limit = Number.POSITIVE_INFINITY) => {
     const started = clock.mono()
     if (limit <= 0) return failed(about, link, temporary('no time left for it'), started)
-    const controller = spares.pop() ?? new AbortController()
+    const controller = controllers.take()
     try {
       const answer = invoke(controller.signal)
       if (isThenable(answer)) {
         const own = link.timeout ?? HOOK_KINDS[about.hook].timeout
         return wait(question, about, link, answer, controller, started, Math.min(own, limit))
       }
-      giveBack(controller)
+      controllers.giveBack(controller)
       return answered(question, about, link, answer, started)
     } catch (error) {
       return failed(about, link, error, started)

@@ -1,20 +1,31 @@
 // Deadlines of many calls at once, kept by one timer that runs only while some call is waited for.
 import type { Clock, Timer } from '../base/clock.ts'
+import { Crowd, type Member } from '../base/crowd.ts'
 
 const SWEEP_MS = 100
 
-export interface Deadline {
-  end(): void
-}
-
-interface Entry extends Deadline {
+export class Deadline implements Member {
+  readonly #among: Crowd<Deadline>
+  /** On the monotonic clock, ms. */
   readonly at: number
   readonly late: () => void
+  place = -1
+
+  constructor(among: Crowd<Deadline>, at: number, late: () => void) {
+    this.#among = among
+    this.at = at
+    this.late = late
+    among.add(this)
+  }
+
+  end(): void {
+    this.#among.remove(this)
+  }
 }
 
 export class Deadlines {
   readonly #clock: Clock
-  readonly #entries = new Set<Entry>()
+  #running = new Crowd<Deadline>()
   #timer: Timer | null = null
 
   constructor(clock: Clock) {
@@ -23,26 +34,24 @@ export class Deadlines {
 
   /** Calls `late` once, at most 100 ms after `ms` have passed, unless it is ended before. */
   start(ms: number, late: () => void): Deadline {
-    const entry: Entry = { at: this.#clock.mono() + ms, late, end: () => this.#entries.delete(entry) }
-    this.#entries.add(entry)
     this.#timer ??= this.#clock.every(Math.min(SWEEP_MS, Math.max(ms, 1)), () => this.#sweep())
-    return entry
+    return new Deadline(this.#running, this.#clock.mono() + ms, late)
   }
 
   close(): void {
     this.#timer?.cancel()
     this.#timer = null
-    this.#entries.clear()
+    this.#running = new Crowd()
   }
 
   #sweep(): void {
     const now = this.#clock.mono()
-    for (const entry of this.#entries) {
-      if (entry.at > now) continue
-      this.#entries.delete(entry)
-      entry.late()
+    for (const deadline of this.#running) {
+      if (deadline.at > now || deadline.place < 0) continue
+      deadline.end()
+      deadline.late()
     }
-    if (this.#entries.size > 0) return
+    if (this.#running.size > 0) return
     this.#timer?.cancel()
     this.#timer = null
   }

@@ -1,5 +1,6 @@
 // The POP3 service: takes connections of pop3 and pop3s listeners, knows its sessions, winds them down.
 import type { Clock } from '../base/clock.ts'
+import { Crowd } from '../base/crowd.ts'
 import type { Logger } from '../base/log.ts'
 import type { Admission } from '../net/admission.ts'
 import type { Connection, ProtocolService } from '../net/service.ts'
@@ -30,11 +31,11 @@ const SWEEP_MS = 5_000
 export function createPop3Service(serviceDeps: Pop3ServiceDeps): ProtocolService {
   const deps: Pop3Deps = { ...serviceDeps, locks: new MaildropLocks() }
   const { admission, clock } = deps
-  const sessions = new Set<Pop3Session>()
+  const sessions = new Crowd<Pop3Session>()
   let whenEmpty: (() => void) | null = null
 
   const ended = (session: Pop3Session): void => {
-    sessions.delete(session)
+    sessions.remove(session)
     admission.leave(session.facts.remoteIp)
     if (sessions.size === 0) whenEmpty?.()
   }

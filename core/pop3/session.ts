@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { createActor } from 'xstate'
+import type { Member } from '../base/crowd.ts'
 import { asFailure } from '../base/failure.ts'
+import { strip } from '../net/closed-socket.ts'
 import { type Line, LineReader } from '../net/line-reader.ts'
 import { isLoopback } from '../net/networks.ts'
 import type { Connection, SessionSummary } from '../net/service.ts'
@@ -37,7 +39,9 @@ const LINES = { maxLine: COMMAND_LINE_MAX, acceptBareLineFeed: true }
 const LISTED_AT_ONCE = 5000
 const AUTH_LINES = { maxLine: AUTH_LINE_MAX, acceptBareLineFeed: true }
 
-export class Pop3Session {
+export class Pop3Session implements Member {
+  /** Among the sessions of the service. */
+  place = -1
   readonly deps: Pop3Deps
   readonly facts: OwnFacts
   readonly generation: Generation
@@ -374,6 +378,7 @@ export class Pop3Session {
   #watch(socket: Socket): void {
     socket.on('error', () => {})
     socket.on('close', () => {
+      strip(socket)
       if (socket === this.#socket) this.destroy()
     })
   }

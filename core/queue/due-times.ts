@@ -2,24 +2,15 @@
 import type { Clock } from '../base/clock.ts'
 import { permanent } from '../base/failure.ts'
 import { DueHeap } from './due-heap.ts'
-import type { PackedItem, PackedRecipient } from './packed.ts'
+import type { PackedItem, PackedLease, PackedRecipient } from './packed.ts'
 
 /** A wall clock that falls behind the monotonic one by more than this, in ms, was set back. */
 const JUMP = 10_000
-
-export interface PackedLease<C> {
-  readonly token: string
-  readonly recipients: Set<PackedRecipient<C>>
-  /** Monotonic ms. */
-  until: number
-}
 
 export class DueTimes<C> {
   readonly #clock: Clock
   readonly #maxWait: number
   readonly #heap = new DueHeap<PackedRecipient<C>>()
-  readonly #leases = new Map<string, PackedLease<C>>()
-  readonly #leaseOf = new Map<PackedRecipient<C>, PackedLease<C>>()
   readonly #listeners: (() => void)[] = []
   #leaseCount = 0
   /** The wall clock's lead on the monotonic one, as far as known. */
@@ -35,23 +26,14 @@ export class DueTimes<C> {
 
   /** Puts a recipient where it belongs: at its due time, at its lease's end, or nowhere. */
   arm(r: PackedRecipient<C>): void {
-    const lease = this.#leaseOf.get(r)
+    const { lease } = r
     if (!r.open || r.busy || r.item.held) this.#heap.delete(r)
     else if (lease) this.#heap.set(r, this.#clock.now() + (lease.until - this.#clock.mono()))
     else this.#heap.set(r, r.due)
   }
 
-  /** Takes a recipient out of its lease; an empty lease is gone. */
-  release(r: PackedRecipient<C>): void {
-    const lease = this.#leaseOf.get(r)
-    if (!lease) return
-    this.#leaseOf.delete(r)
-    lease.recipients.delete(r)
-    if (lease.recipients.size === 0) this.#leases.delete(lease.token)
-  }
-
   forget(r: PackedRecipient<C>): void {
-    this.release(r)
+    r.lease = null
     this.#heap.delete(r)
   }
 
@@ -74,13 +56,12 @@ export class DueTimes<C> {
     for (let r = this.#heap.peek(); r && this.#heap.peekKey() <= now; r = this.#heap.peek()) {
       if (taken.size >= limit && !taken.has(r.item)) break
       this.#heap.pop()
-      const lease = this.#leaseOf.get(r)
-      const rest = lease ? lease.until - this.#clock.mono() : 0
+      const rest = r.lease ? r.lease.until - this.#clock.mono() : 0
       if (rest > 0) {
         this.#heap.set(r, now + Math.max(rest, 1))
         continue
       }
-      this.release(r)
+      r.lease = null
       // a lease that has run out shows itself here; the recipient's own time may lie later
       if (r.due > now) this.arm(r)
       else taken.add(r.item)
@@ -109,48 +90,44 @@ export class DueTimes<C> {
 
   // ------------------------------------------------------------ leases
 
-  isLeased(r: PackedRecipient<C>): boolean {
-    const lease = this.#leaseOf.get(r)
-    return lease !== undefined && lease.until > this.#clock.mono()
+  isLeased({ lease }: PackedRecipient<C>): boolean {
+    return lease !== null && lease.until > this.#clock.mono()
   }
 
-  /** Throws a permanent Failure unless the recipient is in this lease, or in none when `lease` is null. */
-  check(r: PackedRecipient<C>, lease: PackedLease<C> | null): void {
-    if (lease ? this.#leaseOf.get(r) !== lease : this.isLeased(r))
-      throw permanent(`${r.item.id}/${r.n} is leased to somebody else`)
+  /** Throws a permanent Failure unless the recipient is in the lease of this token, or in none when there is no token. */
+  check(r: PackedRecipient<C>, token: string | undefined): void {
+    if (token === undefined ? !this.isLeased(r) : r.lease?.token === token && this.isLeased(r)) return
+    const why = this.isLeased(r) ? 'is leased to somebody else' : `is not in the lease ${token}, or that has expired`
+    throw permanent(`${r.item.id}/${r.n} ${why}`)
   }
 
-  /** Throws a permanent Failure when it has run out. */
-  lease(token: string): PackedLease<C> {
-    const lease = this.#leases.get(token)
-    if (!lease || lease.until <= this.#clock.mono()) throw permanent(`the lease ${token} has expired`)
-    return lease
-  }
-
-  grant(item: PackedItem<C>, recipients: readonly PackedRecipient<C>[], ms: number): PackedLease<C> {
-    const token = `${item.id}.${++this.#leaseCount}`
-    const lease: PackedLease<C> = { token, recipients: new Set(recipients), until: this.#clock.mono() + ms }
-    this.#leases.set(token, lease)
+  grant(item: PackedItem<C>, recipients: readonly PackedRecipient<C>[], ms: number): PackedLease {
+    const lease = { token: `${item.id}.${++this.#leaseCount}`, until: this.#clock.mono() + ms }
     for (const r of recipients) {
-      this.release(r)
-      this.#leaseOf.set(r, lease)
+      r.lease = lease
       this.arm(r)
     }
     return lease
   }
 
-  /** The lease's new end; null when it is over. */
-  renew(token: string, ms: number): number | null {
-    const lease = this.#leases.get(token)
-    if (!lease || lease.until <= this.#clock.mono()) return null
-    lease.until = this.#clock.mono() + ms
-    for (const r of lease.recipients) this.arm(r)
-    return lease.until
+  /** Lends them for longer; null when the lease of this token holds none of them any more. */
+  renew(recipients: readonly PackedRecipient<C>[], token: string, ms: number): number | null {
+    let until: number | null = null
+    for (const r of recipients) {
+      if (r.lease?.token !== token) continue
+      // the first one finds out for all of them
+      if (until === null && !this.isLeased(r)) return null
+      until ??= this.#clock.mono() + ms
+      r.lease.until = until
+      this.arm(r)
+    }
+    return until
   }
 
-  free(token: string): void {
-    for (const r of [...(this.#leases.get(token)?.recipients ?? [])]) {
-      this.release(r)
+  free(recipients: readonly PackedRecipient<C>[], token: string): void {
+    for (const r of recipients) {
+      if (r.lease?.token !== token) continue
+      r.lease = null
       this.arm(r)
     }
   }

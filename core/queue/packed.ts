@@ -142,6 +142,13 @@ const WARNED = 8
 const BUSY = 16
 const ATTEMPTS = 5
 
+/** A loan of recipients of one item, in memory alone. */
+export interface PackedLease {
+  readonly token: string
+  /** On the monotonic clock, ms. */
+  until: number
+}
+
 /** Few fields, small integers: there may be a million of them. */
 export class PackedRecipient<C> {
   readonly item: PackedItem<C>
@@ -151,6 +158,8 @@ export class PackedRecipient<C> {
   last: Last | null
   /** Place in the heap of due recipients. */
   at = -1
+  /** Who has it on loan. */
+  lease: PackedLease | null = null
   /** From the item's arrival on, ms. */
   #wait: number
   /** Status (3 bits), a delay notice went out, a change is on its way to the disk, attempts. */

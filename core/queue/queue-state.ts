@@ -83,7 +83,7 @@ export class QueueState<C> {
       ...(content && { size: content.size }),
     }
     for (const r of this.#touched(item, op)) {
-      this.#due.release(r)
+      r.lease = null
       r.busy = true
       this.#due.arm(r)
     }
@@ -212,7 +212,7 @@ export class QueueState<C> {
     r.status = status
     r.item.open--
     this.recipients--
-    this.#due.release(r)
+    r.lease = null
     this.#due.arm(r)
   }
 
@@ -288,13 +288,19 @@ export class QueueState<C> {
   }
 
   renew(lease: Lease, ms: number): Lease | null {
-    const until = this.#due.renew(lease.token, ms)
+    const until = this.#due.renew(this.#leased(lease), lease.token, ms)
     return until === null ? null : { ...lease, until }
   }
 
   free(lease: Lease): void {
-    this.#due.free(lease.token)
+    this.#due.free(this.#leased(lease), lease.token)
     this.#due.wake()
+  }
+
+  /** The recipients that a lease was given for, as far as they are still there. */
+  #leased({ queueId, recipients }: Lease): PackedRecipient<C>[] {
+    const item = this.#items.get(queueId)
+    return item ? recipients.map((n) => recipientOf(item, n)).filter((r) => r !== undefined) : []
   }
 
   #noticeJump(): void {
@@ -309,24 +315,28 @@ export class QueueState<C> {
   }
 
   #checkTouched(item: PackedItem<C>, update: ItemUpdate): void {
-    const lease = update.lease === undefined ? null : this.#due.lease(update.lease)
-    const numbers = [...(update.expanded ?? []), ...(update.settled ?? [])].map(({ n }) => n)
-    if (new Set(numbers).size !== numbers.length) throw permanent(`${item.id}: a recipient is changed twice`)
-    for (const n of numbers) {
+    const { expanded = [], settled = [] } = update
+    const changes = expanded.length === 0 ? settled : [...expanded, ...settled]
+    if (changes.length > 1 && new Set(changes.map(({ n }) => n)).size !== changes.length)
+      throw permanent(`${item.id}: a recipient is changed twice`)
+    for (const { n } of changes) {
       const r = recipientOf(item, n)
       if (!r?.open) throw permanent(`${item.id}/${n} is not waiting in the queue`)
       if (r.busy) throw permanent(`${item.id}/${n} is being changed already`)
-      this.#due.check(r, lease)
+      this.#due.check(r, update.lease)
     }
   }
 
-  *#touched(item: PackedItem<C>, op: UpdateOperation): Iterable<PackedRecipient<C>> {
-    for (const list of [op.expanded, op.settled])
-      for (const { n } of list ?? []) {
-        const r = recipientOf(item, n)
-        if (r) yield r
-      }
+  #touched(item: PackedItem<C>, op: UpdateOperation): PackedRecipient<C>[] {
+    const touched: PackedRecipient<C>[] = []
+    for (const { n } of op.expanded ?? []) addIfThere(touched, recipientOf(item, n))
+    for (const { n } of op.settled ?? []) addIfThere(touched, recipientOf(item, n))
+    return touched
   }
+}
+
+function addIfThere<T>(list: T[], one: T | undefined): void {
+  if (one !== undefined) list.push(one)
 }
 
 /** An item on its way through dispatch is looked at several times. */

@@ -9,6 +9,7 @@ import { err, ok, type Result } from '../base/result.ts'
 import type { MessageContent } from '../message/content.ts'
 import { replies, replyLine } from '../message/reply.ts'
 import { toSevenBit } from '../message/seven-bit.ts'
+import { strip } from '../net/closed-socket.ts'
 import type { SmtpSend, TlsLevel } from '../plugin/services.ts'
 import { type Credentials, chooseMechanism, type Mechanism } from './auth.ts'
 import { type ClientEvent, type ClientState, clientLogic, waitOf } from './client.machine.ts'
@@ -60,7 +61,7 @@ export class Connection {
   readonly opened: number
   /** Mails carried so far. */
   uses = 0
-  onClosed: () => void = () => {}
+  onClosed: (connection: Connection) => void = () => {}
 
   readonly #options: ConnectionOptions
   readonly #actor: Actor<typeof clientLogic> = createActor(clientLogic).start()
@@ -179,7 +180,10 @@ export class Connection {
   #attach<S extends Socket>(socket: S): S {
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
     socket.on('error', (error: Error) => this.abort(`${error.message} ${this.#doing()}`))
-    socket.on('close', () => this.abort(`lost connection ${this.#doing()}`))
+    socket.on('close', () => {
+      strip(socket)
+      this.abort(`lost connection ${this.#doing()}`)
+    })
     return socket
   }
 
@@ -303,7 +307,7 @@ export class Connection {
   #close(): void {
     this.#socket.destroy()
     this.#giveUp()
-    this.onClosed()
+    this.onClosed(this)
   }
 
   /** Tells those who wait that no mail will be sent any more. */

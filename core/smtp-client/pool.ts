@@ -85,7 +85,7 @@ export class ConnectionPool {
     const connection = make()
     this.#open.add(connection)
     this.#sweep ??= this.#clock.every(SWEEP_MS, () => this.#check())
-    connection.onClosed = () => this.#closed(connection)
+    connection.onClosed = this.#closed
     return connection
   }
 
@@ -120,7 +120,7 @@ export class ConnectionPool {
     })
   }
 
-  #closed(connection: Connection): void {
+  readonly #closed = (connection: Connection): void => {
     this.#open.delete(connection)
     for (const idle of this.#idle) if (idle.connection === connection) this.#forget(idle)
     this.#waiting.shift()?.()

@@ -1,8 +1,10 @@
 // The socket side of a session: octets and lines in, replies gathered out, the change to TLS, the end.
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { strip } from '../net/closed-socket.ts'
 import { type Line, LineReader, type LineReaderOptions } from '../net/line-reader.ts'
 import type { TlsService } from '../net/tls.ts'
+import type { TurnEnd } from './turn-end.ts'
 import { OUTPUT_MAX } from './wire/limits.ts'
 
 export interface ChannelOwner {
@@ -64,9 +66,9 @@ export class Channel {
    * `together`: at the end of this turn of the event loop. Replies of all sessions leave one after the other then, and a
    * client that waits for several is woken once.
    */
-  flush(together: boolean): void {
-    if (!together) this.#flush()
-    else if (this.#out !== '') setImmediate(this.#flush)
+  flush(together: TurnEnd | null): void {
+    if (together === null) this.#flush()
+    else if (this.#out !== '') together.add(this.#flush)
   }
 
   readonly #flush = (): void => {
@@ -124,7 +126,10 @@ export class Channel {
 
   #watch(socket: Socket): void {
     socket.on('error', () => socket.destroy())
-    socket.on('close', () => this.#close())
+    socket.on('close', () => {
+      strip(socket)
+      this.#close()
+    })
   }
 
   #close(): void {

@@ -1,5 +1,6 @@
 // The protocol service behind every SMTP-like listener: admits connections, keeps the sessions, sweeps and drains them.
 import type { Clock } from '../base/clock.ts'
+import { Crowd } from '../base/crowd.ts'
 import type { Logger } from '../base/log.ts'
 import type { Site } from '../config/site.ts'
 import { formatReply, replies } from '../message/reply.ts'
@@ -12,6 +13,7 @@ import type { Intake } from '../pipeline/intake.ts'
 import type { Generations } from '../plugin/generation.ts'
 import type { Trace } from '../trace/trace.ts'
 import { SmtpSession } from './session.ts'
+import { TurnEnd } from './turn-end.ts'
 
 const SWEEP_MS = 1_000
 
@@ -32,8 +34,8 @@ export interface SmtpServiceDeps {
 /** What the sessions of one service share. */
 export interface SmtpServiceContext extends SmtpServiceDeps {
   readonly draining: boolean
-  /** More sessions than one that goes and one that comes. */
-  readonly crowded: boolean
+  /** Where replies wait for those of other sessions; null unless there are more than one that goes and one that comes. */
+  readonly together: TurnEnd | null
   networksOf(site: Site): Networks
   closed(session: SmtpSession): void
 }
@@ -47,15 +49,16 @@ const REFUSALS = {
 
 /** One service for the listeners smtp, submission, submissions, lmtp and local. */
 export function createSmtpService(deps: SmtpServiceDeps): ProtocolService {
-  const sessions = new Set<SmtpSession>()
+  const sessions = new Crowd<SmtpSession>()
+  const turnEnd = new TurnEnd()
   const networks = new WeakMap<Site, Networks>()
   let drained: (() => void) | null = null
   const context: SmtpServiceContext & { draining: boolean } = {
     ...deps,
     log: deps.log.with({ component: 'smtpd' }),
     draining: false,
-    get crowded() {
-      return sessions.size > 2
+    get together() {
+      return sessions.size > 2 ? turnEnd : null
     },
     networksOf(site) {
       const known = networks.get(site) ?? createNetworks(site.networks)
@@ -63,7 +66,7 @@ export function createSmtpService(deps: SmtpServiceDeps): ProtocolService {
       return known
     },
     closed(session) {
-      sessions.delete(session)
+      sessions.remove(session)
       deps.admission.leave(session.facts.remoteIp)
       if (sessions.size === 0) drained?.()
     },

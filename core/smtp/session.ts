@@ -1,5 +1,6 @@
 // One SMTP, submission or LMTP session: its chart's actor over a channel, and what the two have come to.
 import { type Actor, createActor } from 'xstate'
+import type { Member } from '../base/crowd.ts'
 import { asFailure, type Reply } from '../base/failure.ts'
 import { createSessionId } from '../base/ids.ts'
 import { formatAddress } from '../message/address.ts'
@@ -45,7 +46,7 @@ const HTTP_VERBS = new Set(['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 
 const IDLE_VERBS = new Set<Verb>(['noop', 'rset', 'vrfy', 'expn', 'help', 'etrn', 'ehlo', 'helo', 'lhlo'])
 const VERBS: ReadonlyMap<string, Verb> = new Map(Object.values(commands).map(({ verb }) => [verb.toUpperCase(), verb]))
 
-export class SmtpSession implements ChannelOwner {
+export class SmtpSession implements ChannelOwner, Member {
   readonly service: SmtpServiceContext
   readonly generation: Generation
   readonly role: Role
@@ -53,6 +54,8 @@ export class SmtpSession implements ChannelOwner {
   readonly channel: Channel
   readonly reception: Reception
   readonly #actor: Actor<typeof sessionLogic>
+  /** Among the sessions of the service. */
+  place = -1
   state: SessionState = 'connecting'
   transaction: OwnTransaction | null = null
   dialogue: SaslDialogue<Identity> | null = null
@@ -253,7 +256,7 @@ export class SmtpSession implements ChannelOwner {
     this.#pumping = false
     if (this.state === 'closing') this.#end()
     else if (this.state === 'startingTls') this.#startTls()
-    else this.channel.flush(this.service.crowded)
+    else this.channel.flush(this.service.together)
     if (this.#taken >= SLICE_INPUTS) this.#rest()
     const waits = !this.#resting && !this.#blocked && stateFacts[this.state].input !== null
     if (waits && this.channel.ended) this.#lost()

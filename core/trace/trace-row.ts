@@ -10,8 +10,8 @@ export interface TraceRow {
   mid: string
   /** Lower case; one may stand there more than once. */
   readonly addresses: string[]
-  /** One event after the other, as many fields each. Joined when the batch goes: until then nothing is copied. */
-  readonly fields: (string | number | undefined)[]
+  /** One event after the other: its time from the row's on, what it has, and that. Joined when the batch goes: until then nothing is copied. */
+  readonly fields: (string | number)[]
 }
 
 export interface StoredRow extends Omit<TraceRow, 'fields' | 'addresses'> {
@@ -23,12 +23,12 @@ const FIELD = '\x1f'
 const COLUMN = '\x1d'
 const ROW = '\x1c'
 
+/** What an event may have, a bit each: the ids, which stand in the row, then these fields in their order. */
 const SID = 1
 const TID = 2
 const QID = 4
-/** Fields of an event: time from the row's on, which ids it has, and these. */
 const NAMES = ['event', 'plugin', 'hook', 'verdict', 'rcpt', 'ms', 'detail', 'from', 'messageId'] as const
-const WIDTH = 2 + NAMES.length
+const FIRST_FIELD = 8
 
 /** Texts from outside must not part fields. */
 export const clean = (text: string | undefined): string | undefined =>
@@ -55,12 +55,20 @@ export function addEvent(row: TraceRow, e: TraceEvent): boolean {
   if (messageId !== undefined && row.mid === '') row.mid = messageId
   if (e.from !== undefined) addAddress(row, e.from)
   if (e.rcpt !== undefined) addAddress(row, e.rcpt)
-  const ids = (sid === undefined ? 0 : SID) + (tid === undefined ? 0 : TID) + (qid === undefined ? 0 : QID)
-  // the null reverse-path is not a missing one
-  const from = e.from === '' ? '<>' : e.from
-  row.fields.push(e.time - row.time, ids, e.event, e.plugin, e.hook, e.verdict, e.rcpt, e.ms)
-  row.fields.push(clean(e.detail), from, messageId)
+  const { fields } = row
+  const at = fields.push(e.time - row.time, 0) - 1
+  const ids = (sid === undefined ? 0 : SID) | (tid === undefined ? 0 : TID) | (qid === undefined ? 0 : QID)
+  const what = put(fields, 0, e.event) | put(fields, 1, e.plugin) | put(fields, 2, e.hook) | put(fields, 3, e.verdict)
+  const how = put(fields, 4, e.rcpt) | put(fields, 5, e.ms) | put(fields, 6, clean(e.detail))
+  fields[at] = ids | what | how | put(fields, 7, e.from) | put(fields, 8, messageId)
   return true
+}
+
+/** Adds the field of that place among `NAMES`, if there is one, and gives its bit. */
+function put(fields: (string | number)[], place: number, value: string | number | undefined): number {
+  if (value === undefined) return 0
+  fields.push(value)
+  return FIRST_FIELD << place
 }
 
 const differs = (known: string, id: string | undefined): boolean => id !== undefined && known !== '' && known !== id
@@ -91,16 +99,17 @@ export function decodeRows(batch: string): StoredRow[] {
 export function decodeEvents(row: Omit<StoredRow, 'mid' | 'addresses'>): TraceEvent[] {
   const fields = row.events.split(FIELD)
   const events: TraceEvent[] = []
-  for (let at = 0; at + WIDTH <= fields.length; at += WIDTH) {
-    const ids = Number(fields[at + 1])
-    const named: { [key: string]: unknown } = { time: row.time + Number(fields[at]) }
+  for (let at = 0; at + 2 <= fields.length; ) {
+    const named: { [key: string]: unknown } = { time: row.time + Number(fields[at++]) }
+    const has = Number(fields[at++])
     NAMES.forEach((name, i) => {
-      const value = fields[at + 2 + i]!
-      if (value !== '') named[name] = name === 'ms' ? Number(value) : name === 'from' && value === '<>' ? '' : value
+      if ((has & (FIRST_FIELD << i)) === 0) return
+      const value = fields[at++]
+      named[name] = name === 'ms' ? Number(value) : value
     })
-    if (ids & SID) named.sid = row.sid
-    if (ids & TID) named.tid = row.tid
-    if (ids & QID) named.qid = row.qid
+    if (has & SID) named.sid = row.sid
+    if (has & TID) named.tid = row.tid
+    if (has & QID) named.qid = row.qid
     events.push(named as unknown as TraceEvent)
   }
   return events

@@ -16,8 +16,8 @@ export interface TraceOptions {
 }
 
 const FLUSH_MS = 250
-/** Rows that do not wait for more: what waits long outlives its garbage collection. */
-const FLUSH_ROWS = 250
+/** Rows that do not wait for more: what waits long outlives its garbage collection. The worker gathers on. */
+const FLUSH_ROWS = 128
 /** Rows that may wait for the worker; beyond it events are dropped and counted, since trace must never hold up mail. */
 const MAX_WAITING = 50_000
 
@@ -83,7 +83,7 @@ export function openTrace(options: TraceOptions): Trace {
         return
       }
       gather(rows, event)
-      if (rows.size > FLUSH_ROWS) write()
+      if (rows.size >= FLUSH_ROWS) write()
       if (scheduled) return
       scheduled = true
       options.clock.after(FLUSH_MS, flush)

@@ -2,6 +2,7 @@
 import { chmodSync, closeSync, existsSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock, type Timer } from '../base/clock.ts'
 import type { TraceEvent } from './trace.ts'
 import { decodeEvents, decodeRows } from './trace-row.ts'
 
@@ -22,7 +23,7 @@ const { path, days, maxSize } = workerData as { path: string; days: number; maxS
 closeSync(openSync(path, 'a', 0o600))
 for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600)
 const db = new DatabaseSync(path, { timeout: 5000 })
-const FORMAT = 2
+const FORMAT = 3
 const { user_version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
 // what an older version wrote cannot be read any more, and is not worth more
 if (user_version < FORMAT)
@@ -39,26 +40,58 @@ db.exec(`
 `)
 const insert = db.prepare('INSERT INTO trace (time, sid, tid, qid, mid, events) VALUES (?, ?, ?, ?, ?, ?)')
 const insertAddress = db.prepare('INSERT OR IGNORE INTO address VALUES (?, ?)')
+/** Rows of one transaction, and ms that they wait for others: most of its cost is the same for few of them. */
+const TOGETHER = 250
+const LONGEST_WAIT = 250
 const CLEAN_EVERY = 100
-let writes = 0
+let commits = 0
+/** Rows since BEGIN. */
+let open = 0
+let waiting: Timer | null = null
+/** Of the main thread's clock. */
+let now = 0
 
-function write(now: number, batch: string): void {
-  db.exec('BEGIN')
-  try {
-    for (const row of decodeRows(batch)) {
-      const { lastInsertRowid } = insert.run(row.time, row.sid, row.tid, row.qid, row.mid, row.events)
-      for (const address of row.addresses) if (address !== '') insertAddress.run(address, lastInsertRowid)
-    }
-    db.exec('COMMIT')
-  } catch (error) {
-    db.exec('ROLLBACK')
-    throw error
+function write(batch: string, rows: number): void {
+  if (open === 0) {
+    db.exec('BEGIN')
+    waiting = systemClock.after(LONGEST_WAIT, () => guarded(commit))
   }
-  if (++writes % CLEAN_EVERY === 1) clean(now)
+  open += rows
+  for (const row of decodeRows(batch)) {
+    const { lastInsertRowid } = insert.run(row.time, row.sid, row.tid, row.qid, row.mid, row.events)
+    for (const address of row.addresses) if (address !== '') insertAddress.run(address, lastInsertRowid)
+  }
+  if (open >= TOGETHER) commit()
 }
 
+function commit(): void {
+  if (open === 0) return
+  db.exec('COMMIT')
+  ended()
+  if (++commits % CLEAN_EVERY === 1) clean()
+}
+
+/** The transaction is over, however it went. */
+function ended(): void {
+  waiting?.cancel()
+  respond({ kind: 'written', rows: open })
+  open = 0
+}
+
+function guarded(write: () => void): void {
+  try {
+    write()
+  } catch (error) {
+    respond({ kind: 'trouble', text: textOf(error) })
+    if (db.isTransaction) db.exec('ROLLBACK')
+    if (open > 0) ended()
+  }
+}
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
 /** Keeps the file within its days and octets. */
-function clean(now: number): void {
+function clean(): void {
   drop('time < ?', now - days * 86_400_000)
   const octets = (): number => {
     const pages = db.prepare('PRAGMA page_count').get() as { page_count: number }
@@ -108,17 +141,20 @@ function find(about: string, limit: number): TraceEvent[] {
 const respond = (response: TraceResponse): void => parentPort!.postMessage(response)
 
 parentPort!.on('message', (request: TraceRequest) => {
-  try {
-    if (request.kind === 'write') write(request.now, request.batch)
-    else if (request.kind === 'find')
-      respond({ kind: 'found', id: request.id, events: find(request.about, request.limit) })
-    else {
-      db.close()
-      parentPort!.close()
-    }
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error)
-    respond(request.kind === 'find' ? { kind: 'failed', id: request.id, text } : { kind: 'trouble', text })
+  if (request.kind === 'write') {
+    now = request.now
+    guarded(() => write(request.batch, request.rows))
+    return
   }
-  if (request.kind === 'write') respond({ kind: 'written', rows: request.rows })
+  guarded(commit)
+  if (request.kind === 'close') {
+    db.close()
+    parentPort!.close()
+    return
+  }
+  try {
+    respond({ kind: 'found', id: request.id, events: find(request.about, request.limit) })
+  } catch (error) {
+    respond({ kind: 'failed', id: request.id, text: textOf(error) })
+  }
 })

@@ -7,6 +7,7 @@ import {
   type HeaderView,
   LOGGER,
   type MessageAnswer,
+  type MessageFacts,
   parseAddressList,
   parseDomain,
   reject,
@@ -16,7 +17,7 @@ import {
   temporary,
   z,
 } from 'estafeta/plugin'
-import { createKeyRing, type KeyFile } from './keys.ts'
+import { createKeyRing, type DomainKeys, type KeyFile } from './keys.ts'
 import { sign } from './signer.ts'
 
 /** RFC 6376 §5.4.1, with Date, Message-ID and List-Unsubscribe-Post (RFC 8058 §4). */
@@ -61,31 +62,35 @@ export default definePlugin({
     const ring = createKeyRing(folder, keyFiles(config, site.data), clock)
     const ours = new Set(site.domains.map((domain) => domain.toLowerCase()))
     const fields = withFrom(config.fields)
+    const seal = async (message: MessageFacts, found: DomainKeys, signal: AbortSignal): Promise<MessageAnswer> => {
+      if (found.problems.length > 0) {
+        log.error(`DKIM key of ${found.domain} unusable: ${found.problems.join('; ')}`, { hook: 'message' })
+        throw temporary(`unusable DKIM key: ${found.problems.join('; ')}`)
+      }
+      const add = await sign(
+        {
+          content: message.content,
+          keys: found.keys,
+          fields,
+          oversign: config.oversign,
+          fromFields: message.header.count('From'),
+          signTime: new Date(clock.now()),
+        },
+        signal,
+      )
+      return { add, detail: found.keys.map((key) => `d=${key.domain} s=${key.selector}`).join(', ') }
+    }
     return {
       message: {
         stage: 'seal',
-        async run(message, signal): Promise<MessageAnswer> {
+        run(message, signal) {
           if (!isLocalSender(message.session)) return { detail: 'not signed: not from a local sender' }
           const domain = fromDomain(message.header)
           if (domain === null) return { detail: 'not signed: no From domain' }
-          const found = await ring.find(domain)
-          if (found === null) return withoutKey(domain, ours.has(domain), config.missingKey)
-          if (found.problems.length > 0) {
-            log.error(`DKIM key of ${found.domain} unusable: ${found.problems.join('; ')}`, { hook: 'message' })
-            throw temporary(`unusable DKIM key: ${found.problems.join('; ')}`)
-          }
-          const add = await sign(
-            {
-              content: message.content,
-              keys: found.keys,
-              fields,
-              oversign: config.oversign,
-              fromFields: message.header.count('From'),
-              signTime: new Date(clock.now()),
-            },
-            signal,
-          )
-          return { add, detail: found.keys.map((key) => `d=${key.domain} s=${key.selector}`).join(', ') }
+          const answer = (found: DomainKeys | null) =>
+            found === null ? withoutKey(domain, ours.has(domain), config.missingKey) : seal(message, found, signal)
+          const found = ring.find(domain)
+          return found instanceof Promise ? found.then(answer) : answer(found)
         },
       },
     }

@@ -27,7 +27,7 @@ export interface KeyFile {
 
 export interface KeyRing {
   /** The keys of the domain itself or, failing that, of the nearest domain above it; null without any. */
-  find(domain: string): Promise<DomainKeys | null>
+  find(domain: string): DomainKeys | null | Promise<DomainKeys | null>
 }
 
 /** How long, in ms, a look at the files holds. */
@@ -55,19 +55,21 @@ export function createKeyRing(folder: string, named: readonly KeyFile[], clock: 
     looked = clock.mono()
   }
 
+  const nearest = (domain: string): DomainKeys | null => {
+    for (let name = domain; name.includes('.'); name = name.slice(name.indexOf('.') + 1)) {
+      const keys = domains.get(name)
+      if (keys) return keys
+    }
+    return null
+  }
+
   return {
-    async find(domain) {
-      if (clock.mono() - looked >= LOOK_EVERY) {
-        looking ??= look().finally(() => {
-          looking = null
-        })
-        await looking
-      }
-      for (let name = domain; name.includes('.'); name = name.slice(name.indexOf('.') + 1)) {
-        const keys = domains.get(name)
-        if (keys) return keys
-      }
-      return null
+    find(domain) {
+      if (clock.mono() - looked < LOOK_EVERY) return nearest(domain)
+      looking ??= look().finally(() => {
+        looking = null
+      })
+      return looking.then(() => nearest(domain))
     },
   }
 }
