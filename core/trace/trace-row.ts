@@ -1,23 +1,19 @@
 // The form in which events go to the trace's thread and lie in its file: fields parted by control characters, cheap to make on the way in.
 import type { TraceEvent } from './trace.ts'
 
-/** All that happened to one message since the last batch. Every event names the row's ids, or none. */
-export interface TraceRow {
-  time: number
+/** Whom the events of one row are about: a message, since the last batch. Every event names the row's ids, or none. */
+interface Row {
+  readonly time: number
   sid: string
   tid: string
   qid: string
   mid: string
   /** Lower case; one may stand there more than once. */
   readonly addresses: string[]
-  /** One event after the other: its time from the row's on, what it has, and that. Joined when the batch goes: until then nothing is copied. */
-  readonly fields: (string | number)[]
+  events: string
 }
 
-export interface StoredRow extends Omit<TraceRow, 'fields' | 'addresses'> {
-  readonly addresses: readonly string[]
-  readonly events: string
-}
+export type StoredRow = { readonly [key in keyof Row]: Row[key] }
 
 const FIELD = '\x1f'
 const COLUMN = '\x1d'
@@ -34,49 +30,92 @@ const FIRST_FIELD = 8
 export const clean = (text: string | undefined): string | undefined =>
   text !== undefined && /[\x1c-\x1f]/.test(text) ? text.replace(/[\x1c-\x1f]/g, ' ') : text
 
-export const newRow = (event: TraceEvent): TraceRow => ({
-  time: event.time,
-  sid: '',
-  tid: '',
-  qid: '',
-  mid: '',
-  addresses: [],
-  fields: [],
-})
+/** Events on their way to the thread, gathered to one row a message. */
+export class Rows {
+  #rows: Row[] = []
+  readonly #byKey = new Map<string, number>()
+  /** One event after the other: its row, the number of its fields, and these. The same list for every batch. */
+  readonly #fields: (string | number)[] = []
+  #end = 0
 
-/** False when the event names other ids than the row: it belongs to another. */
-export function addEvent(row: TraceRow, e: TraceEvent): boolean {
-  const { sid, tid, qid } = e
-  if (differs(row.sid, sid) || differs(row.tid, tid) || differs(row.qid, qid)) return false
-  if (sid !== undefined) row.sid = sid
-  if (tid !== undefined) row.tid = tid
-  if (qid !== undefined) row.qid = qid
-  const messageId = clean(e.messageId)
-  if (messageId !== undefined && row.mid === '') row.mid = messageId
-  if (e.from !== undefined) addAddress(row, e.from)
-  if (e.rcpt !== undefined) addAddress(row, e.rcpt)
-  const { fields } = row
-  const at = fields.push(e.time - row.time, 0) - 1
-  const ids = (sid === undefined ? 0 : SID) | (tid === undefined ? 0 : TID) | (qid === undefined ? 0 : QID)
-  const what = put(fields, 0, e.event) | put(fields, 1, e.plugin) | put(fields, 2, e.hook) | put(fields, 3, e.verdict)
-  const how = put(fields, 4, e.rcpt) | put(fields, 5, e.ms) | put(fields, 6, clean(e.detail))
-  fields[at] = ids | what | how | put(fields, 7, e.from) | put(fields, 8, messageId)
-  return true
+  get size(): number {
+    return this.#rows.length
+  }
+  /** Fields of all events: what the batch holds in memory. */
+  get fields(): number {
+    return this.#end
+  }
+
+  /** Events of one transaction and its queue id come to lie together. */
+  add(event: TraceEvent): void {
+    const key = event.tid ?? event.qid ?? event.sid ?? ''
+    let at = this.#byKey.get(key)
+    // an id that goes with two others: the row so far is complete
+    if (at === undefined || !fits(this.#rows[at]!, event)) {
+      at = this.#rows.push(newRow(event)) - 1
+      this.#byKey.set(key, at)
+    }
+    this.#addEvent(at, this.#rows[at]!, event)
+  }
+
+  /** Gives what was added, and is empty. */
+  take(): string {
+    const rows = this.#rows
+    const fields = this.#fields
+    for (let at = 0; at < this.#end; ) {
+      const row = rows[fields[at] as number]!
+      const from = at + 2
+      at = from + (fields[at + 1] as number)
+      const event = fields.slice(from, at).join(FIELD)
+      row.events = row.events === '' ? event : row.events + FIELD + event
+    }
+    this.#rows = []
+    this.#byKey.clear()
+    this.#end = 0
+    return rows.map(encodeRow).join(ROW)
+  }
+
+  #addEvent(at: number, row: Row, e: TraceEvent): void {
+    const { sid, tid, qid } = e
+    if (sid !== undefined) row.sid = sid
+    if (tid !== undefined) row.tid = tid
+    if (qid !== undefined) row.qid = qid
+    const messageId = clean(e.messageId)
+    if (messageId !== undefined && row.mid === '') row.mid = messageId
+    if (e.from !== undefined) addAddress(row, e.from)
+    if (e.rcpt !== undefined) addAddress(row, e.rcpt)
+    const start = this.#end
+    this.#end += 4
+    const ids = (sid === undefined ? 0 : SID) | (tid === undefined ? 0 : TID) | (qid === undefined ? 0 : QID)
+    const what = this.#put(0, e.event) | this.#put(1, e.plugin) | this.#put(2, e.hook) | this.#put(3, e.verdict)
+    const how = this.#put(4, e.rcpt) | this.#put(5, e.ms) | this.#put(6, clean(e.detail))
+    const has = ids | what | how | this.#put(7, e.from) | this.#put(8, messageId)
+    this.#fields[start] = at
+    this.#fields[start + 1] = this.#end - start - 2
+    this.#fields[start + 2] = e.time - row.time
+    this.#fields[start + 3] = has
+  }
+
+  /** Adds the field of that place among `NAMES`, if there is one, and gives its bit. */
+  #put(place: number, value: string | number | undefined): number {
+    if (value === undefined) return 0
+    this.#fields[this.#end++] = value
+    return FIRST_FIELD << place
+  }
 }
 
-/** Adds the field of that place among `NAMES`, if there is one, and gives its bit. */
-function put(fields: (string | number)[], place: number, value: string | number | undefined): number {
-  if (value === undefined) return 0
-  fields.push(value)
-  return FIRST_FIELD << place
-}
+const newRow = ({ time }: TraceEvent): Row => ({ time, sid: '', tid: '', qid: '', mid: '', addresses: [], events: '' })
+
+/** It names no other ids than the row. */
+const fits = (row: Row, { sid, tid, qid }: TraceEvent): boolean =>
+  !differs(row.sid, sid) && !differs(row.tid, tid) && !differs(row.qid, qid)
 
 const differs = (known: string, id: string | undefined): boolean => id !== undefined && known !== '' && known !== id
 
 /** Most events of a message name the same few. */
 const NEIGHBOURS = 4
 
-function addAddress({ addresses }: TraceRow, address: string): void {
+function addAddress({ addresses }: Row, address: string): void {
   if (address === '') return
   const entry = address.toLowerCase()
   for (let i = addresses.length - 1; i >= 0 && i >= addresses.length - NEIGHBOURS; i--)
@@ -84,10 +123,8 @@ function addAddress({ addresses }: TraceRow, address: string): void {
   addresses.push(entry)
 }
 
-const encodeRow = (r: TraceRow): string =>
-  [r.time, r.sid, r.tid, r.qid, r.mid, r.addresses.join(FIELD), r.fields.join(FIELD)].join(COLUMN)
-
-export const encodeRows = (rows: Iterable<TraceRow>): string => Array.from(rows, encodeRow).join(ROW)
+const encodeRow = (r: Row): string =>
+  [r.time, r.sid, r.tid, r.qid, r.mid, r.addresses.join(FIELD), r.events].join(COLUMN)
 
 export function decodeRows(batch: string): StoredRow[] {
   return batch.split(ROW).map((one) => {

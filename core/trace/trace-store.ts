@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Trace, TraceEvent, TraceQuery } from './trace.ts'
-import { addEvent, encodeRows, newRow, type TraceRow } from './trace-row.ts'
+import { Rows } from './trace-row.ts'
 import type { TraceRequest, TraceResponse } from './trace-worker.ts'
 
 export interface TraceOptions {
@@ -18,13 +18,14 @@ export interface TraceOptions {
 const FLUSH_MS = 250
 /** Rows that do not wait for more: what waits long outlives its garbage collection. The worker gathers on. */
 const FLUSH_ROWS = 128
+const FLUSH_FIELDS = 32_768
 /** Rows that may wait for the worker; beyond it events are dropped and counted, since trace must never hold up mail. */
 const MAX_WAITING = 50_000
 
 /** Starts its worker at the first event or question. */
 export function openTrace(options: TraceOptions): Trace {
   let worker: Worker | null = null
-  let rows = new Map<string, TraceRow>()
+  const rows = new Rows()
   /** Given to the worker, and not yet in the file. */
   let underway = 0
   let dropped = 0
@@ -64,10 +65,9 @@ export function openTrace(options: TraceOptions): Trace {
     worker.postMessage(request)
   }
   const write = (): void => {
-    const batch = encodeRows(rows.values())
-    underway += rows.size
-    post({ kind: 'write', now: options.clock.now(), batch, rows: rows.size })
-    rows = new Map()
+    const { size } = rows
+    underway += size
+    post({ kind: 'write', now: options.clock.now(), batch: rows.take(), rows: size })
   }
   const flush = (): void => {
     scheduled = false
@@ -82,8 +82,8 @@ export function openTrace(options: TraceOptions): Trace {
         dropped++
         return
       }
-      gather(rows, event)
-      if (rows.size >= FLUSH_ROWS) write()
+      rows.add(event)
+      if (rows.size >= FLUSH_ROWS || rows.fields >= FLUSH_FIELDS) write()
       if (scheduled) return
       scheduled = true
       options.clock.after(FLUSH_MS, flush)
@@ -106,16 +106,4 @@ export function openTrace(options: TraceOptions): Trace {
       worker = null
     },
   }
-}
-
-/** Adds an event to its message's row; events of one transaction and its queue id come to lie together. */
-function gather(rows: Map<string, TraceRow>, event: TraceEvent): void {
-  const key = event.tid ?? event.qid ?? event.sid ?? ''
-  const row = rows.get(key)
-  if (row !== undefined && addEvent(row, event)) return
-  // an id that goes with two others: the row so far is complete
-  if (row !== undefined) rows.set(`${key} ${rows.size}`, row)
-  const next = newRow(event)
-  addEvent(next, event)
-  rows.set(key, next)
 }
