@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fieldsEnd, parseHeader } from './header.ts'
+import { fieldsEnd, type HeaderField, parseHeader, precede } from './header.ts'
 
 const parsed = (text: string) => parseHeader(Buffer.from(text, 'latin1'))
 
@@ -17,6 +17,14 @@ test('fields have names, unfolded values and their place; what is no field is sk
   expect(header.get('SUBJECT')).toBe('one two')
   expect(header.get('Body')).toBeNull()
   expect(fieldsEnd(header)).toBe(text.indexOf('no field'))
+})
+
+test('a block before another gives what both would give together', () => {
+  const [before, block] = ['Received: from a\r\n\tby b\r\n', 'Subject: one\r\n two\r\nTo: ana\r\n\r\n']
+  const seen = ({ name, value, start, end }: HeaderField) => ({ name, value, start, end })
+  const together = parsed(before + block)
+  expect(precede(Buffer.from(before), parsed(block)).fields.map(seen)).toEqual(together.fields.map(seen))
+  expect(together.fields).toHaveLength(3)
 })
 
 test('a mebibyte of lines without a colon is looked through once', () => {

@@ -40,6 +40,7 @@ db.exec(`
 `)
 const insert = db.prepare('INSERT INTO trace (time, sid, tid, qid, mid, events) VALUES (?, ?, ?, ?, ?, ?)')
 const insertAddress = db.prepare('INSERT OR IGNORE INTO address VALUES (?, ?)')
+
 /** Rows of one transaction, and ms that they wait for others: most of its cost is the same for few of them. */
 const TOGETHER = 250
 const LONGEST_WAIT = 250
@@ -78,9 +79,9 @@ function ended(): void {
   open = 0
 }
 
-function guarded(write: () => void): void {
+function guarded(action: () => void): void {
   try {
-    write()
+    action()
   } catch (error) {
     respond({ kind: 'trouble', text: textOf(error) })
     if (db.isTransaction) db.exec('ROLLBACK')
