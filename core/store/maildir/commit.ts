@@ -2,11 +2,11 @@
 import { temporary } from '../../base/failure.ts'
 import type { EngineMessage, PostedFailure } from '../engine.ts'
 import { postFailure } from '../failures.ts'
+import type { StagedBodies } from '../staged-bodies.ts'
 import type { Syncer } from '../syncer.ts'
 import { unsized, withSizes } from './file-name.ts'
 import type { FolderDeps, MaildirFolder, NewFile, Placed } from './folder.ts'
-import { type MessageWriter, type StagedFile, writeMessage } from './message-file.ts'
-import type { Staging } from './staging.ts'
+import { type StagedFile, writeMessage } from './message-file.ts'
 
 /** Messages for one folder that succeed or fail together. */
 interface Group {
@@ -37,9 +37,7 @@ interface WrittenFile {
 export interface CommitHost {
   readonly deps: FolderDeps
   readonly syncer: Syncer
-  readonly staging: Staging
-  /** Takes a staged body over. */
-  takeStaged(staged: number): MessageWriter
+  readonly staged: StagedBodies
   /** Looks for foreign changes before we append, when the UID list is not as we left it. */
   catchUp(folder: MaildirFolder): Promise<void>
   /** Tells sessions; called once a folder and batch, with the folder locked. */
@@ -153,21 +151,21 @@ export class Committer {
 
   /** Writes a group's messages, not yet into their mailbox. */
   #write(group: Group): void {
-    const { deps, staging } = this.#host
+    const { deps, staged: bodies } = this.#host
     const { files, clock, namer } = deps
     const { folder } = group
     for (const message of group.messages) {
       const { key, internalDate, octets, staged } = message
       const name = key === null ? namer.unique(clock.now()) : namer.keyed(key, internalDate)
       if (key !== null && folder.hasName(name)) {
-        if (staged !== null) this.#host.takeStaged(staged).abort()
+        if (staged !== null) bodies.abort(staged)
         group.files.push({ staged: null, message, name })
         continue
       }
       const file =
         staged === null
-          ? writeMessage(files, staging.next(), octets!, internalDate)
-          : this.#host.takeStaged(staged).finish(internalDate)
+          ? writeMessage(files, bodies.nextPath(), octets!, internalDate)
+          : bodies.take(staged).finish(internalDate)
       group.files.push({ staged: file, message, name })
     }
   }

@@ -1,5 +1,4 @@
-// The Maildir++ back end: accounts and folders on disk, loaded as they are needed, changed under a lock each.
-import { randomBytes } from 'node:crypto'
+// The Maildir++ back end: what sessions and deliveries ask of folders, each done under the folder's lock, and told to all who know it.
 import { setImmediate } from 'node:timers/promises'
 import type { Clock } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
@@ -18,23 +17,23 @@ import type {
 import { noSuchMailbox } from '../errors.ts'
 import { postFailure, unpostFailure } from '../failures.ts'
 import { LateOutcomes } from '../late-outcomes.ts'
+import { indexPath, MailboxEvents, openedMailbox, uidsOf } from '../mailbox-events.ts'
+import type { MessageRow } from '../mailbox-state.ts'
 import type { Flag, MailboxInfo, SpecialUse } from '../mailbox-store.ts'
 import { INBOX, mailboxName } from '../names.ts'
 import type { CopyResult } from '../open-mailbox.ts'
 import { packStrings } from '../packed-strings.ts'
+import { StagedBodies } from '../staged-bodies.ts'
 import { flagChange } from '../store-flags.ts'
 import type { Syncer } from '../syncer.ts'
-import { type Steps, Turns } from '../turns.ts'
+import { Turns } from '../turns.ts'
 import { uidSet } from '../uid-set.ts'
 import { Committer, type Outcome } from './commit.ts'
-import { FileNamer, fileName, flagLetters, namedSizes, parseFileName } from './file-name.ts'
+import { FileNamer } from './file-name.ts'
 import type { FolderDeps, MaildirFolder, NewFile, Placed } from './folder.ts'
-import { accountDirectory } from './folder-names.ts'
-import { loadFolder, scanFolder } from './load.ts'
-import { MessageWriter } from './message-file.ts'
-import { Staging } from './staging.ts'
-import { MaildirTree } from './tree.ts'
-import { FolderWatch } from './watch.ts'
+import { scanFolder } from './load.ts'
+import { LoadedFolders } from './loaded.ts'
+import { Watches } from './watches.ts'
 
 export interface MaildirOptions {
   readonly directory: string
@@ -48,31 +47,8 @@ export interface MaildirOptions {
   readonly emit: (event: EngineEvent) => void
 }
 
-interface Account {
-  readonly name: string
-  readonly tree: MaildirTree
-  readonly folders: Map<string, MaildirFolder>
-  /** Large folders that are being read into memory. */
-  readonly loading: Map<string, Promise<MaildirFolder>>
-  /** Sizes of folders that are not loaded. */
-  readonly counted: Map<string, Counted | Promise<Counted>>
-  uses: number
-}
-
-interface Counted {
-  readonly messages: number
-  readonly bytes: number
-}
-
-const INDEX = 'estafeta-index.db'
-const MAX_LOADED_MESSAGES = 1_000_000
-const MAX_LOADED_FOLDERS = 2000
-const MAX_ACCOUNTS = 4000
-const MAX_STABLE = 50_000
 /** When a folder that was taken over from its cache is looked at. */
 const VERIFY_MS = 1000
-/** A burst of foreign changes is looked at once. */
-const SETTLE_MS = 20
 
 export class MaildirEngine implements StoreEngine {
   readonly #options: MaildirOptions
@@ -80,90 +56,74 @@ export class MaildirEngine implements StoreEngine {
   readonly #committer: Committer
   readonly #turns: Turns
   readonly #late = new LateOutcomes()
-  readonly #accounts = new Map<string, Account>()
-  /** By id; in the order of use. */
-  readonly #folders = new Map<number, MaildirFolder>()
-  readonly #watches = new Map<number, FolderWatch>()
-  readonly #staging: Staging
-  readonly #staged = new Map<number, MessageWriter>()
-  readonly #stable: Set<string>
+  readonly #loaded: LoadedFolders
+  readonly #watches: Watches
+  readonly #events: MailboxEvents
+  readonly #staged: StagedBodies
   readonly #stored: StoredMessages[] = []
-  #lastId = 0
-  #lastStaged = 0
-  #trimming = false
 
   constructor(options: MaildirOptions) {
-    const { files, clock, log, hostname } = options
+    const { files, clock, log, hostname, directory, emit, syncer } = options
     this.#options = options
-    this.#stable = new Set([options.directory])
     this.#deps = { files, clock, log, namer: new FileNamer(hostname, process.pid) }
     this.#turns = new Turns(clock)
-    this.#staging = new Staging(files, options.directory)
+    this.#loaded = new LoadedFolders(this.#deps, this.#turns, directory)
+    this.#watches = new Watches(clock, (folder) => this.#look(folder, () => this.#watches.of(folder)?.touched === true))
+    this.#events = new MailboxEvents(emit, (account) => this.#loaded.listening(account))
+    this.#staged = new StagedBodies(files, directory)
     this.#committer = new Committer({
       deps: this.#deps,
-      syncer: options.syncer,
-      staging: this.#staging,
-      takeStaged: (staged) => this.#takeStaged(staged),
+      syncer,
+      staged: this.#staged,
       catchUp: (folder) => this.#scan(folder),
       shown: (folder, placed) => this.#shown(folder, placed),
     })
   }
 
   async join(account: string): Promise<void> {
-    this.#account(account).uses++
+    this.#loaded.account(account).uses++
   }
   async leave(account: string): Promise<void> {
-    this.#account(account).uses--
+    this.#loaded.account(account).uses--
   }
   async list(account: string): Promise<readonly MailboxInfo[]> {
-    return this.#account(account).tree.list()
+    return this.#loaded.account(account).tree.list()
   }
   async exists(account: string, name: string): Promise<boolean> {
-    return this.#account(account).tree.exists(mailboxName(name))
+    return this.#loaded.account(account).tree.exists(mailboxName(name))
   }
   async create(account: string, name: string, specialUse: readonly SpecialUse[] | null): Promise<void> {
     const key = mailboxName(name)
-    this.#account(account).tree.create(key, specialUse)
-    await this.#folder(account, key)
+    this.#loaded.account(account).tree.create(key, specialUse)
+    await this.#loaded.folder(account, key)
     this.#options.emit({ kind: 'list', account })
   }
   async subscribe(account: string, name: string, on: boolean): Promise<void> {
-    this.#account(account).tree.account.subscribe(mailboxName(name), on)
+    this.#loaded.account(account).tree.account.subscribe(mailboxName(name), on)
     this.#options.emit({ kind: 'list', account })
   }
 
   async delete(account: string, name: string): Promise<void> {
     const key = mailboxName(name)
-    const { tree, folders, loading } = this.#account(account)
-    for (let load = loading.get(key); load; load = loading.get(key)) await load.catch(() => {})
-    const folder = folders.get(key)
-    const leave = folder && (await folder.lock.enter())
-    try {
+    const { tree } = this.#loaded.account(account)
+    await this.#loaded.exclusive(account, key, (folder) => {
       const removed = tree.remove(key)
       if (folder) this.#forget(folder)
       tree.clear(removed)
-    } finally {
-      leave?.()
-    }
+    })
     this.#options.emit({ kind: 'list', account })
   }
 
   async rename(account: string, from: string, to: string): Promise<void> {
-    const { tree, folders, loading } = this.#account(account)
+    const { tree } = this.#loaded.account(account)
     const [source, target] = [mailboxName(from), mailboxName(to)]
     if (source === INBOX) await this.#renameInbox(account, target)
     else {
-      const moves = tree.renames(source, target)
-      for (const [old, name] of moves) {
-        for (let load = loading.get(old); load; load = loading.get(old)) await load.catch(() => {})
-        const folder = folders.get(old)
-        const leave = folder && (await folder.lock.enter())
-        try {
+      for (const [old, name] of tree.renames(source, target)) {
+        await this.#loaded.exclusive(account, old, (folder) => {
           tree.move(old, name)
-          if (folder) this.#renamed(folders, folder, name, tree.directoryOf(name))
-        } finally {
-          leave?.()
-        }
+          if (folder) this.#renamed(folder, name)
+        })
       }
       tree.sync()
     }
@@ -171,68 +131,48 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async usage(account: string): Promise<{ readonly messages: number; readonly bytes: number }> {
-    const found = this.#account(account)
-    let messages = 0
-    let bytes = 0
-    for (const name of found.tree.names()) {
-      const folder = found.folders.get(name)
-      const part = folder
-        ? { messages: folder.state.count, bytes: folder.state.totals().size }
-        : await this.#count(found, name)
-      messages += part.messages
-      bytes += part.bytes
-    }
-    return { messages, bytes }
+    return this.#loaded.usage(account)
   }
 
   async open(account: string, name: string): Promise<OpenedMailbox> {
-    const known = this.#account(account).folders.has(mailboxName(name))
-    const folder = await this.#folder(account, name)
+    const { tree, folders } = this.#loaded.account(account)
+    const known = folders.has(mailboxName(name))
+    const folder = await this.#loaded.folder(account, name)
     return folder.lock.run(async () => {
-      if (folder.uses++ === 0 && this.#options.watch) this.#watch(folder)
+      if (folder.uses++ === 0 && this.#options.watch) this.#watches.start(folder)
       // SELECT does not wait for the directories to be read; what a watch could not have seen is found a little later
       if (known && !folder.unverified) await this.#scan(folder)
-      if (folder.unverified) this.#deps.clock.after(VERIFY_MS, () => this.#verify(folder))
+      if (folder.unverified)
+        this.#deps.clock.after(VERIFY_MS, () => {
+          if (folder.unverified) this.#look(folder, () => folder.unverified)
+        })
       if (folder.gone) throw noSuchMailbox()
-      const { id, state, path } = folder
-      const places = { directory: path, bases: packStrings(folder.bases) }
-      const index = `${this.#account(account).tree.path}/${INDEX}`
-      return {
-        id,
-        facts: { ...state.facts },
-        keywords: [...state.table.keywords],
-        columns: state.snapshot(),
-        places,
-        index,
-      }
+      return openedMailbox(folder, tree.path, { directory: folder.path, bases: packStrings(folder.bases) })
     })
   }
 
   async close(id: number): Promise<void> {
-    const folder = this.#folders.get(id)
+    const folder = this.#loaded.find(id)
     if (!folder) return
     folder.uses--
     if (folder.uses > 0) return
-    this.#watches.get(id)?.close()
-    this.#watches.delete(id)
+    this.#watches.stop(id)
     folder.purge([...folder.held.keys()])
-    this.#trimSoon()
+    this.#loaded.trimSoon()
   }
 
   async stage(): Promise<number> {
-    const staged = ++this.#lastStaged
-    this.#staged.set(staged, new MessageWriter(this.#deps.files, this.#staging.next()))
-    return staged
+    return this.#staged.begin()
   }
   async stagePiece(staged: number, octets: Uint8Array): Promise<void> {
-    this.#staged.get(staged)?.write(Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength))
+    this.#staged.write(staged, octets)
   }
   async unstage(staged: number): Promise<void> {
-    if (this.#staged.has(staged)) this.#takeStaged(staged).abort()
+    this.#staged.abort(staged)
   }
 
   async append(id: number, messages: readonly EngineMessage[]): Promise<readonly number[]> {
-    const outcome = await this.#commit(this.#opened(id), messages)
+    const outcome = await this.#commit(this.#loaded.opened(id), messages)
     if ('failure' in outcome) throw unpostFailure(outcome.failure)
     return outcome.uids
   }
@@ -251,7 +191,7 @@ export class MaildirEngine implements StoreEngine {
     flags: readonly Flag[],
     unchangedSince: number | null,
   ): Promise<readonly number[]> {
-    const folder = this.#opened(id)
+    const folder = this.#loaded.opened(id)
     return folder.lock.run(async () => {
       const { table } = folder.state
       const before = [...table.keywords]
@@ -259,7 +199,7 @@ export class MaildirEngine implements StoreEngine {
       folder.saveKeywords(before)
       if (change.uids.length === 0) return change.modified
       const modSeq = folder.nextModSeq()
-      this.#touching(folder, change.uids, change.flags)
+      this.#watches.expectChange(folder, change.uids, change.flags)
       const { done, missing, error } = folder.renameFlags(change.uids, change.flags)
       this.#flagged(
         folder,
@@ -286,13 +226,13 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async expunge(id: number, uids: readonly number[], keep: boolean): Promise<readonly number[]> {
-    const folder = this.#opened(id)
+    const folder = this.#loaded.opened(id)
     return folder.lock.run(() => this.#expunge(folder, uids, keep))
   }
 
   async copy(id: number, uids: readonly number[], target: string): Promise<CopyResult> {
-    const to = await this.#folder(this.#opened(id).account, target)
-    const source = this.#opened(id)
+    const to = await this.#loaded.folder(this.#loaded.opened(id).account, target)
+    const source = this.#loaded.opened(id)
     const leave = await enterBoth(source, to)
     try {
       return await this.#copy(source, uids, to)
@@ -302,8 +242,8 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async move(id: number, uids: readonly number[], target: string, keep: boolean): Promise<CopyResult> {
-    const to = await this.#folder(this.#opened(id).account, target)
-    const source = this.#opened(id)
+    const to = await this.#loaded.folder(this.#loaded.opened(id).account, target)
+    const source = this.#loaded.opened(id)
     const leave = await enterBoth(source, to)
     try {
       const result = await this.#copy(source, uids, to)
@@ -319,8 +259,8 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async refresh(id: number): Promise<void> {
-    const folder = this.#opened(id)
-    const watch = this.#watches.get(id)
+    const folder = this.#loaded.opened(id)
+    const watch = this.#watches.of(folder)
     if (watch?.active) {
       // what the kernel has told already is heard in the next turn of the loop
       for (let turn = 0; turn < 2 && !watch.touched; turn++) await setImmediate()
@@ -331,11 +271,11 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async purge(id: number, uids: readonly number[]): Promise<void> {
-    this.#folders.get(id)?.purge(uids)
+    this.#loaded.find(id)?.purge(uids)
   }
 
   async places(account: string, name: string, uids: readonly number[]): Promise<readonly PlacedMessage[]> {
-    const folder = this.#accounts.get(account)?.folders.get(mailboxName(name))
+    const folder = this.#loaded.findByName(account, name)
     if (!folder) return []
     return uids.flatMap((uid) => {
       const at = folder.state.find(uid)
@@ -344,7 +284,7 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async locate(id: number, uid: number): Promise<MessagePlace | null> {
-    const folder = this.#folders.get(id)
+    const folder = this.#loaded.find(id)
     if (!folder) return null
     const { files } = this.#deps
     const at = folder.state.find(uid)
@@ -359,76 +299,20 @@ export class MaildirEngine implements StoreEngine {
   async shutdown(): Promise<void> {
     this.#turns.stop()
     await this.#committer.idle()
-    for (const watch of this.#watches.values()) watch.close()
-    for (const writer of this.#staged.values()) writer.abort()
-    this.#staged.clear()
-    for (const folder of this.#folders.values()) folder.save()
-    this.#folders.clear()
-    this.#accounts.clear()
+    this.#watches.stopAll()
+    this.#staged.abortAll()
+    this.#loaded.unloadAll()
     this.#options.syncer.close()
-  }
-
-  #account(name: string): Account {
-    let account = this.#accounts.get(name)
-    if (!account) {
-      this.#trimAccounts()
-      const tree = new MaildirTree(this.#deps.files, accountDirectory(this.#options.directory, name), this.#stable)
-      tree.make(INBOX)
-      for (const directory of tree.leftovers()) tree.clear(directory)
-      account = { name, tree, folders: new Map(), loading: new Map(), counted: new Map(), uses: 0 }
-      this.#accounts.set(name, account)
-    }
-    return account
-  }
-
-  /** A promise when it is large and must be read first. */
-  #folder(accountName: string, mailbox: string): MaildirFolder | Promise<MaildirFolder> {
-    const account = this.#account(accountName)
-    const name = mailboxName(mailbox)
-    const loaded = account.folders.get(name)
-    if (!loaded) return account.loading.get(name) ?? this.#load(account, name)
-    this.#folders.delete(loaded.id)
-    this.#folders.set(loaded.id, loaded)
-    return loaded
-  }
-
-  #load(account: Account, name: string): MaildirFolder | Promise<MaildirFolder> {
-    const { tree } = account
-    if (!tree.exists(name)) throw noSuchMailbox()
-    tree.make(name)
-    const make = {
-      uidValidity: () => tree.account.nextUidValidity(this.#deps.clock.now()),
-      guid: () => randomBytes(16).toString('hex'),
-    }
-    const identity = { id: ++this.#lastId, account: account.name, name, path: tree.directoryOf(name) }
-    const loaded = (folder: MaildirFolder): MaildirFolder => {
-      account.folders.set(name, folder)
-      account.counted.delete(name)
-      this.#folders.set(folder.id, folder)
-      this.#trimSoon()
-      return folder
-    }
-    const folder = this.#turns.run(loadFolder(this.#deps, identity, make))
-    if (!(folder instanceof Promise)) return loaded(folder)
-    const loading = folder
-      .then((read) => {
-        // other programs had turns too, and no watch told of them
-        read.unverified = true
-        return loaded(read)
-      })
-      .finally(() => account.loading.delete(name))
-    account.loading.set(name, loading)
-    return loading
   }
 
   #folderForDelivery(account: string, mailbox: string): MaildirFolder | Promise<MaildirFolder> {
     const name = mailboxName(mailbox)
-    const { tree, folders } = this.#account(account)
+    const { tree, folders } = this.#loaded.account(account)
     if (!folders.has(name) && !tree.exists(name)) {
       tree.make(name)
       this.#options.emit({ kind: 'list', account })
     }
-    return this.#folder(account, name)
+    return this.#loaded.folder(account, name)
   }
 
   /** The outcome, or a number that stands for it while the folder must be waited for. */
@@ -453,26 +337,10 @@ export class MaildirEngine implements StoreEngine {
     return 'later' in outcome ? outcome.later : outcome
   }
 
-  #opened(id: number): MaildirFolder {
-    const folder = this.#folders.get(id)
-    if (!folder || folder.gone) throw noSuchMailbox()
-    return folder
-  }
-
-  #count({ tree, counted }: Account, name: string): Counted | Promise<Counted> {
-    const known = counted.get(name)
-    if (known) return known
-    if (!tree.exists(name)) return { messages: 0, bytes: 0 }
-    const sum = this.#turns.run(countFolder(this.#deps.files, tree.directoryOf(name)))
-    counted.set(name, sum)
-    if (sum instanceof Promise) sum.catch(() => counted.delete(name))
-    return sum
-  }
-
   /** The folder is locked. */
   async #scan(folder: MaildirFolder): Promise<void> {
     if (folder.gone) return
-    const watch = this.#watches.get(folder.id)
+    const watch = this.#watches.of(folder)
     if (watch) watch.touched = false
     const found = await this.#turns.run(scanFolder(folder))
     if (found === null) {
@@ -480,31 +348,25 @@ export class MaildirEngine implements StoreEngine {
       return
     }
     const { flagged, expunged, appended } = found
-    this.#emitFlags(folder, flagged.uids, flagged.flags, flagged.modSeq)
-    this.#emitExpunged(folder, expunged.uids, expunged.modSeq)
-    if (appended.length > 0) this.#emitAppended(folder, appended, folder.bases.slice(-appended.length))
+    this.#events.flags(folder, flagged.uids, flagged.flags, flagged.modSeq)
+    this.#events.expunged(folder, expunged.uids, expunged.modSeq)
+    if (appended.length > 0) this.#tellAppended(folder, appended, folder.bases.slice(-appended.length))
   }
 
   #shown(folder: MaildirFolder, placed: Placed): void {
-    const watch = this.#watches.get(folder.id)
-    if (watch) {
-      placed.rows.forEach((row, i) => {
-        watch.expect(placed.bases[i]!)
-        watch.expect(fileName(placed.bases[i]!, flagLetters(row.flags)))
-      })
-    }
-    this.#emitAppended(folder, placed.rows, placed.bases)
+    this.#watches.expectPlaced(folder, placed)
+    this.#tellAppended(folder, placed.rows, placed.bases)
   }
 
   #expunge(folder: MaildirFolder, uids: readonly number[], keep: boolean): number[] {
     const present = [...uidSet(uids)].filter((uid) => folder.state.find(uid) >= 0)
     if (present.length === 0) return []
-    this.#touching(folder, present, null)
+    this.#watches.expectChange(folder, present, null)
     const { done, error } = folder.takeOut(present, keep && folder.uses > 0)
     if (done.length > 0) {
       const modSeq = folder.nextModSeq()
       folder.drop(done, modSeq)
-      this.#emitExpunged(folder, done, modSeq)
+      this.#events.expunged(folder, done, modSeq)
     }
     if (error) throw error
     return done
@@ -553,176 +415,49 @@ export class MaildirEngine implements StoreEngine {
 
   /** RFC 9051 §6.3.6: the messages move, INBOX stays. */
   async #renameInbox(account: string, target: string): Promise<void> {
-    this.#account(account).tree.create(target, null)
-    const inbox = await this.#folder(account, INBOX)
+    this.#loaded.account(account).tree.create(target, null)
+    const inbox = await this.#loaded.folder(account, INBOX)
     await this.move(inbox.id, [...inbox.state.uids()], target, true)
   }
 
-  #renamed(folders: Map<string, MaildirFolder>, folder: MaildirFolder, name: string, path: string): void {
-    folders.delete(folder.name)
-    folder.path = path
-    folder.state.facts.name = name
-    folders.set(name, folder)
-    if (this.#watches.has(folder.id)) this.#watch(folder)
-    if (folder.uses > 0) this.#options.emit({ kind: 'renamed', id: folder.id, name, directory: path })
+  #renamed(folder: MaildirFolder, name: string): void {
+    this.#loaded.renamed(folder, name)
+    if (this.#watches.of(folder)) this.#watches.start(folder)
+    this.#events.renamed(folder, folder.path)
   }
 
   /** The folder is no more what sessions knew. */
   #forget(folder: MaildirFolder): void {
-    folder.gone = true
-    this.#watches.get(folder.id)?.close()
-    this.#watches.delete(folder.id)
-    this.#folders.delete(folder.id)
-    const folders = this.#accounts.get(folder.account)?.folders
-    if (folders?.get(folder.name) === folder) folders.delete(folder.name)
-    if (folder.uses > 0) this.#options.emit({ kind: 'deleted', id: folder.id })
+    this.#watches.stop(folder.id)
+    this.#loaded.forget(folder)
+    this.#events.deleted(folder)
   }
 
-  #verify(folder: MaildirFolder): void {
-    if (!folder.unverified || folder.gone) return
-    const scan = () => (folder.unverified ? this.#scan(folder) : null)
-    folder.lock.run(scan).catch((error: unknown) => this.#complain(folder, error))
-  }
-
-  #watch(folder: MaildirFolder): void {
-    this.#watches.get(folder.id)?.close()
-    const { clock } = this.#deps
-    const look = () => {
-      const scan = () => (this.#watches.get(folder.id)?.touched ? this.#scan(folder) : null)
-      folder.lock.run(scan).catch((error: unknown) => this.#complain(folder, error))
-    }
-    let waiting = false
-    const watch = new FolderWatch(folder.path, clock, () => {
-      if (waiting) return
-      waiting = true
-      clock.after(SETTLE_MS, () => {
-        waiting = false
-        look()
-      })
-    })
-    this.#watches.set(folder.id, watch)
-  }
-
-  #complain(folder: MaildirFolder, error: unknown): void {
-    this.#deps.log.error('mailbox cannot be read', { user: folder.account, mailbox: folder.name, error: String(error) })
-  }
-
-  /** Tells the watch which names we are about to touch. `flags`: the new ones; null when the files go. */
-  #touching(folder: MaildirFolder, uids: readonly number[], flags: readonly number[] | null): void {
-    const watch = this.#watches.get(folder.id)
-    if (!watch) return
-    if (FolderWatch.tooMany(uids.length)) {
-      this.#watch(folder)
-      return
-    }
-    for (const [i, uid] of uids.entries()) {
-      const at = folder.state.find(uid)
-      watch.expect(folder.place(at).slice(4))
-      if (flags) watch.expect(fileName(folder.bases[at]!, flagLetters(flags[i]!)))
-    }
+  /** Scans it in its turn, if that is still `due` by then. */
+  #look(folder: MaildirFolder, due: () => boolean): void {
+    const { log } = this.#deps
+    folder.lock
+      .run(() => (due() ? this.#scan(folder) : null))
+      .catch((error: unknown) =>
+        log.error('mailbox cannot be read', { user: folder.account, mailbox: folder.name, error: String(error) }),
+      )
   }
 
   #flagged(folder: MaildirFolder, uids: readonly number[], flags: readonly number[], modSeq: number): void {
     for (const [i, uid] of uids.entries()) folder.state.setFlags(folder.state.find(uid), flags[i]!, modSeq)
-    this.#emitFlags(folder, uids, flags, modSeq)
+    this.#events.flags(folder, uids, flags, modSeq)
   }
 
-  #emitFlags(folder: MaildirFolder, uids: readonly number[], flags: readonly number[], modSeq: number): void {
-    if (uids.length === 0) return
-    const { id, uses, state } = folder
-    if (uses > 0) this.#options.emit({ kind: 'flags', id, uids, flags, modSeq, keywords: [...state.table.keywords] })
-    else this.#emitElsewhere(folder, 'flags', uids, modSeq)
-  }
-
-  #emitExpunged(folder: MaildirFolder, uids: readonly number[], modSeq: number): void {
-    if (uids.length === 0) return
-    if (folder.uses > 0) this.#options.emit({ kind: 'expunged', id: folder.id, uids, modSeq })
-    else this.#emitElsewhere(folder, 'expunged', uids, modSeq)
-  }
-
-  #emitAppended(folder: MaildirFolder, rows: Placed['rows'], bases: readonly string[]): void {
-    const { id, uses, state, account, name: mailbox } = folder
-    if (uses > 0) {
-      this.#options.emit({ kind: 'appended', id, rows, bases, keywords: [...state.table.keywords] })
-      return
-    }
-    const uids = rows.map((row) => row.uid)
-    this.#emitElsewhere(folder, 'appended', uids, rows[0]!.modSeq)
-    const file = `${this.#account(account).tree.path}/${INDEX}`
+  #tellAppended(folder: MaildirFolder, rows: readonly MessageRow[], bases: readonly string[]): void {
+    this.#events.appended(folder, rows, bases)
+    if (folder.uses > 0) return
+    const { account, name: mailbox, state } = folder
     const { mailboxId, uidValidity } = state.facts
+    const key = { file: indexPath(this.#loaded.account(account).tree.path), mailboxId, uidValidity }
     // all of a batch in one event
-    if (this.#stored.push({ account, mailbox, key: { file, mailboxId, uidValidity }, uids }) === 1)
-      queueMicrotask(() => this.#emitStored())
+    if (this.#stored.push({ account, mailbox, key, uids: uidsOf(rows) }) === 1)
+      queueMicrotask(() => this.#options.emit({ kind: 'stored', messages: this.#stored.splice(0) }))
   }
-
-  #emitStored(): void {
-    this.#options.emit({ kind: 'stored', messages: this.#stored.splice(0) })
-  }
-
-  #emitElsewhere(
-    folder: MaildirFolder,
-    change: 'appended' | 'flags' | 'expunged',
-    uids: readonly number[],
-    modSeq: number,
-  ): void {
-    const { account, name: mailbox } = folder
-    if ((this.#accounts.get(account)?.uses ?? 0) === 0) return
-    this.#options.emit({ kind: 'elsewhere', account, mailbox, change, uids, modSeq })
-  }
-
-  /** In a turn of its own: until then all who were given a folder have begun to work with it. */
-  #trimSoon(): void {
-    if (this.#trimming) return
-    this.#trimming = true
-    void setImmediate().then(() => {
-      this.#trimming = false
-      this.#trim()
-    })
-  }
-
-  /** Unloads what was not used for longest, beyond the bounds. */
-  #trim(): void {
-    let messages = 0
-    for (const folder of this.#folders.values()) messages += folder.state.count
-    let loaded = this.#folders.size
-    for (const folder of this.#folders.values()) {
-      if (messages <= MAX_LOADED_MESSAGES && loaded <= MAX_LOADED_FOLDERS) return
-      if (folder.busy) continue
-      folder.save()
-      messages -= folder.state.count
-      loaded--
-      this.#folders.delete(folder.id)
-      this.#accounts.get(folder.account)?.folders.delete(folder.name)
-    }
-  }
-
-  /** Makes room for one more. */
-  #trimAccounts(): void {
-    for (const { name, uses, folders, loading } of this.#accounts.values()) {
-      if (this.#accounts.size < MAX_ACCOUNTS) break
-      if (uses === 0 && folders.size === 0 && loading.size === 0) this.#accounts.delete(name)
-    }
-    if (this.#stable.size <= MAX_STABLE) return
-    this.#stable.clear()
-    this.#stable.add(this.#options.directory)
-  }
-
-  #takeStaged(staged: number): MessageWriter {
-    const writer = this.#staged.get(staged)!
-    this.#staged.delete(staged)
-    return writer
-  }
-}
-
-function* countFolder(files: Files, path: string): Steps<Counted> {
-  const names = ['new', 'cur'].flatMap((part) => files.readdir(`${path}/${part}`).map((name) => `${part}/${name}`))
-  let bytes = 0
-  for (const name of names) {
-    const { wire, file } = namedSizes(parseFileName(name).base)
-    bytes += wire ?? file ?? files.stat(`${path}/${name}`)?.size ?? 0
-    yield
-  }
-  return { messages: names.length, bytes }
 }
 
 const failureOf = (outcome: Outcome): PostedFailure | null => ('failure' in outcome ? outcome.failure : null)

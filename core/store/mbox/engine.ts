@@ -17,13 +17,14 @@ import { noSuchMailbox } from '../errors.ts'
 import { postFailure } from '../failures.ts'
 import { LateOutcomes } from '../late-outcomes.ts'
 import { toLf } from '../line-ends.ts'
-import type { MessageRow } from '../mailbox-state.ts'
+import { MailboxEvents, openedMailbox } from '../mailbox-events.ts'
 import type { Flag, MailboxInfo, SpecialUse } from '../mailbox-store.ts'
 import { accountDirectory } from '../maildir/folder-names.ts'
-import { headerBlock, MessageWriter } from '../maildir/message-file.ts'
+import { headerBlock, type MessageWriter } from '../maildir/message-file.ts'
 import { INBOX, mailboxName } from '../names.ts'
 import type { CopyResult } from '../open-mailbox.ts'
 import { rawPieces } from '../place-reader.ts'
+import { StagedBodies } from '../staged-bodies.ts'
 import { flagChange } from '../store-flags.ts'
 import { uidSet } from '../uid-set.ts'
 import { lockMailFile } from './dotlock.ts'
@@ -44,8 +45,6 @@ interface Account {
   uses: number
 }
 
-const STAGING = '.estafeta-staging'
-const INDEX = 'estafeta-index.db'
 const MAX_LOADED = 500
 const PIECE = 65_536
 
@@ -53,15 +52,18 @@ export class MboxEngine implements StoreEngine {
   readonly #options: MboxOptions
   readonly #accounts = new Map<string, Account>()
   readonly #boxes = new Map<number, MboxFile>()
-  readonly #staged = new Map<number, MessageWriter>()
+  readonly #staged: StagedBodies
+  readonly #events: MailboxEvents
   readonly #late = new LateOutcomes()
   readonly #stable: Set<string>
   #lastId = 0
-  #lastStaged = 0
 
   constructor(options: MboxOptions) {
+    const { files, directory, emit } = options
     this.#options = options
-    this.#stable = new Set([options.directory])
+    this.#stable = new Set([directory])
+    this.#staged = new StagedBodies(files, directory)
+    this.#events = new MailboxEvents(emit, (account) => (this.#accounts.get(account)?.uses ?? 0) > 0)
   }
 
   async join(account: string): Promise<void> {
@@ -98,7 +100,7 @@ export class MboxEngine implements StoreEngine {
       box.gone = true
       boxes.delete(key)
       this.#boxes.delete(box.id)
-      if (box.uses > 0) this.#options.emit({ kind: 'deleted', id: box.id })
+      this.#events.deleted(box)
     }
     await (box ? box.lock.run(remove) : remove())
     this.#options.emit({ kind: 'list', account })
@@ -122,7 +124,7 @@ export class MboxEngine implements StoreEngine {
           box.file = tree.fileOf(name)
           box.path = tree.stateOf(name)
           box.state.facts.name = name
-          if (box.uses > 0) this.#options.emit({ kind: 'renamed', id: box.id, name, directory: null })
+          this.#events.renamed(box, null)
         }
         await (box ? box.lock.run(move) : move())
       }
@@ -145,18 +147,7 @@ export class MboxEngine implements StoreEngine {
   async open(account: string, name: string): Promise<OpenedMailbox> {
     const box = this.#box(account, mailboxName(name))
     box.uses++
-    return this.#locked(box, () => {
-      const { id, state } = box
-      const index = `${this.#account(account).tree.path}/${INDEX}`
-      return {
-        id,
-        facts: { ...state.facts },
-        keywords: [...state.table.keywords],
-        columns: state.snapshot(),
-        places: null,
-        index,
-      }
-    })
+    return this.#locked(box, () => openedMailbox(box, this.#account(account).tree.path, null))
   }
 
   async close(id: number): Promise<void> {
@@ -165,22 +156,13 @@ export class MboxEngine implements StoreEngine {
   }
 
   async stage(): Promise<number> {
-    const { files, directory } = this.#options
-    const folder = `${directory}/${STAGING}`
-    const staged = ++this.#lastStaged
-    if (staged === 1) {
-      if (!files.stat(folder)) files.mkdir(folder)
-      for (const name of files.readdir(folder)) files.unlink(`${folder}/${name}`)
-    }
-    this.#staged.set(staged, new MessageWriter(files, `${folder}/${staged}`))
-    return staged
+    return this.#staged.begin()
   }
   async stagePiece(staged: number, octets: Uint8Array): Promise<void> {
-    this.#staged.get(staged)?.write(asBuffer(octets))
+    this.#staged.write(staged, octets)
   }
   async unstage(staged: number): Promise<void> {
-    this.#staged.get(staged)?.abort()
-    this.#staged.delete(staged)
+    this.#staged.abort(staged)
   }
 
   async append(id: number, messages: readonly EngineMessage[]): Promise<readonly number[]> {
@@ -240,7 +222,7 @@ export class MboxEngine implements StoreEngine {
       if (change.uids.length > 0) {
         const modSeq = box.nextModSeq()
         box.setFlags(change.uids, change.flags, modSeq)
-        this.#tellFlags(box, change.uids, change.flags, modSeq)
+        this.#events.flags(box, change.uids, change.flags, modSeq)
       }
       return change.modified
     })
@@ -293,8 +275,7 @@ export class MboxEngine implements StoreEngine {
   }
 
   async shutdown(): Promise<void> {
-    for (const writer of this.#staged.values()) writer.abort()
-    this.#staged.clear()
+    this.#staged.abortAll()
     for (const box of this.#boxes.values()) await box.lock.run(() => box.save())
     this.#boxes.clear()
     this.#accounts.clear()
@@ -366,9 +347,9 @@ export class MboxEngine implements StoreEngine {
 
   #scan(box: MboxFile): void {
     const { appended, flagged, expunged } = box.scan()
-    this.#tellFlags(box, flagged.uids, flagged.flags, flagged.modSeq)
-    this.#tellExpunged(box, expunged.uids, expunged.modSeq)
-    this.#tellAppended(box, appended)
+    this.#events.flags(box, flagged.uids, flagged.flags, flagged.modSeq)
+    this.#events.expunged(box, expunged.uids, expunged.modSeq)
+    this.#events.appended(box, appended, null)
   }
 
   #append(box: MboxFile, messages: readonly EngineMessage[]): number[] {
@@ -391,7 +372,7 @@ export class MboxEngine implements StoreEngine {
         const parts = writer ? this.#stagedParts(writer) : splitMessage(toLf(asBuffer(octets!)))
         fresh.push({ ...parts, flags: bits, internalDate, key })
       }
-      if (fresh.length > 0) this.#tellAppended(box, box.append(fresh))
+      if (fresh.length > 0) this.#events.appended(box, box.append(fresh), null)
       return uids
     } finally {
       for (const { path } of staged) this.#options.files.unlink(path)
@@ -403,7 +384,7 @@ export class MboxEngine implements StoreEngine {
     if (present.length === 0) return present
     const modSeq = box.nextModSeq()
     box.expunge(present, modSeq, keep)
-    this.#tellExpunged(box, present, modSeq)
+    this.#events.expunged(box, present, modSeq)
     return present
   }
 
@@ -424,13 +405,12 @@ export class MboxEngine implements StoreEngine {
     const { uidValidity } = to.state.facts
     if (messages.length === 0) return { uidValidity, pairs: [] }
     const rows = to.append(messages)
-    this.#tellAppended(to, rows)
+    this.#events.appended(to, rows, null)
     return { uidValidity, pairs: present.map((uid, i) => [uid, rows[i]!.uid] as const) }
   }
 
   #takeStaged(staged: number): MessageWriter {
-    const writer = this.#staged.get(staged)!
-    this.#staged.delete(staged)
+    const writer = this.#staged.take(staged)
     writer.finish(null)
     return writer
   }
@@ -443,40 +423,6 @@ export class MboxEngine implements StoreEngine {
     const header = headerBlock(first.subarray(0, files.read(fd, first, 0, PIECE, 0)))
     files.close(fd)
     return { header: header.subarray(0, -1), body: () => rawPieces(files, [{ ...whole, start: header.length }]) }
-  }
-
-  #tellAppended(box: MboxFile, rows: readonly MessageRow[]): void {
-    if (rows.length === 0) return
-    const { id, uses, state } = box
-    if (uses > 0) this.#options.emit({ kind: 'appended', id, rows, bases: null, keywords: [...state.table.keywords] })
-    else
-      this.#tellElsewhere(
-        box,
-        'appended',
-        rows.map(({ uid }) => uid),
-        rows[0]!.modSeq,
-      )
-  }
-  #tellFlags(box: MboxFile, uids: readonly number[], flags: readonly number[], modSeq: number): void {
-    if (uids.length === 0) return
-    const { id, uses, state } = box
-    if (uses > 0) this.#options.emit({ kind: 'flags', id, uids, flags, modSeq, keywords: [...state.table.keywords] })
-    else this.#tellElsewhere(box, 'flags', uids, modSeq)
-  }
-  #tellExpunged(box: MboxFile, uids: readonly number[], modSeq: number): void {
-    if (uids.length === 0) return
-    if (box.uses > 0) this.#options.emit({ kind: 'expunged', id: box.id, uids, modSeq })
-    else this.#tellElsewhere(box, 'expunged', uids, modSeq)
-  }
-  #tellElsewhere(
-    box: MboxFile,
-    change: 'appended' | 'flags' | 'expunged',
-    uids: readonly number[],
-    modSeq: number,
-  ): void {
-    const { account, name: mailbox } = box
-    if ((this.#accounts.get(account)?.uses ?? 0) === 0) return
-    this.#options.emit({ kind: 'elsewhere', account, mailbox, change, uids, modSeq })
   }
 
   #trim(): void {
