@@ -97,8 +97,10 @@ function overUdp(server: NameServer, query: Buffer, accept: Accept, done: Done):
     const packet = accept(bytes)
     if (packet && open) done(packet)
   })
+  // a callback of `connect` would be called with errors too
+  socket.on('connect', () => open && socket.send(query))
   // A connected socket takes packets of that server alone and hears at once when nothing listens there.
-  socket.connect(server.port, server.host, () => open && socket.send(query))
+  socket.connect(server.port, server.host)
   return () => {
     open = false
     socket.close()

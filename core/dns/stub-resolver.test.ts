@@ -214,6 +214,16 @@ describe('stub resolver on the wire', () => {
     expect((await resolver.aaaa('example.com')).status).toBe('nodata')
   })
 
+  test('goes on when no packet can be sent to a server at all', async () => {
+    const server = await startDnsServer(ZONE)
+    closers.push(() => server.close())
+    // a socket may not connect to the broadcast address, as it may not where the network is down
+    const servers = ['255.255.255.255', server.address]
+    const resolver = createResolver({ servers, trusted: false, clock: systemClock, log: silentLogger })
+    closers.push(() => resolver.close())
+    expect((await resolver.a('example.com')).records).toEqual(['192.0.2.10'])
+  })
+
   test('uses a new port for every question and ignores answers to others', async () => {
     const ports = new Set<number>()
     const socket = createSocket('udp4', (bytes, from) => {
