@@ -131,3 +131,44 @@ test('a client that never finishes its handshake is cut off', async () => {
   await once(client.resume(), 'close')
   server.close()
 })
+
+/** A server that keeps the connection, and what its socket came to. */
+async function keep(tls: TlsService): Promise<{ port: number; closed: Promise<string>; end(): void }> {
+  const closed = Promise.withResolvers<string>()
+  const server = createServer({ pauseOnConnect: true }, (socket) => {
+    tls.upgrade(socket).then((secure) => {
+      let why = 'ended'
+      secure.on('error', (error) => {
+        why = (error as Error & { code?: string }).code ?? error.message
+      })
+      secure.on('close', () => closed.resolve(why))
+      secure.resume().write('hello')
+    }, closed.reject)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  return { port, closed: closed.promise, end: () => server.close() }
+}
+
+test('octets that are no TLS record end the connection (RFC 8446 §6.2)', async () => {
+  const server = await keep(await openTls(settings(folder())))
+  const plain = connectPlain(server.port, '127.0.0.1')
+  const client = connect({ socket: plain, rejectUnauthorized: false })
+  client.on('error', () => {})
+  await once(client, 'data')
+  plain.write('NOOP\r\n'.repeat(10))
+  expect(await server.closed).toMatch(/^ERR_SSL_/)
+  server.end()
+})
+
+test('a client that renegotiates again and again is cut off', async () => {
+  const server = await keep(await openTls(settings(folder())))
+  const client = connect({ port: server.port, host: '127.0.0.1', rejectUnauthorized: false, maxVersion: 'TLSv1.2' })
+  client.on('error', () => {})
+  await once(client, 'data')
+  const again = (): void => void client.renegotiate({}, (error) => error ?? again())
+  again()
+  expect(await server.closed).toBe('ERR_TLS_SESSION_ATTACK')
+  client.destroy()
+  server.end()
+})

@@ -107,6 +107,16 @@ function writeWhole(path: string, text: string): void {
   renameSync(path + '.new', path)
 }
 
+/**
+ * What a `TLSSocket` that no `tls.Server` made tells of an error behind the handshake: a record that cannot be
+ * decrypted, a fatal alert, one renegotiation too many. Nobody else closes it then (RFC 8446 §6.2).
+ */
+const BROKEN_TLS = '_tlsError'
+
+function destroyBroken(this: TLSSocket, error: Error): void {
+  this.destroy(error)
+}
+
 function upgrade(socket: Socket, secureContext: SecureContext, clock: Clock): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const secure = new TLSSocket(socket, { isServer: true, secureContext })
@@ -121,6 +131,7 @@ function upgrade(socket: Socket, secureContext: SecureContext, clock: Clock): Pr
     }
     const succeed = (): void => {
       settle()
+      secure.on(BROKEN_TLS, destroyBroken)
       secure.pause()
       resolve(secure)
     }
