@@ -21,6 +21,10 @@ describe('version 1', () => {
     expect(parseProxyHeader(Buffer.from('PROXY TCP6 2001:db8::1 2001:db8::2 1 2\r\n'))).toMatchObject({
       addresses: { remoteIp: '2001:db8::1' },
     }))
+  test('TCP6, of a proxy that serves both families by one socket', () =>
+    expect(parseProxyHeader(Buffer.from('PROXY TCP6 ::ffff:192.0.2.1 2001:DB8:0:0:0:0:0:2 1 2\r\n'))).toMatchObject({
+      addresses: { remoteIp: '192.0.2.1', localIp: '2001:db8::2' },
+    }))
   test('UNKNOWN', () =>
     expect(parseProxyHeader(Buffer.from('PROXY UNKNOWN whatever\r\n'))).toMatchObject({ addresses: null }))
   test('every prefix is incomplete', () => {
@@ -50,6 +54,10 @@ describe('version 2', () => {
       length: 28,
       addresses: { remoteIp: '192.0.2.1', localIp: '198.51.100.2', remotePort: 12345, localPort: 25 },
     }))
+  test('IPv4 mapped into IPv6', () => {
+    const body = Buffer.from(`${'00000000000000000000ffffc0000201'.repeat(2)}03e80019`, 'hex')
+    expect(parseProxyHeader(v2(1, 2, body))).toMatchObject({ addresses: { remoteIp: '192.0.2.1' } })
+  })
   test('IPv6, with extensions', () => {
     const body = Buffer.alloc(40)
     body[0] = 0x20

@@ -1,8 +1,8 @@
 // The PROXY protocol, versions 1 and 2: a trusted load balancer says who the client is before the client's first octet.
-import type { Socket } from 'node:net'
-import { isIPv4 } from 'node:net'
+import { isIPv4, type Socket, SocketAddress } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import { isIPv6 } from '../base/ip.ts'
+import { normalIp } from './networks.ts'
 
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
 /** Longest header of version 1, its line end included. */
@@ -45,9 +45,10 @@ function parseVersion1(octets: Buffer): ProxyHeader {
   const length = end + 2
   if (words[1] === 'UNKNOWN') return { kind: 'header', length, addresses: null }
   const isAddress = words[1] === 'TCP4' ? isIPv4 : words[1] === 'TCP6' ? isIPv6 : null
-  const [, , remoteIp = '', localIp = '', remotePort = '', localPort = ''] = words
-  if (isAddress === null || words.length !== 6 || !isAddress(remoteIp) || !isAddress(localIp)) return INVALID
+  const [, , remote = '', local = '', remotePort = '', localPort = ''] = words
+  if (isAddress === null || words.length !== 6 || !isAddress(remote) || !isAddress(local)) return INVALID
   if (!isPort(remotePort) || !isPort(localPort)) return INVALID
+  const [remoteIp, localIp] = words[1] === 'TCP4' ? [remote, local] : [plainIpv6(remote), plainIpv6(local)]
   const ports = { remotePort: Number(remotePort), localPort: Number(localPort) }
   return { kind: 'header', length, addresses: { remoteIp, localIp, ...ports } }
 }
@@ -87,11 +88,16 @@ const v2 = (octets: Buffer, remoteIp: string, localIp: string, ports: number): P
   localPort: octets.readUInt16BE(ports + 2),
 })
 
-/** The address in the short form that everything else uses. */
 function ipv6At(octets: Buffer, at: number): string {
   const groups = Array.from({ length: 8 }, (_, i) => octets.readUInt16BE(at + 2 * i).toString(16))
-  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1)
+  return plainIpv6(groups.join(':'))
 }
+
+/**
+ * The address as the kernel would have told it: in the short form, and IPv4 where the proxy's own socket serves both
+ * families and IPv4 came mapped into IPv6.
+ */
+const plainIpv6 = (address: string): string => normalIp(new SocketAddress({ address, family: 'ipv6' }).address)
 
 /**
  * Reads the header from a paused socket and leaves what follows it unread. null: the proxy speaks for itself.
