@@ -20,9 +20,15 @@ export interface ReceivedFacts {
 
 /** Transmission type of RFC 3848 and RFC 6531 §4.3. */
 function withProtocol(facts: ReceivedFacts): string {
-  const base = facts.service === 'lmtp' ? 'LMTP' : facts.smtputf8 ? 'UTF8SMTP' : facts.extended ? 'ESMTP' : 'SMTP'
+  const base = protocolOf(facts)
   if (base === 'SMTP') return base
   return base + (facts.tls ? 'S' : '') + (facts.authenticated ? 'A' : '')
+}
+
+function protocolOf({ service, smtputf8, extended }: ReceivedFacts): string {
+  if (smtputf8) return service === 'lmtp' ? 'UTF8LMTP' : 'UTF8SMTP'
+  if (service === 'lmtp') return 'LMTP'
+  return extended ? 'ESMTP' : 'SMTP'
 }
 
 export function formatReceived(facts: ReceivedFacts): Buffer {

@@ -22,7 +22,7 @@ export const replies = {
   chunkReceived: (octets: number) => reply(250, '2.0.0', `${octets} octets received`),
   challenge: (base64: string) => reply(334, null, base64),
   authenticated: () => reply(235, '2.7.0', 'Authentication successful'),
-  cannotVerify: () => reply(252, '2.1.5', 'Cannot VRFY the user; try to send and see'),
+  cannotVerify: () => reply(252, '2.0.0', 'Cannot VRFY the user; try to send and see'),
   help: (lines: readonly string[]) => reply(214, '2.0.0', lines),
   startData: () => reply(354, null, 'End data with <CR><LF>.<CR><LF>'),
   // temporary
@@ -59,6 +59,8 @@ export const replies = {
   unknownParameter: (name: string) => reply(555, '5.5.4', `Parameter ${name} not recognized`),
   authCancelled: () => reply(501, '5.7.0', 'Authentication cancelled'),
   authMalformed: () => reply(501, '5.5.2', 'Malformed authentication response'),
+  /** RFC 4954 §6 */
+  authLineTooLong: () => reply(500, '5.5.6', 'Authentication exchange line is too long'),
   authFailed: () => reply(535, '5.7.8', 'Authentication failed'),
   authRequired: () => reply(530, '5.7.0', 'Authentication required'),
   tlsRequired: () => reply(530, '5.7.0', 'Must issue a STARTTLS command first'),

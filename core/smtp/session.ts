@@ -5,6 +5,7 @@ import { asFailure, type Reply } from '../base/failure.ts'
 import { createSessionId } from '../base/ids.ts'
 import { formatAddress } from '../message/address.ts'
 import { formatReply, replies } from '../message/reply.ts'
+import type { Line } from '../net/line-reader.ts'
 import type { Connection, SessionSummary } from '../net/service.ts'
 import { tlsInfo } from '../net/tls.ts'
 import type { Identity, Verdict } from '../plugin/contract.ts'
@@ -309,16 +310,13 @@ export class SmtpSession implements ChannelOwner, Member {
     return true
   }
 
-  #takeLine(line: Buffer | 'tooLong' | 'bareLineFeed', input: Input): void {
+  #takeLine(line: Line, input: Input): void {
     // RFC 5321 §2.3.8: a bare LF ends no line; what follows it, up to CR LF, belongs to the line that was refused
     const isRest = this.#behindBareLineFeed
     this.#behindBareLineFeed = line === 'bareLineFeed'
     if (isRest) return
-    if (input === 'line') {
-      // within a dialogue a line that is none is a malformed response
-      const text = typeof line === 'string' ? '!' : line.toString('latin1')
-      this.#ask('smtp.response', () => respond(this, text))
-    } else if (line === 'tooLong') this.#reply(replies.lineTooLong())
+    if (input === 'line') this.#ask('smtp.response', () => respond(this, line))
+    else if (line === 'tooLong') this.#reply(replies.lineTooLong())
     else if (line === 'bareLineFeed') this.#reply(replies.badLine('Line must end with CR LF'))
     else this.#takeCommand(line)
   }

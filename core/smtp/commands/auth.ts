@@ -1,5 +1,6 @@
 // AUTH (RFC 4954): one SASL dialogue; its lines come back here as responses. No payload reaches a log.
 import { replies } from '../../message/reply.ts'
+import type { Line } from '../../net/line-reader.ts'
 import type { Identity } from '../../plugin/contract.ts'
 import { findMechanism, SaslDialogue, type SaslTurn } from '../../sasl/sasl.ts'
 import { isSecure } from '../capabilities.ts'
@@ -32,10 +33,14 @@ export const auth = defineCommand({
   },
 })
 
-/** A line of the dialogue, without its line end. */
-export function respond(session: SmtpSession, line: string): Answer | Promise<Answer> {
+/** A line of the dialogue; one that is none ends it. */
+export function respond(session: SmtpSession, line: Line): Answer | Promise<Answer> {
   const dialogue = session.dialogue!
-  return whenAnswered(dialogue.answer(line), (turn) => take(session, dialogue, turn))
+  if (typeof line !== 'string') {
+    return whenAnswered(dialogue.answer(line.toString('latin1')), (turn) => take(session, dialogue, turn))
+  }
+  session.dialogue = null
+  return refuse(line === 'tooLong' ? replies.authLineTooLong() : replies.authMalformed())
 }
 
 function take(

@@ -238,7 +238,7 @@ const basics: Dialogue[] = [
       C: HELP mail
       S: 214 2.0.0 MAIL FROM:<address> [parameters] (RFC 5321 section 4.1.1.2)
       C: VRFY ana
-      S: 252 2.1.5 *
+      S: 252 2.0.0 *
       C: VRFY
       S: 501 5.5.4 *
       C: EXPN list
@@ -838,6 +838,10 @@ const auth: Dialogue[] = [
       C: AUTH LOGIN
       S: 334 *
       C: ${'x'.repeat(13000)}
+      S: 500 5.5.6 Authentication exchange line is too long
+      C: AUTH LOGIN
+      S: 334 *
+      C| ${b64('ana')}\\n\\r\\n
       S: 501 5.5.2 *
       C: AUTH PLAIN ${b64('\0down@example.com\0x')}
       S: 454 4.7.0 *
