@@ -51,7 +51,7 @@ export async function deliver(
       }
       const ms = deps.clock.mono() - started
       const lane = laneKey(work.nextHop)
-      const outcomes = recipients.map((recipient) => toOutcome(recipient, answer, work, lane, ms))
+      const outcomes = recipients.map((recipient, i) => toOutcome(recipient, answer[i]!, work, lane, ms))
       await settle(deps, events, item, outcomes, lease, content)
       return { hostDown: answer.find((o) => o.hostDown)?.reply ?? null }
     } finally {
@@ -83,6 +83,7 @@ export function openAmong({ recipients }: QueueItem, numbers: readonly number[])
   return found.filter((r) => r !== undefined && !isFinal(r.status)) as QueuedRecipient[]
 }
 
+/** One outcome for each recipient, in their order. */
 async function attempt(
   deps: PipelineDeps,
   courier: Courier | null,
@@ -121,14 +122,11 @@ async function attempt(
 
 function toOutcome(
   recipient: QueuedRecipient,
-  answer: readonly Outcome[],
+  { kind, reply, relay, detail, dsnHandedOn }: Outcome,
   work: LaneWork,
   lane: string,
   ms: number,
 ): RecipientOutcome {
-  const own = answer.find((o) => o.n === recipient.n)
-  if (!own) return deferral(recipient, work, replies.internalError(), `courier ${work.nextHop.courier} gave no outcome`)
-  const { kind, reply, relay, detail, dsnHandedOn } = own
   return { recipient, kind, reply, relay, courier: work.nextHop.courier, lane, ms, detail, dsnHandedOn }
 }
 

@@ -255,7 +255,10 @@ export interface Outcome {
 }
 
 export interface Courier {
-  /** Gives exactly one outcome for each recipient; a throw defers all of them. */
+  /**
+   * Gives exactly one outcome for each recipient: 2xx when delivered, relayed or discarded, another code when not.
+   * One that is missing or makes no sense defers its recipient; a throw defers all of them, `permanent` bounces them.
+   */
   deliver(attempt: Attempt, signal: AbortSignal): Promise<readonly Outcome[]>
   /** How many attempts may run at once on one lane, and how many recipients one attempt may have. */
   readonly concurrency?: number

@@ -306,13 +306,27 @@ describe('message', () => {
     expect(released).toBe(2)
   })
   it.each([
-    ['a field name with a space', { add: [{ name: 'X Y', value: '' }] }],
-    ['a recipient that is not there', { perRecipient: new Map([[3, blocked]]) }],
-    ['a score that is no number', { score: Number.NaN }],
-    ['nothing', undefined],
-  ])('counts %s as a failure and changes nothing', async (_, answer) => {
+    ['a field name with a space', { add: [{ name: 'X Y', value: '' }] }, "bad header field name 'X Y'"],
+    ['one field where a list belongs', { add: { name: 'X', value: '' } }, 'add is no list of header fields'],
+    ['a name where a removal belongs', { remove: ['Subject'] }, 'remove is no list of header fields'],
+    ['a recipient that is not there', { perRecipient: new Map([[3, blocked]]) }, 'there is no recipient 3'],
+    ['a score that is no number', { score: Number.NaN }, 'the score is no number'],
+    ['a body of its own making', { body: Buffer.from('\r\nx') }, 'the new body was not made by SPOOL'],
+    ['a quarantine without a reason', { quarantine: true }, 'the quarantine has no reason'],
+    ['a detail that is no text', { detail: { a: 1 } }, 'the detail is no text'],
+    ['a bare verdict', blocked, "it answered a bare verdict: one for all recipients stands in 'all'"],
+    ['a misspelt part', { quarantaine: 'x' }, "'quarantaine' is no part of an answer"],
+    ['a refusal with half a code', { all: reject({ code: 550.5, enhanced: null, text: '' }) }, '550.5 does not fit'],
+    [
+      'a refusal with another class',
+      { all: reject({ code: 550, enhanced: '4.7.1', text: '' }) },
+      "'4.7.1' is no enhanced",
+    ],
+    ['nothing', undefined, 'it answered no object'],
+  ])('counts %s as a failure, says why, and changes nothing', async (_, answer, why) => {
     const { decision, traces, text: out } = await run([{ onError: 'pass', hooks: { message: () => answer as never } }])
     expect(traces[0]!.verdict).toBe('failed')
+    expect(traces[0]!.detail).toContain(why)
     expect(decision.all).toBeNull()
     expect(out).toBe(text.replace(/\n/g, '\r\n'))
   })
@@ -351,6 +365,47 @@ describe('dispatch', () => {
     expect(await runner.expand(recipient, queued)).toBe(into)
     expect(await runner.route(recipient, queued)).toEqual({ courier: 'local', destination: 'x' })
     expect(await runnerOf().runner.route(recipient, queued)).toBeNull()
+  })
+  const evil = { local: 'a>\r\nRCPT TO:<b', domain: 'example.net', original: 'a' }
+  it.each([
+    ['an address with a line end', [{ ...into[0], address: evil }], 'a recipient has no address'],
+    ['an address as text', ['ana@example.com'], 'a recipient has no address'],
+    ['no reverse-path', [{ address: recipient.address, notify: [], orcpt: null }], 'reversePath is no address or null'],
+    ['no wishes', [{ address: recipient.address, reversePath: null, orcpt: null }], 'notify is no list'],
+    ['nothing', undefined, 'it answered no list of recipients'],
+  ])('defers when an expansion has %s', async (_, answer, why) => {
+    const { runner } = runnerOf({ name: 'broken', hooks: { expand: () => answer as never } })
+    const asked = (async () => await runner.expand(recipient, queued))()
+    await expect(asked).rejects.toMatchObject({ kind: 'temporary', detail: expect.stringContaining(why) })
+  })
+  it.each([
+    ['nothing for a recipient', [], 'gave no outcome'],
+    [
+      'an outcome for somebody else',
+      [{ n: 7, kind: 'delivered', reply: replies.ok(), relay: null }],
+      'gave no outcome',
+    ],
+    ['an unknown outcome', [{ n: 0, kind: 'done', reply: replies.ok(), relay: null }], "the unknown outcome 'done'"],
+    ['an outcome without a reply', [{ n: 0, kind: 'delivered', relay: null }], "'delivered' without a fitting reply"],
+    [
+      'a delivery with a refusal',
+      [{ n: 0, kind: 'relayed', reply: replies.userUnknown('x'), relay: null }],
+      "'relayed' without a fitting reply",
+    ],
+    [
+      'two outcomes',
+      ['delivered', 'failed'].map((kind) => ({ n: 0, kind, reply: replies.ok(), relay: null })),
+      'gave several outcomes',
+    ],
+  ])('defers a recipient when its courier gave %s', async (_, answer, why) => {
+    const { runner } = runnerOf({ name: 'van', hooks: { couriers: { van: { deliver: async () => answer as never } } } })
+    const nextHop = { courier: 'van', destination: 'x' }
+    const { content } = message('Subject: one\n\nbody\n')
+    const attempt = { message: queued, nextHop, recipients: [recipient], number: 1, content }
+    const outcomes = await runner.courier('van')!.deliver(attempt, AbortSignal.any([]))
+    expect(outcomes).toEqual([
+      { n: 0, kind: 'deferred', reply: replies.internalError(), relay: null, detail: expect.stringContaining(why) },
+    ])
   })
   it('defers when a plugin failed, even with onError: pass', async () => {
     const down = () => Promise.reject(new Error('down'))
