@@ -38,6 +38,7 @@ import { createSmtpService } from './smtp/service.ts'
 import type { SmtpClientOptions } from './smtp-client/client.ts'
 import { MAILBOX_STORE, type MailboxStore } from './store/mailbox-store.ts'
 import { openStore } from './store/open-store.ts'
+import { observedTrace } from './trace/observed-trace.ts'
 import type { Trace } from './trace/trace.ts'
 import { openTrace } from './trace/trace-store.ts'
 
@@ -105,13 +106,15 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
   })
   process.once('exit', log.flush)
   undo.push(() => process.off('exit', log.flush))
-  const trace = openTrace({
-    path: join(site.data, 'trace.db'),
-    days: site.trace.days,
-    maxSize: site.trace.maxSize,
-    clock,
-    log,
-  })
+  const trace = observedTrace(
+    openTrace({
+      path: join(site.data, 'trace.db'),
+      days: site.trace.days,
+      maxSize: site.trace.maxSize,
+      clock,
+      log,
+    }),
+  )
   undo.push(() => trace.close())
   const spool = createBodySpool({
     directory: join(site.data, 'queue', 'body'),
@@ -172,6 +175,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     problems: (own) => own.resolve<OpenDirectory>(DIRECTORY.symbol).problems(),
   })
   undo.push(() => generations.close())
+  trace.observe((event) => generations.current().hooks.observe(event))
 
   // ----------------------------------------------------- sessions and dispatch
   const pipeline = createPipeline({ queue, generations, spool, clock, log, trace })

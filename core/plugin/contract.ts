@@ -313,8 +313,8 @@ export interface Hooks {
   couriers?: { readonly [name: string]: Courier }
   /** A gate: asked before. */
   mailbox?: Hook<(event: MailboxEvent, signal: AbortSignal) => Answer<Verdict>>
-  /** Told, never asked. */
-  observe?(event: TraceEvent): void
+  /** Told of each event, never asked; nobody waits for it, and mail waits while it computes. */
+  observe?(event: TraceEvent): void | Promise<void>
   /** When this plugin's generation is retired or the server stops. */
   close?(): Answer<void>
 }

@@ -1,6 +1,6 @@
 // Runs each hook's chain: order, deadlines, how answers combine, what a plugin's failure means. Never throws but at `expand`.
 import type { Clock } from '../base/clock.ts'
-import { Failure, temporary } from '../base/failure.ts'
+import { asFailure, Failure, temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { formatAddress } from '../message/address.ts'
 import type { Recipient } from '../message/envelope.ts'
@@ -277,16 +277,20 @@ export class ChainRunner implements HookRunner {
   observe(event: TraceEvent): void {
     for (const { plugin, run } of this.#chains.observe) {
       try {
-        run(event)
+        // an async one may be meant where nobody waits
+        const told: unknown = run(event)
+        if (told instanceof Promise) told.catch((error: unknown) => this.#complain(plugin, error))
       } catch (error) {
-        if (this.#complained.has(plugin)) continue
-        this.#complained.add(plugin)
-        this.#deps.log.error(`plugin ${plugin} failed at observe, said once: ${String(error)}`, {
-          plugin,
-          hook: 'observe',
-        })
+        this.#complain(plugin, error)
       }
     }
+  }
+
+  #complain(plugin: string, error: unknown): void {
+    if (this.#complained.has(plugin)) return
+    this.#complained.add(plugin)
+    const { detail } = asFailure(error)
+    this.#deps.log.error(`plugin ${plugin} failed at observe, said once: ${detail}`, { plugin, hook: 'observe' })
   }
 
   has(hook: 'message' | 'queued' | 'expand' | 'mailbox'): boolean {
