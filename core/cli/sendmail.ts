@@ -1,10 +1,12 @@
 // sendmail: takes a message from standard input as programs expect of /usr/sbin/sendmail.
+import { accessSync, constants } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { userInfo } from 'node:os'
 import { Transform } from 'node:stream'
 import { Command } from 'commander'
 import { socketPath } from '../base/socket-path.ts'
 import { loadConfig } from '../config/load.ts'
+import { ConfigError } from '../config/problems.ts'
 import { formatAddress, parseAddress } from '../message/address.ts'
 import { parseAddressList } from '../message/address-list.ts'
 import { findBodyStart } from '../message/content.ts'
@@ -28,11 +30,15 @@ interface Flags {
   recipients: string[]
 }
 
-/** Where the server listens and what completes addresses; known even where the configuration may not be read. */
+/** Where the server listens and what completes addresses. */
 interface Local {
-  data: string
-  origin: string
+  readonly data: string
+  /** '' leaves that to the server. */
+  readonly origin: string
 }
+
+/** What is taken for granted where the configuration, which may hold a password, may not be read. */
+const USUAL: Local = { data: '/var/lib/estafeta', origin: '' }
 
 export function build(): Command {
   return new Command('sendmail')
@@ -103,14 +109,32 @@ export function readFlags(args: readonly string[]): Flags {
 }
 
 function findLocal(): Local {
+  const file = findOrNull()
+  if (file === null || !isReadable(file)) return USUAL
   try {
-    const { site } = loadConfig({ path: findConfig() })
-    return { data: site.data, origin: site.origin }
+    return loadConfig({ path: file }).site
   } catch (thrown) {
-    // a user who may not read the configuration can still hand mail in
-    const code = (thrown as { code?: string }).code
-    if (thrown instanceof CliError || code === 'EACCES') return { data: '/var/lib/estafeta', origin: '' }
+    // what is wrong with other settings keeps nobody from handing mail in
+    if (thrown instanceof ConfigError && thrown.draft !== null) return thrown.draft.loaded.site
     throw thrown
+  }
+}
+
+function findOrNull(): string | null {
+  try {
+    return findConfig()
+  } catch {
+    return null
+  }
+}
+
+/** A file that is not there is told of by whoever loads it. */
+function isReadable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK)
+    return true
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code !== 'EACCES'
   }
 }
 
@@ -223,10 +247,10 @@ const addressesIn = (value: string): string[] =>
 
 function complete(text: string, origin: string): string {
   const bare = text.trim().replace(/^<|>$/g, '')
-  const full = bare.includes('@') || origin === '' ? bare : `${bare}@${origin}`
-  const parsed = parseAddress(full.includes('@') ? full : `${full}@localhost`)
+  const named = bare.includes('@')
+  const parsed = parseAddress(named ? bare : `${bare}@${origin || 'localhost'}`)
   if (!parsed.ok) throw new CliError(`'${text}': ${parsed.error}`, EX.usage)
-  return formatAddress(parsed.value)
+  return formatAddress(named || origin !== '' ? parsed.value : { ...parsed.value, domain: '' })
 }
 
 function nameSender(message: Buffer, block: Buffer, name: string, sender: string): Buffer {

@@ -12,6 +12,7 @@ const TRACED_RECIPIENTS = 100
 
 export function createEvents(log: Logger, trace: Trace, now: () => number) {
   const smtpd = log.with({ component: 'smtpd' })
+  const pickup = log.with({ component: 'pickup' })
   const cleanup = log.with({ component: 'cleanup' })
   const qmgr = log.with({ component: 'qmgr' })
   const couriers = new Map<string, Logger>()
@@ -26,12 +27,12 @@ export function createEvents(log: Logger, trace: Trace, now: () => number) {
       const { origin, envelope } = item
       const qid = item.id
       const sid = origin.session ?? undefined
+      const from = formatAddress(envelope.reversePath)
       if (origin.ip !== null) {
         const sasl = origin.account ? `, sasl_username=${origin.account}` : ''
         smtpd.info(`client=unknown[${origin.ip}]${sasl}`, sid ? { qid, sid } : { qid })
-      }
+      } else if (item.parent === undefined) pickup.info(`sender=<${from}>`, { qid })
       cleanup.info(`message-id=${item.messageId ?? '<>'}`, { qid })
-      const from = formatAddress(envelope.reversePath)
       qmgr.info(`from=<${from}>, size=${item.content.size}, nrcpt=${envelope.recipients.length} (queue active)`, {
         qid,
       })

@@ -1,5 +1,5 @@
 // The built command from outside, never as root: queue and mail faces with the server up and down, their exit codes.
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -301,6 +301,16 @@ describe('sendmail', () => {
     expect(await face('sendmail', ['a@b@c'], 'x\n')).toMatchObject({ code: 64 })
     expect(await face('sendmail', [], 'x\n')).toMatchObject({ code: 64 })
     expect(await face('sendmail', ['-Z', 'ana'], 'x\n')).toMatchObject({ code: 64 })
+  })
+
+  test('mistakes in the configuration keep nobody from handing mail in', async () => {
+    const broken = join(folder, 'broken.yaml')
+    writeFileSync(broken, readFileSync(config, 'utf8').replace(/^queue: .*/m, 'queue: { lifetime: soon }'))
+    const env = { ESTAFETA_CONFIG: broken, HOME: folder }
+    const input = 'Subject: meanwhile\n\nx\n'
+    const run = await runBin('sendmail', ['-f', PACO, 'meanwhile@out.test'], { ...ids, env, input })
+    expect(run).toEqual({ code: 0, stdout: '', stderr: '' })
+    await server!.printed(/to=<meanwhile@out\.test>/)
   })
 
   test('with the server down mail is kept, and leaves when it is up', async () => {

@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTransport } from 'nodemailer'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type RunningCommand, runBin, startBin } from '../kit/command.ts'
+import { BIN, type RunningCommand, runBin, runCommand, startBin } from '../kit/command.ts'
 import { freePort } from '../kit/free-port.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -153,6 +153,33 @@ describe.runIf(isRoot)('a server started as root', () => {
     expect(
       readFileSync(join(spool, MIA), 'latin1').match(new RegExp(`^Return-Path: <${LEO}@box\\.test>\n`, 'gm'))!.length,
     ).toBeGreaterThanOrEqual(2)
+  })
+
+  test('a user who may not read the configuration hands mail in at the usual place, with the server up and down', async () => {
+    execFileSync('chgrp', [SERVER, config])
+    chmodSync(config, 0o640)
+    const view = [
+      'mount -t tmpfs -o mode=0755 none /var/lib && mkdir /var/lib/estafeta',
+      `mount --bind ${join(folder, 'data')} /var/lib/estafeta`,
+      `exec setpriv --reuid ${LEO} --regid ${LEO} --clear-groups ${BIN}sendmail -i ${MIA}`,
+    ].join(' && ')
+    const call = (name: string) =>
+      runCommand('unshare', ['--mount', '--', 'sh', '-c', view], {
+        env: { ESTAFETA_CONFIG: config, HOME: `/home/${LEO}` },
+        input: `Message-ID: <${name}@box.test>\n\nhi\n`,
+      })
+    const delivered = async (name: string) => {
+      const [, id] = /(\w+): message-id/.exec(await server.printed(new RegExp(`message-id=<${name}@box\\.test>`)))!
+      await server.printed(new RegExp(`${id}: removed`))
+      const mail = readFileSync(join(spool, MIA), 'latin1')
+      return mail.split(/^From /m).find((one) => one.includes(`<${name}@box.test>`))
+    }
+    expect(await call('up')).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(await delivered('up')).toContain(`Return-Path: <${LEO}@box.test>\nX-Original-To: ${MIA}@box.test\n`)
+    await server.stop()
+    expect(await call('down')).toEqual({ code: 0, stdout: '', stderr: '' })
+    server = startBin('estafeta', ['--config', config, 'serve'])
+    expect(await delivered('down')).toContain(`Return-Path: <${LEO}@box.test>\nX-Original-To: ${MIA}@box.test\n`)
   })
 
   test('mail for other domains is refused', async () => {

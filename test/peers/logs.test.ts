@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { ImapFlow } from 'imapflow'
 import { createTransport } from 'nodemailer'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { runBin } from '../kit/command.ts'
 import { needPackages } from '../kit/peers.ts'
 import { startTestServer, type TestServer } from '../kit/server.ts'
 
@@ -50,6 +51,15 @@ beforeAll(async () => {
   })
   await expect(imap.connect()).rejects.toThrow()
   await server.logged(/to=<paco@here\.test>.*status=sent/)
+  const config = join(folder, 'estafeta.yaml')
+  writeFileSync(config, `hostname: mx.here.test\norigin: here.test\ndata: ${join(server.folder, 'data')}\n`)
+  const local = await runBin('sendmail', ['-f', 'paco', 'ana'], {
+    env: { ESTAFETA_CONFIG: config },
+    input: 'Message-ID: <local@here.test>\n\nx\n',
+  })
+  expect(local).toEqual({ code: 0, stdout: '', stderr: '' })
+  const [, id] = /(\w+): message-id/.exec(await server.logged(/message-id=<local@here\.test>/))!
+  await server.logged(new RegExp(`${id}: removed`))
   log = join(folder, 'mail.log')
   writeFileSync(log, `${server.lines.join('\n')}\n`)
 })
@@ -67,8 +77,8 @@ test('pflogsumm counts what was received, delivered, bounced and rejected', () =
     bounced: count('bounced'),
     rejected: count('rejected'),
   }).toEqual({
-    received: 3,
-    delivered: 3,
+    received: 4,
+    delivered: 4,
     bounced: 1,
     rejected: 1,
   })
