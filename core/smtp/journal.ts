@@ -14,6 +14,7 @@ export function logEvent(session: SmtpSession, level: 'debug' | 'info' | 'warn',
 /** What Postfix calls the step in which a client was lost. */
 const STEPS: { readonly [state: string]: string } = {
   connecting: 'CONNECT',
+  refusing: 'CONNECT',
   start: 'CONNECT',
   ready: 'EHLO',
   mail: 'MAIL',

@@ -423,8 +423,14 @@ export class SmtpSession implements ChannelOwner, Member {
     this.#end()
   }
 
+  /** Why the connection ends stands in the log already. */
+  get #endIsLogged(): boolean {
+    return this.state === 'closing' || this.state === 'startingTls' || this.service.draining
+  }
+
   gone(): void {
     if (this.#closed) return
+    if (!this.#endIsLogged) logLost(this)
     this.#send('net.closed')
     this.#closed = true
     this.reception.abort()

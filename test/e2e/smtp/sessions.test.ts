@@ -198,6 +198,16 @@ describe('lost connections', () => {
     expect(server.log.filter(({ event }) => event.startsWith('disconnect from'))).toHaveLength(2)
   })
 
+  test('a reset is on record as a lost connection', async () => {
+    const server = await start()
+    const client = await greeted(await server.listen('smtp'))
+    client.send(MESSAGE)
+    await client.until(/354/)
+    client.socket.resetAndDestroy()
+    while (server.service.sessions().length > 0) await new Promise(setImmediate)
+    expect(server.log.map(({ event }) => event)).toContain('lost connection after DATA from unknown[127.0.0.1]')
+  })
+
   test('a client that closes its side at once still gets its answers', async () => {
     const server = await start()
     const client = new Client(connect(await server.listen('smtp'), '127.0.0.1'))
