@@ -1,11 +1,13 @@
 // The composition root: config → container → plugins → listeners → dispatch; and the way back down.
 import 'reflect-metadata'
-import { mkdirSync, openSync, writeSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type DependencyContainer, container as root } from 'tsyringe'
 import { type Clock, systemClock } from './base/clock.ts'
 import { openData } from './base/data-lock.ts'
+import { asFailure } from './base/failure.ts'
 import { createLogger, type Logger } from './base/log.ts'
+import { type LogOutput, openLogOutput } from './base/log-output.ts'
 import { nodeFiles } from './base/node-files.ts'
 import { socketPath } from './base/socket-path.ts'
 import type { Token } from './base/token.ts'
@@ -69,6 +71,8 @@ export interface Server {
   port(service: string): number
   /** Throws, and leaves everything as it was, when the new configuration cannot be used (ConfigError) or an address not be bound. */
   reload(loaded: LoadedConfig): Promise<{ readonly generation: number; readonly notes: readonly string[] }>
+  /** After the log file was moved aside. Trouble is logged, in the old file. */
+  reopenLog(): void
   /** No new connections, sessions may finish for `ms`, then everything is closed and the data folder let go. Once is enough. */
   stop(ms: number): Promise<void>
 }
@@ -96,12 +100,13 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
   mkdirSync(site.data, { recursive: true, mode: 0o700 })
   const lock = openData(site.data)
   undo.push(() => lock.release())
+  const output = openLog(loaded)
   const log = createLogger({
     format: site.log.format,
     level: site.log.level,
     clock,
     hostname: site.hostname,
-    write: options.write ?? logWriter(site),
+    write: options.write ?? output.write,
     gatherMs: options.write === undefined ? LOG_GATHER_MS : 0,
   })
   process.once('exit', log.flush)
@@ -238,7 +243,18 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
       throw thrown
     }
   }
-  const reloadFile = async () => reload(await reread(loaded))
+  const reopenLog = (): void => {
+    log.flush()
+    try {
+      output.reopen()
+    } catch (thrown) {
+      log.error(`the log file cannot be opened anew: ${asFailure(thrown).detail}`)
+    }
+  }
+  const reloadFile = async () => {
+    reopenLog()
+    return reload(await reread(loaded))
+  }
   // node:http takes a while to load: mail is accepted meanwhile
   const [{ startControlServer }, { controlRoutes }] = await Promise.all([
     import('./admin/control-server.ts'),
@@ -301,6 +317,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
       return found.port
     },
     reload,
+    reopenLog,
     stop(ms) {
       stopped ??= stop(ms)
       return stopped
@@ -345,6 +362,17 @@ function smtpClientOnDemand(options: SmtpClientOptions): SmtpClient {
 const provide = <T>(container: DependencyContainer, token: Token<T>, value: T): void =>
   void container.register(token.symbol, { useValue: value })
 
+/** A log file that cannot be written is a mistake in the configuration. */
+function openLog(loaded: LoadedConfig): LogOutput {
+  try {
+    return openLogOutput(loaded.site.log.file)
+  } catch (thrown) {
+    throw new ConfigError([
+      loaded.problem(['log', 'file'], `cannot be written by the server: ${(thrown as Error).message}`),
+    ])
+  }
+}
+
 /** A configured certificate that cannot be used is a mistake in the configuration. */
 const asTlsProblem =
   (loaded: LoadedConfig) =>
@@ -370,15 +398,3 @@ const withSubmitSocket = (site: Site, path: string): readonly ListenerSettings[]
   ...site.listen,
   { service: 'local', host: '', port: 0, path, options: {} },
 ]
-
-function logWriter(site: Site): (lines: string) => void {
-  const fd = site.log.file === null ? 1 : openSync(site.log.file, 'a', 0o640)
-  return (lines) => {
-    try {
-      writeSync(fd, lines)
-    } catch (thrown) {
-      // a full pipe or disk must not stop the mail
-      if (!['EAGAIN', 'EPIPE', 'ENOSPC'].includes((thrown as NodeJS.ErrnoException).code ?? '')) throw thrown
-    }
-  }
-}

@@ -77,7 +77,13 @@ export async function runBroker(options: BrokerOptions): Promise<number> {
       }
     } else workers.request(id, request, tell).catch((thrown) => refuse(id, thrown))
   })
-  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => child.kill(signal))
+  process.on('SIGHUP', () => child.kill('SIGHUP'))
+  let stopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      child.kill(stopping ? 'SIGKILL' : signal)
+      stopping = true
+    })
   const code = await new Promise<number>((resolve) =>
     child.on('exit', (status, signal) => resolve(status ?? exitCode(signal))),
   )

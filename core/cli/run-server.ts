@@ -1,4 +1,4 @@
-// The server in this process, until it is told to stop (SIGTERM, SIGINT); SIGHUP has it read its configuration anew.
+// The server in this process, until it is told to stop (SIGTERM, SIGINT); SIGHUP has it open its log and read its configuration anew.
 import type { Broker } from '../broker/client.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problems.ts'
@@ -21,6 +21,8 @@ export async function runServer(loaded: LoadedConfig, { broker = null, started }
   surviveStrays(server.log)
   started?.()
   process.on('SIGHUP', () => {
+    // also where the configuration cannot be read: what rotates logs does not wait
+    server.reopenLog()
     reread(loaded)
       .then((next) => server.reload(next))
       .catch((error: unknown) => {
@@ -31,7 +33,8 @@ export async function runServer(loaded: LoadedConfig, { broker = null, started }
   await new Promise<void>((resolve) => {
     let stopping = false
     const stop = (): void => {
-      if (stopping) process.exit(1)
+      // a terminal and a service manager tell the broker's server as well as the broker, who ends it when it is told twice
+      if (stopping && broker === null) process.exit(1)
       stopping = true
       resolve()
     }

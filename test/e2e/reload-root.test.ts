@@ -31,6 +31,7 @@ describe.runIf(isRoot)('a server behind its broker', () => {
     )
   let ports: number[]
   let server: RunningCommand
+  const child = (): number => Number(execFileSync('pgrep', ['-o', '-P', String(server.process.pid)]).toString())
 
   beforeAll(async () => {
     chmodSync(folder, 0o755)
@@ -54,10 +55,37 @@ describe.runIf(isRoot)('a server behind its broker', () => {
     }
   })
 
-  test('a server that is killed ends the broker with its signal', async () => {
-    const child = Number(execFileSync('pgrep', ['-P', String(server.process.pid)]).toString())
+  test('a stop of which both are told, as by Ctrl-C, lets the mail under way come in', async () => {
+    const talk = await SmtpTalk.open(ports[0]!)
+    for (const line of ['EHLO client.example.net', 'MAIL FROM:<nobody@box.test>', 'RCPT TO:<postmaster@box.test>'])
+      expect(await talk.ask(line)).toMatch(/^250/)
+    expect(await talk.ask('DATA')).toMatch(/^354/)
     const ended = new Promise((resolve) => server.process.on('close', resolve))
-    process.kill(child, 'SIGKILL')
+    process.kill(child(), 'SIGINT')
+    server.process.kill('SIGINT')
+    await server.printed(/stopping/)
+    expect(await talk.ask('Subject: x\r\n\r\nx\r\n.')).toMatch(/^250/)
+    expect(await ended).toBe(0)
+    server = startBin('estafeta', ['--config', config, 'serve'])
+    await server.printed(/started, version/)
+  })
+
+  test('a second word to stop ends it at once', async () => {
+    const talk = await SmtpTalk.open(ports[0]!)
+    await talk.ask('EHLO client.example.net')
+    await talk.ask('MAIL FROM:<nobody@box.test>')
+    const ended = new Promise((resolve) => server.process.on('close', resolve))
+    server.process.kill('SIGTERM')
+    await server.printed(/stopping/)
+    server.process.kill('SIGTERM')
+    expect(await ended).toBe(137)
+    server = startBin('estafeta', ['--config', config, 'serve'])
+    await server.printed(/started, version/)
+  })
+
+  test('a server that is killed ends the broker with its signal', async () => {
+    const ended = new Promise((resolve) => server.process.on('close', resolve))
+    process.kill(child(), 'SIGKILL')
     expect(await ended).toBe(137)
     server = startBin('estafeta', ['--config', config, 'serve'])
     await server.printed(/started, version/)
