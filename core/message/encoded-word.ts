@@ -37,9 +37,9 @@ export function decodeOctets(octets: string): string {
   }
 }
 
-/** Text of an unfolded field value given as octets: encoded words decoded, white space between two of them dropped. */
+/** Text of an unfolded field value: encoded words decoded, white space between two of them dropped. */
 export function decodeHeaderText(value: string): string {
-  if (!value.includes('=?')) return decodeOctets(value)
+  if (!value.includes('=?')) return value
   let text = ''
   let last = 0
   let pending: { charset: string; bytes: Buffer[] } | null = null
@@ -52,7 +52,7 @@ export function decodeHeaderText(value: string): string {
     const charset = match[1]!.replace(/\*.*$/, '').toLowerCase() // RFC 2231 §5: charset*language
     if (between.trim() !== '' || last === 0) {
       flush()
-      text += decodeOctets(between)
+      text += between
     }
     // Deviates: RFC 2047 §5 asks for whole characters in each word; senders split them, so equal charsets are joined first
     if (pending !== null && (pending as { charset: string }).charset !== charset) flush()
@@ -61,12 +61,13 @@ export function decodeHeaderText(value: string): string {
     last = match.index + match[0].length
   }
   flush()
-  return text + decodeOctets(value.slice(last))
+  return text + value.slice(last)
 }
 
 function wordBytes(encoding: string, data: string): Buffer {
   if (encoding === 'b' || encoding === 'B') return Buffer.from(data, 'base64')
-  const octets = data
+  const octets = Buffer.from(data, 'utf8')
+    .toString('latin1')
     .replace(/_/g, ' ')
     .replace(/=([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
   return Buffer.from(octets, 'latin1')

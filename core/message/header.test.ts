@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fieldsEnd, type HeaderField, parseHeader, precede } from './header.ts'
+import { fieldsEnd, formatField, type HeaderField, parseHeader, precede } from './header.ts'
 
 const parsed = (text: string) => parseHeader(Buffer.from(text, 'latin1'))
 
@@ -30,4 +30,14 @@ test('a block before another gives what both would give together', () => {
 test('a mebibyte of lines without a colon is looked through once', () => {
   const header = parsed(`${'x\r\n'.repeat(350_000)}To: ana\r\n`)
   expect(header.all('to')).toEqual(['ana'])
+})
+
+test('values are text, whatever octets they stand in: UTF-8, else windows-1252', () => {
+  const header = parsed('A: caf\xc3\xa9\r\nB: caf\xe9 \x80\r\n')
+  expect(header.fields.map(({ value }) => value)).toEqual(['café', 'café €'])
+})
+
+test('a value that is read and written again is the same text', () => {
+  const block = 'Subject: caf\xc3\xa9\r\n'
+  expect(formatField('Subject', parsed(block).get('subject')!).toString('latin1')).toBe(block)
 })

@@ -1,8 +1,9 @@
 // The header block as fields (RFC 5322 §2.2): read without copying, edited into a new block.
+import { decodeOctets } from './encoded-word.ts'
 
 export interface HeaderField {
   readonly name: string
-  /** Unfolded (line ends removed), without surrounding white space; octets as latin1. */
+  /** Unfolded (line ends removed), without surrounding white space; text, as `decodeOctets` gives it. */
   readonly value: string
   /** Offsets of the whole field, its line end included, in the block it was parsed from. */
   readonly start: number
@@ -68,7 +69,7 @@ class Field implements HeaderField {
 
   /** Unfolded when it is asked for: of most fields only the name is. */
   get value(): string {
-    this.#value ??= this.#text.replace(/\r?\n/g, '').trim()
+    this.#value ??= decodeOctets(this.#text.replace(/\r?\n/g, '').trim())
     return this.#value
   }
 

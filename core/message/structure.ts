@@ -1,6 +1,6 @@
 // What IMAP says of a message (RFC 9051 §7.5.2): ENVELOPE, BODY and BODYSTRUCTURE as they go over the wire, and its header as text for search.
 import { type ListedAddress, parseAddressList } from './address-list.ts'
-import { decodeHeaderText } from './encoded-word.ts'
+import { decodeHeaderText, decodeOctets } from './encoded-word.ts'
 import { type LeafSink, type MimePart, MimeScanner } from './mime.ts'
 import type { Disposition, MimeParameters } from './mime-header.ts'
 import { parseFieldDate } from './parse-date.ts'
@@ -51,7 +51,7 @@ export function createDescriber(sink: LeafSink | null = null): Describer {
 
 export function describe(root: MimePart, size: number): MessageDescription {
   const first = (name: string) => root.fields?.get(name)?.[0] ?? null
-  const text = (name: string) => decodeHeaderText(root.fields?.get(name)?.join(', ') ?? '')
+  const text = (name: string) => decodeHeaderText(decodeOctets(root.fields?.get(name)?.join(', ') ?? ''))
   const date = parseFieldDate(first('date') ?? '')
   return {
     envelope: formatEnvelope(root),
@@ -60,7 +60,7 @@ export function describe(root: MimePart, size: number): MessageDescription {
     headerSize: root.bodyStart,
     size,
     root,
-    subject: decodeHeaderText(first('subject') ?? ''),
+    subject: decodeHeaderText(decodeOctets(first('subject') ?? '')),
     from: text('from'),
     to: text('to'),
     cc: text('cc'),

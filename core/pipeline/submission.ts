@@ -39,7 +39,7 @@ export function fixUp(block: Buffer, facts: FixUpFacts): { header: Buffer; messa
   }
   const unqualified = view.fields.filter((f) => ADDRESS_FIELDS.has(f.name.toLowerCase()) && hasUnqualified(f.value))
   for (const f of unqualified) {
-    append.push({ name: f.name, value: Buffer.from(qualify(f.value, facts.site.origin), 'latin1').toString('utf8') })
+    append.push({ name: f.name, value: qualify(f.value, facts.site.origin) })
   }
   const gone = new Set<unknown>(unqualified)
   const hasBcc = view.get('bcc') !== null || view.get('resent-bcc') !== null

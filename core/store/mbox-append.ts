@@ -73,5 +73,5 @@ async function* nearlyLines(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer
 function fromLine(octets: Buffer, clock: Clock): Buffer {
   const field = parseHeader(octets.subarray(0, MAX_HELD)).get('return-path') ?? ''
   const sender = /^<?([^<>\s]*)>?$/.exec(field)?.[1] ?? ''
-  return Buffer.from(formatFromLine(sender, clock.now()), 'latin1')
+  return Buffer.from(formatFromLine(sender, clock.now()), 'utf8')
 }

@@ -116,8 +116,7 @@ const isLocalSender = (session: SessionFacts): boolean =>
 function fromDomain(header: HeaderView): string | null {
   const from = header.get('From')
   const host = from === null ? undefined : parseAddressList(from).find((address) => address.host)?.host
-  // header values are octets: a domain in UTF-8 (RFC 6532) must become text first
-  const domain = host ? parseDomain(Buffer.from(host, 'latin1').toString('utf8').trim()) : null
+  const domain = host ? parseDomain(host.trim()) : null
   return domain?.ok ? domain.value : null
 }
 

@@ -353,7 +353,7 @@ export class MboxFile {
     const { files } = this.#deps
     const { header: plain } = parseStatusFields(message.header)
     const sender = /^<?([^<>\s]*)>?$/.exec(parseHeader(plain).get('return-path') ?? '')?.[1] ?? ''
-    const from = Buffer.from(formatFromLine(sender, message.internalDate), 'latin1')
+    const from = Buffer.from(formatFromLine(sender, message.internalDate), 'utf8')
     const whole = plain.length === 0 || plain.at(-1) === 10 ? plain : Buffer.concat([plain, LF])
     const head = Buffer.concat([whole, Buffer.from(fields), LF])
     let next = at + files.write(fd, [from, head], at)
