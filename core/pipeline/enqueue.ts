@@ -74,12 +74,14 @@ const queuedRecipient = (recipient: Recipient, reversePath: Address | null, n: n
   delayWarned: false,
 })
 
-/** A recipient named twice gets one copy. */
-function distinct(recipients: readonly Recipient[]): readonly Recipient[] {
+/** A recipient named twice gets one copy; letter case of a local part counts elsewhere alone (RFC 5321 §2.4). */
+function distinct(recipients: readonly Recipient[], domains: readonly string[]): readonly Recipient[] {
   if (recipients.length === 1) return recipients
+  const ours = new Set(['', ...domains])
   const seen = new Set<string>()
   return recipients.filter(({ address }) => {
-    const key = formatAddress(address)
+    const text = formatAddress(address)
+    const key = ours.has(address.domain) ? text.toLowerCase() : text
     return !seen.has(key) && seen.add(key)
   })
 }
@@ -93,11 +95,12 @@ function newItem(
   const { transaction, envelope, generation } = submission
   const { session } = transaction
   const now = deps.clock.now()
+  const accepted = filtered.accepted.map((i) => envelope.recipients[i]!)
   return {
     id: submission.queueId,
     arrived: now,
     expires: now + generation.site.queue.lifetime,
-    envelope: { ...envelope, recipients: distinct(filtered.accepted.map((i) => envelope.recipients[i]!)) },
+    envelope: { ...envelope, recipients: distinct(accepted, generation.site.domains) },
     origin: {
       session: session.id,
       transaction: transaction.id,

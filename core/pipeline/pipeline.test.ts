@@ -8,7 +8,7 @@ import { FakeClock } from '../base/clock.ts'
 import { createQueueId } from '../base/ids.ts'
 import { silentLogger } from '../base/log.ts'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
-import { parseAddress } from '../message/address.ts'
+import { formatAddress, parseAddress } from '../message/address.ts'
 import { contentBytes, memoryBody, type SpooledBody } from '../message/content.ts'
 import { defaultMailParameters, type Notify } from '../message/envelope.ts'
 import type { BodySpool } from '../message/spool.ts'
@@ -343,9 +343,11 @@ describe('dispatch', () => {
   })
 
   test('a recipient named twice gets one copy', async () => {
-    await submit({ to: ['later@here.test', 'later@here.test', 'ok@here.test'] })
+    const to = ['later@here.test', 'later@here.test', 'Later@HERE.test', 'later@away.test', 'Later@away.test']
+    await submit({ to: [...to, 'later@away.test'] })
     await until(() => events.some((e) => e.event === 'attempt'))
-    expect(only().recipients.map((r) => r.address.local)).toEqual(['later', 'ok'])
+    const kept = only().recipients.map((r) => formatAddress(r.address))
+    expect(kept).toEqual(['later@here.test', 'later@away.test', 'Later@away.test'])
   })
 
   test('aliases that lead only in a circle fail with a report', async () => {
