@@ -117,9 +117,65 @@ describe('a message for a server without 8BITMIME', () => {
     expect(Buffer.from(decoded, 'latin1').toString('utf8')).toBe(`${text}\r\n`)
   })
 
-  test('a part that says it is encoded, or has an 8-bit header, cannot be converted', async () => {
-    expect(await converted(lines('Content-Transfer-Encoding: base64', '', 'ä'))).toBeNull()
-    const inner = lines('Content-Type: multipart/mixed; boundary=b', '', '--b', 'X-Name: ä', '', 'x', '--b--')
-    expect(await converted(inner)).toBeNull()
+  test('what no encoding helps stays: header fields of parts, and parts that say they are encoded', async () => {
+    const encoded = lines('Content-Transfer-Encoding: base64', '', 'ä')
+    expect(await converted(encoded)).toBe(Buffer.from(encoded, 'utf8').toString('latin1'))
+    const message = lines(
+      'Content-Type: multipart/mixed; boundary=b',
+      '',
+      '--b',
+      'Content-Type: text/plain; name=Ä',
+      '',
+      'ö',
+      '--b--',
+    )
+    expect(await converted(message)).toBe(
+      lines(
+        'Content-Type: multipart/mixed; boundary=b',
+        'MIME-Version: 1.0',
+        'Content-Transfer-Encoding: 7bit',
+        '',
+        '--b',
+        'Content-Type: text/plain; name=Ã\u0084',
+        'Content-Transfer-Encoding: quoted-printable',
+        '',
+        '=C3=B6',
+        '--b--',
+      ),
+    )
+  })
+
+  test('message/global may be encoded as a whole (RFC 6532 §3.7), other than message/rfc822', async () => {
+    const inner = lines('Subject: grüß', '', 'ä')
+    const message = (type: string): string =>
+      lines(
+        'Content-Type: multipart/report; boundary=b',
+        '',
+        '--b',
+        `Content-Type: message/${type}`,
+        '',
+        `${inner}--b--`,
+      )
+    const encoded = Buffer.from(inner.slice(0, -2)).toString('base64')
+    expect(await converted(message('global'))).toContain(
+      lines('Content-Type: message/global', 'Content-Transfer-Encoding: base64', '', encoded, '--b--'),
+    )
+    expect(await converted(message('rfc822'))).toContain(
+      lines(
+        'Content-Type: message/rfc822',
+        'Content-Transfer-Encoding: 7bit',
+        '',
+        Buffer.from('Subject: grüß').toString('latin1'),
+        'Content-Type: text/plain; charset=unknown-8bit',
+        'Content-Transfer-Encoding: quoted-printable',
+        '',
+        '=C3=A4',
+        '--b--',
+      ),
+    )
+  })
+
+  test('very large ones are not converted', async () => {
+    expect(await converted(`Subject: x\r\n\r\n${'ä\r\n'.repeat(5 << 20)}`)).toBeNull()
   })
 })

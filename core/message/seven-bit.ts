@@ -8,7 +8,7 @@ const MAX_CONVERTED = 16 * 1024 * 1024
 /** RFC 2045 §6.7, §6.8: the longest line of an encoded body. */
 const LINE = 76
 
-/** The content itself when its body has 7 bits; null when it cannot be converted. */
+/** The content itself when its body has 7 bits; null when it is too large to be converted. */
 export async function toSevenBit(content: MessageContent): Promise<MessageContent | null> {
   if (!(await hasEightBitBody(content))) return content
   if (content.size > MAX_CONVERTED) return null
@@ -17,8 +17,7 @@ export async function toSevenBit(content: MessageContent): Promise<MessageConten
   const bytes = Buffer.concat(chunks)
   const scanner = new MimeScanner()
   scanner.write(bytes)
-  const converted = convert(bytes, scanner.end())
-  return converted === null ? null : memoryContent(converted)
+  return memoryContent(convert(bytes, scanner.end()))
 }
 
 async function hasEightBitBody({ body, bodyStart }: MessageContent): Promise<boolean> {
@@ -28,28 +27,34 @@ async function hasEightBitBody({ body, bodyStart }: MessageContent): Promise<boo
 
 const isEightBit = (octets: Buffer): boolean => !isAscii(octets)
 
-/** Header and body of a part; null for what no encoding helps: 8-bit header fields, and parts that say they are encoded. */
-function convert(bytes: Buffer, part: MimePart): Buffer | null {
-  const header = bytes.toString('latin1', part.headerStart, part.bodyStart)
+/**
+ * Header and body of a part. What no encoding helps stays as it is: fields of the header, and what says that it is encoded;
+ * no bounce shall be lost for what is amiss in the mail that it returns.
+ */
+function convert(bytes: Buffer, part: MimePart): Buffer {
   const body = bytes.subarray(part.bodyStart, part.bodyEnd)
-  if (part.parent !== null && isEightBit(Buffer.from(header, 'latin1'))) return null
-  if (!isEightBit(body)) return bytes.subarray(part.headerStart, part.bodyEnd)
-  if (part.kind === 'leaf') {
-    if (!/^(?:7bit|8bit|binary)$/i.test(part.encoding)) return null
-    const text = part.type.toLowerCase() === 'text'
-    const encoded = text ? quotedPrintable(body) : base64(body)
-    return Buffer.from(withEncoding(header, text ? 'quoted-printable' : 'base64', part) + encoded, 'latin1')
-  }
+  const encoded = !/^(?:7bit|8bit|binary)$/i.test(part.encoding)
+  if (!isEightBit(body) || encoded) return bytes.subarray(part.headerStart, part.bodyEnd)
+  const header = bytes.toString('latin1', part.headerStart, part.bodyStart)
+  if (part.kind === 'leaf' || isGlobal(part)) return encodedLeaf(header, body, part)
   const pieces: Buffer[] = [Buffer.from(withEncoding(header, '7bit', part), 'latin1')]
   let at = part.bodyStart
   for (const child of part.children) {
-    const converted = convert(bytes, child)
-    if (converted === null) return null
-    pieces.push(plain(bytes.subarray(at, child.headerStart)), converted)
+    pieces.push(plain(bytes.subarray(at, child.headerStart)), convert(bytes, child))
     at = child.bodyEnd
   }
   pieces.push(plain(bytes.subarray(at, part.bodyEnd)))
   return Buffer.concat(pieces)
+}
+
+/** RFC 6532 §3.7: other than message/rfc822 it may have any encoding. */
+const isGlobal = ({ type, subtype }: MimePart): boolean =>
+  type.toLowerCase() === 'message' && subtype.toLowerCase() === 'global'
+
+function encodedLeaf(header: string, body: Buffer, part: MimePart): Buffer {
+  const text = part.type.toLowerCase() === 'text'
+  const encoded = text ? quotedPrintable(body) : base64(body)
+  return Buffer.from(withEncoding(header, text ? 'quoted-printable' : 'base64', part) + encoded, 'latin1')
 }
 
 /** The text around parts, which nobody reads. */

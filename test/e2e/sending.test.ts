@@ -62,6 +62,19 @@ test('by MX: what the other site refuses comes back as a bounce', async () => {
   await server.logged(/to=<ana@estafeta\.test>.*status=sent/)
 })
 
+test('by MX: a bounce reaches its sender also where 8 bits are not taken, whatever the mail had in its header', async () => {
+  const there = await site({
+    offers: ['PIPELINING'],
+    on: { RCPT: (line) => (/paco/.test(line) ? '550 5.1.1 nobody' : null) },
+  })
+  const server = await start(direct(there.port), ZONE)
+  const message = Buffer.from('From: ana@there.test\r\nSubject: grüß\r\n\r\nschön\r\n')
+  await sendRaw({ port: server.port('smtp'), from: 'ana@there.test', to: 'paco@there.test', message })
+  await server.logged(/to=<ana@there\.test>.*status=sent/)
+  expect(there.mails[0]!.data).toContain('report-type=delivery-status')
+  expect(there.mails[0]!.data).toContain('sch=C3=B6n')
+})
+
 test.each<[string, Zone, RegExp]>([
   ['no such domain', {}, /dsn=5\.1\.2.*status=bounced/],
   ['null MX', { 'there.test': { MX: [[0, '']] } }, /dsn=5\.1\.10.*status=bounced/],
