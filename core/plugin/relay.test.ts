@@ -7,7 +7,7 @@ import { relayHostFinder } from './relay.ts'
 
 vi.mock('node:os', async (original) => ({
   ...(await original<typeof import('node:os')>()),
-  networkInterfaces: vi.fn(() => ({ eth0: [{ address: '192.0.2.1' }] })),
+  networkInterfaces: vi.fn(() => ({ lo: [{ address: '::1' }], eth0: [{ address: '192.0.2.1' }] })),
 }))
 
 describe('hosts of a domain, where this server listens at all addresses', () => {
@@ -23,6 +23,8 @@ describe('hosts of a domain, where this server listens at all addresses', () => 
   test('this machine is a loop at ports where it listens', async () => {
     expect(await found('us.test')).toBe('loop')
     expect(await found('127.0.0.2')).toBe('loop')
+    for (const address of ['0.0.0.0', '[ipv6:::]', '[ipv6:::1]', '[ipv6:::ffff:7f00:1]', '[ipv6:::ffff:192.0.2.1]'])
+      expect(await found(address), address).toBe('loop')
     expect(await found('us.test', 26)).toEqual(['us.test'])
     expect(await found('there.test')).toEqual(['there.test'])
   })

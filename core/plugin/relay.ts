@@ -3,6 +3,7 @@ import { isIPv4 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import type { Reply } from '../base/failure.ts'
+import { unmapped } from '../base/ip.ts'
 import type { Site } from '../config/site.ts'
 import { findMailHosts, type MailHosts } from '../dns/mail-hosts.ts'
 import type { DnsResolver } from '../dns/resolver.ts'
@@ -31,13 +32,15 @@ export type FindRelayHosts = (
 export function relayHostFinder({ dns, site, clock }: RelayHostsOptions): FindRelayHosts {
   const isOwnAddress = ownAddresses(clock)
   const ownName = site.hostname.toLowerCase()
-  const isOwnListener = (address: string, port: number): boolean =>
-    site.listen.some(
+  const isOwnListener = (text: string, port: number): boolean => {
+    const address = unmapped(text)
+    return site.listen.some(
       (listener) =>
         SMTP_SERVICES.has(listener.service) &&
         listener.port === port &&
         (listener.host === address || (isWildcard(listener.host) && isOwnAddress(address))),
     )
+  }
   return (domain, { port, mx }, signal) => {
     // a host that the configuration names may be this machine at another port: a content filter, say
     const isSelf = (name: string, address: string): boolean => (mx && name === ownName) || isOwnListener(address, port)
@@ -56,7 +59,8 @@ function ownAddresses(clock: Clock): (address: string) => boolean {
   let known: ReadonlySet<string> = new Set()
   let until = 0
   return (address) => {
-    if (isIPv4(address) && address.startsWith('127.')) return true
+    // to connect to no address is to connect to oneself
+    if ((isIPv4(address) && address.startsWith('127.')) || address === '0.0.0.0' || address === '::') return true
     const now = clock.mono()
     if (now >= until) {
       known = new Set(Object.values(networkInterfaces()).flatMap((entries) => (entries ?? []).map((e) => e.address)))

@@ -31,6 +31,11 @@ export interface SmtpDestination {
   readonly tls: TlsLevel
   readonly auth: { readonly username: string; readonly password: string } | null
   readonly protocol: 'smtp' | 'lmtp'
+  /**
+   * The hosts come from the DNS: one that answers EHLO with our own name is this server, reached by an address that it does
+   * not know as its own. Neither it nor any after it is used (RFC 5321 §5.1), and mail fails if it is the best.
+   */
+  readonly ownNameIsLoop?: boolean
 }
 
 export interface SmtpSend {

@@ -154,20 +154,23 @@ describe('replies', () => {
     expect(server.lines.at(-1)).toBe('<0 octets>')
   })
 
-  test('recipients beyond the limit of the server go in a mail of their own', async () => {
-    let taken = 0
-    const MAIL = () => {
-      taken = 0
-      return null
-    }
-    const RCPT = () => (++taken > 2 ? '452 4.5.3 too many' : null)
-    const server = await serve({ on: { MAIL, RCPT } })
-    const what = mail({ to: ['a', 'b', 'c', 'd', 'e'].map((name) => `${name}@there.test`) })
-    expect(new Set(brief(await send(makeClient(), to(server), what)))).toEqual(new Set(['sent 250 2.0.0']))
-    expect(server.connections).toBe(1)
-    expect(server.mails.flatMap((one) => one.to)).toHaveLength(5)
-    expect(server.mails).toHaveLength(3)
-  })
+  test.each(['452 4.5.3 too many', '452 too many'])(
+    'recipients beyond the limit of the server go in a mail of their own: %s',
+    async (refusal) => {
+      let taken = 0
+      const MAIL = () => {
+        taken = 0
+        return null
+      }
+      const RCPT = () => (++taken > 2 ? refusal : null)
+      const server = await serve({ on: { MAIL, RCPT } })
+      const what = mail({ to: ['a', 'b', 'c', 'd', 'e'].map((name) => `${name}@there.test`) })
+      expect(new Set(brief(await send(makeClient(), to(server), what)))).toEqual(new Set(['sent 250 2.0.0']))
+      expect(server.connections).toBe(1)
+      expect(server.mails.flatMap((one) => one.to)).toHaveLength(5)
+      expect(server.mails).toHaveLength(3)
+    },
+  )
 
   test('multi-line replies keep their text', async () => {
     const server = await serve({ on: { RCPT: () => ['550 5.7.1 go', '550 5.7.1 away'] } })
@@ -207,14 +210,14 @@ describe('what the server lacks', () => {
     expect(Buffer.from(server.lines[2]!, 'latin1').toString()).toBe('RCPT TO:<jörg@there.test>')
   })
 
-  test('8BITMIME: the message is encoded, or refused where that cannot be', async () => {
+  test('8BITMIME: the message is encoded where that helps', async () => {
     const server = await serve({ offers: [] })
     const what = mail({ text: 'Subject: x\r\n\r\ngrün\r\n', parameters: { body: '8bitmime' } })
     expect(brief(await send(makeClient(), to(server), what))).toEqual(['sent 250 2.0.0'])
     expect(server.lines[1]).toBe('MAIL FROM:<ana@us.test>')
     expect(server.mails.at(-1)?.data).toContain('\r\n\r\ngr=C3=BCn\r\n')
     const broken = mail({ text: 'Content-Transfer-Encoding: base64\r\n\r\ngrün\r\n' })
-    expect(brief(await send(makeClient(), to(server), broken))).toEqual(['failed 554 5.6.3'])
+    expect(brief(await send(makeClient(), to(server), broken))).toEqual(['sent 250 2.0.0'])
   })
 
   test('BINARYMIME and REQUIRETLS are refused clearly', async () => {
@@ -332,6 +335,32 @@ describe('connections that break', () => {
     const server = await serve({ on: { BODY: { say: '552 5.3.4 enough', close: true } } })
     const text = 'Subject: x\r\n\r\n' + 'x'.repeat(2_000_000)
     expect(brief(await send(makeClient(), to(server), mail({ text })))).toEqual(['failed 552 5.3.4'])
+  })
+})
+
+describe('a server that answers EHLO with our own name', () => {
+  const ourselves = { on: { EHLO: () => ['250-US.test hello', '250 PIPELINING'] } }
+
+  test('is a loop where hosts come from the DNS', async () => {
+    const [us, better] = [await serve(ourselves), await serve()]
+    const found = to([us, better], { ownNameIsLoop: true })
+    const result = await send(makeClient(), found)
+    expect(brief(result)).toEqual(['failed 554 5.4.6'])
+    expect(result.hostDown).toBe(false)
+    await us.until(() => us.lines.includes('QUIT'))
+    expect(us.lines).toEqual(['EHLO us.test', 'QUIT'])
+    expect(better.connections).toBe(0)
+  })
+
+  test('ends the search behind better hosts that are down', async () => {
+    const [down, us, other] = [await serve({ greeting: '421 4.3.2 busy' }), await serve(ourselves), await serve()]
+    const result = await send(makeClient(), to([down, us, other], { ownNameIsLoop: true }))
+    expect(brief(result)).toEqual(['deferred 421 4.3.2'])
+    expect(other.connections).toBe(0)
+  })
+
+  test('is a host like any other where the configuration names it', async () => {
+    expect(brief(await send(makeClient(), to(await serve(ourselves))))).toEqual(['sent 250 2.0.0'])
   })
 })
 

@@ -109,28 +109,33 @@ class Sending {
         this.#tried.add(target)
         const opened = await this.#connect(host.name, address, host.port)
         if (opened.ok) await this.#over(opened.value, false)
-        else this.#trouble = opened.error
+        else if (opened.error.isLoop) return this.#stopAtLoop(host, opened.error.reply)
+        else this.#trouble = opened.error.reply
       }
     }
+  }
+
+  /** RFC 5321 §5.1: neither this server nor those behind it are tried. */
+  #stopAtLoop(host: SmtpDestination['hosts'][number], reply: Reply): void {
+    if (host === this.#destination.hosts[0]) this.#settleAll(reply)
   }
 
   #goesOn(): boolean {
     return this.#pending.length > 0 && this.#sessions < MAX_SESSIONS && !this.#signal.aborted
   }
 
-  async #connect(name: string, address: string, port: number): Promise<Result<Connection, Reply>> {
+  async #connect(name: string, address: string, port: number): Promise<Result<Connection, OpenFailure>> {
     const first = await this.#open(name, address, port, this.#destination.tls)
     if (first.ok) return first
-    if (!first.error.withoutTls) return err(first.error.reply)
+    if (!first.error.withoutTls) return first
     // RFC 7435 §3: opportunistic TLS that fails is no reason not to deliver
     this.#options.log.info('smtp client: TLS failed, going on without', { relay: `${name}[${address}]:${port}` })
-    const second = await this.#open(name, address, port, 'none')
-    return second.ok ? second : err(second.error.reply)
+    return this.#open(name, address, port, 'none')
   }
 
   async #open(name: string, address: string, port: number, level: TlsLevel): Promise<Result<Connection, OpenFailure>> {
     const { hostname, secureContext, localAddresses = [], clock, log } = this.#options
-    const { auth, protocol } = this.#destination
+    const { auth, protocol, ownNameIsLoop = false } = this.#destination
     const localAddress = localAddresses.find((local) => local.includes(':') === address.includes(':')) ?? null
     const make = () =>
       new Connection({
@@ -140,6 +145,7 @@ class Sending {
         level,
         auth,
         protocol,
+        ownNameIsLoop,
         hostname,
         secureContext,
         localAddress,
@@ -150,7 +156,7 @@ class Sending {
     try {
       connection = await this.#pool.open(this.#signal, () => (this.#connection = make()))
     } catch (error) {
-      return err({ reply: replies.hostUnreachable(asFailure(error).detail), withoutTls: false })
+      return err({ reply: replies.hostUnreachable(asFailure(error).detail), withoutTls: false, isLoop: false })
     }
     const opened = await connection.open()
     if (opened.ok) return ok(connection)
@@ -218,4 +224,6 @@ const isStale = (delivery: Delivery): boolean =>
   !delivery.maybeSent &&
   delivery.answers.every((answer) => answer === null || answer.code === 421)
 
-const isTooMany = (answer: Reply | null): boolean => answer?.code === 452 && answer.enhanced === '4.5.3'
+/** RFC 5321 §4.5.3.1.10: where no enhanced code says that it means something else. */
+const isTooMany = (answer: Reply | null): boolean =>
+  answer?.code === 452 && (answer.enhanced === null || answer.enhanced === '4.5.3')

@@ -28,6 +28,7 @@ export interface ConnectionOptions {
   readonly level: TlsLevel
   readonly auth: Credentials | null
   readonly protocol: 'smtp' | 'lmtp'
+  readonly ownNameIsLoop: boolean
   /** What EHLO says. */
   readonly hostname: string
   /** Shared by all connections: CA, client certificate and the like. */
@@ -42,6 +43,8 @@ export interface OpenFailure {
   readonly reply: Reply
   /** TLS went wrong where it was optional: the same host may be tried without. */
   readonly withoutTls: boolean
+  /** This very server answers there. */
+  readonly isLoop: boolean
 }
 
 /** The mail under way. */
@@ -289,7 +292,7 @@ export class Connection {
 
   /** The server takes no mail. */
   #refuse(step: RefusedStep, reply: Reply): ClientEvent {
-    this.#fail(refusalBeforeMail(step, reply, this.relay))
+    this.#fail(refusalBeforeMail(step, reply, this.relay), false, step === 'loop')
     const event = this.#end(reply)
     return reply.code === 421 ? event : 'session.refused'
   }
@@ -316,8 +319,8 @@ export class Connection {
     this.#settle(this.#lost ?? 'connection closed')
   }
 
-  #fail(reply: Reply, withoutTls = false): void {
-    this.#failure ??= { reply, withoutTls }
+  #fail(reply: Reply, withoutTls = false, isLoop = false): void {
+    this.#failure ??= { reply, withoutTls, isLoop }
     this.#options.log.debug('smtp client: connection failed', { relay: this.relay, status: replyLine(reply) })
   }
 
@@ -341,10 +344,17 @@ export class Connection {
       const older = extended && reply.code >= 500 && protocol === 'smtp' && !this.#secured // RFC 5321 §3.2
       return older ? 'hello.unknown' : this.#refuse('hello', reply)
     }
+    if (this.#options.ownNameIsLoop && this.#isOwnName(reply)) return this.#refuse('loop', reply)
     this.#offered = extended ? readCapabilities(reply) : noCapabilities
     if (level !== 'none' && !this.#secured && this.#offered.startTls) return 'starttls.wanted'
     if (!this.#tlsIsOptional && !this.#secured) return this.#refuse('tls', reply)
     return auth === null ? 'hello.accepted' : 'auth.wanted'
+  }
+
+  /** RFC 5321 §4.1.1.1: the reply to EHLO or HELO begins with the server's name. */
+  #isOwnName({ text }: Reply): boolean {
+    const [name = ''] = (typeof text === 'string' ? text : (text[0] ?? '')).trim().split(' ', 1)
+    return name.toLowerCase() === this.#options.hostname.toLowerCase()
   }
 
   #beginTls(): void {

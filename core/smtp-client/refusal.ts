@@ -2,11 +2,12 @@
 import type { Reply } from '../base/failure.ts'
 import { replies, replyLine } from '../message/reply.ts'
 
-export type RefusedStep = 'greeting' | 'hello' | 'tls' | 'auth' | 'unasked'
+export type RefusedStep = 'greeting' | 'hello' | 'tls' | 'auth' | 'loop' | 'unasked'
 
-/** Always temporary, whatever the code says: another host or another time may do (RFC 5321 §4.2.4.2). */
+/** But for a loop always temporary, whatever the code says: another host or another time may do (RFC 5321 §4.2.4.2). */
 export function refusalBeforeMail(step: RefusedStep, reply: Reply, relay: string): Reply {
   const said = replyLine(reply)
+  if (step === 'loop') return replies.mailLoop(`${relay} is this server itself: it answers to our name`)
   if (step === 'auth') return replies.remoteAuthFailed(`${relay} said: ${said}`)
   if (step === 'tls') {
     const why = reply.code < 300 ? 'offers no STARTTLS' : `refused STARTTLS: ${said}`

@@ -60,6 +60,7 @@ describe('delivery', () => {
       tls: 'may',
       auth: null,
       protocol: 'smtp',
+      ownNameIsLoop: true,
     })
     expect(plugin.smtp.sent[0]!.mail).toMatchObject({ reversePath: { local: 'sender', domain: 'example.net' } })
   })

@@ -53,7 +53,14 @@ export default definePlugin({
         if (found instanceof Error) return outcomeForAll(attempt, 'deferred', replies.routingFailed(found.message))
         if (found.kind === 'none') return outcomeForAll(attempt, 'failed', noHostsReply(domain, found.why))
         const level = levelFor(domain, levels) ?? tls
-        const destination = { key: domain, hosts: found.hosts, tls: level, auth: null, protocol: 'smtp' as const }
+        const destination = {
+          key: domain,
+          hosts: found.hosts,
+          tls: level,
+          auth: null,
+          protocol: 'smtp' as const,
+          ownNameIsLoop: true,
+        }
         return relayAttempt(client, destination, attempt, signal)
       },
     }
