@@ -1,10 +1,12 @@
 // Every mistake of a configuration in one report: whatever part finds it, however it hides behind another.
 import { execFile } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createAuthority, writeCertificate } from '../../test/kit/certificates.ts'
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url))
 let folder: string
@@ -16,14 +18,15 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 /** Exit code, and the report without the folder's name. */
-function estafeta(config: string, command: string): Promise<{ code: number; err: string[] }> {
+function estafeta(config: string, command: string): Promise<{ code: number; out: string[]; err: string[] }> {
   const file = join(folder, 'site.yaml')
   writeFileSync(file, config)
   return new Promise((resolve) => {
     const args = ['--disable-warning=ExperimentalWarning', main, '--config', file, command]
-    const child = execFile(process.execPath, args, { cwd: folder }, (_, _out, err) =>
-      resolve({ code: child.exitCode ?? -1, err: err.replaceAll(`${folder}/`, '').trimEnd().split('\n') }),
-    )
+    const child = execFile(process.execPath, args, { cwd: folder }, (_, out, err) => {
+      const lines = (text: string): string[] => text.replaceAll(`${folder}/`, '').trimEnd().split('\n')
+      resolve({ code: child.exitCode ?? -1, out: lines(out), err: lines(err) })
+    })
   })
 }
 
@@ -133,4 +136,54 @@ it('certificates that cannot be read come with plugins that cannot be set up', {
     expect.stringMatching(/^site.yaml:4:\d+: tls.key: cannot be read/),
     expect.stringMatching(/^site.yaml:6:\d+: plugins.broken: its setup failed: no way/),
   ])
+})
+
+describe('a certificate', () => {
+  const site = (cert: string, key: string, more = '') =>
+    `hostname: mail.example.com\nuser: nobody\ndata: ./data\nlisten: {}\ntls: { cert: ${cert}, key: ${key} }\n${more}`
+  const write = async (name: string, names: string[], options = {}) =>
+    writeCertificate(folder, name, await (await createAuthority()).issue(names, options))
+
+  it.each([
+    ['check', /^site.yaml:5:\d+: tls.key: is not the key of tls.cert/],
+    ['serve', /^site.yaml:5:\d+: tls: one.crt and two.key cannot be used: .*mismatch/],
+  ])('that does not fit its key, %s', { timeout: 60_000 }, async (command, said) => {
+    await write('one', ['mail.example.com'])
+    await write('two', ['mail.example.com'])
+    expect(await estafeta(site('one.crt', 'two.key'), command)).toMatchObject({
+      code: 78,
+      err: [expect.stringMatching(said)],
+    })
+  })
+
+  it('whose key wants a passphrase, that is not valid yet, or is no more', { timeout: 60_000 }, async () => {
+    await write('one', ['mail.example.com'], { startsInDays: 3 })
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const locked = privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })
+    writeFileSync(join(folder, 'locked.key'), locked)
+    expect((await estafeta(site('one.crt', 'locked.key'), 'check')).err).toEqual([
+      expect.stringMatching(/^site.yaml:5:\d+: tls.cert: is valid only from /),
+      expect.stringMatching(/^site.yaml:5:\d+: tls.key: is no PEM private key without a passphrase: /),
+    ])
+    await write('old', ['mail.example.com'], { startsInDays: -9, days: 5 })
+    expect((await estafeta(site('old.crt', 'old.key'), 'check')).err).toEqual([
+      expect.stringMatching(/^site.yaml:5:\d+: tls.cert: expired on /),
+    ])
+  })
+
+  it('for another name, and one that ends soon, are noted', { timeout: 60_000 }, async () => {
+    await write('one', ['other.example.com'], { days: 5 })
+    const { code, out } = await estafeta(site('one.crt', 'one.key'), 'check')
+    expect(code).toBe(0)
+    expect(out).toContain('note: tls.cert is not for mail.example.com: DNS:other.example.com')
+    expect(out).toContainEqual(expect.stringMatching(/^note: tls.cert ends on /))
+  })
+})
+
+it.each(['check', 'serve'])('a log file that cannot be written, %s', { timeout: 60_000 }, async (command) => {
+  const config = 'hostname: a.example\nuser: nobody\ndata: ./data\nlisten: {}\nlog: { file: ./none/mail.log }\n'
+  expect(await estafeta(config, command)).toMatchObject({
+    code: 78,
+    err: [expect.stringMatching(/^site.yaml:5:\d+: log.file: cannot be written by the server: ENOENT/)],
+  })
 })

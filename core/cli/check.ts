@@ -1,15 +1,17 @@
 // estafeta check: the configuration, every plugin, users, maps and certificates, before any port opens. Exit 78 with all mistakes.
 
-import { X509Certificate } from 'node:crypto'
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { Command } from 'commander'
-import { systemClock } from '../base/clock.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError, type Problem } from '../config/problems.ts'
 import { settingRows } from '../config/reference.ts'
 import type { Site } from '../config/site.ts'
+import { systemUsers } from '../directory/system-users.ts'
 import type { HookOrder } from '../plugin/generations.ts'
 import { pluginProblems } from '../plugin/registry.ts'
+import { leaveRoot } from './as-server.ts'
+import { certificateNotes, certificateProblems } from './certificates.ts'
 import { loadFound } from './context.ts'
 import { openDryRun } from './dry-run.ts'
 import { print, printJson } from './output.ts'
@@ -21,9 +23,11 @@ export function build(): Command {
 async function check(options: { json?: true }): Promise<void> {
   const loaded = await (async () => loadFound())().catch((thrown: unknown) => wholeReport(thrown))
   const { problems: found, order: asked } = await tryOut(loaded)
-  const problems = [...found, ...certificateProblems(loaded)]
+  const certificates = certificateProblems(loaded)
+  const notes = certificates.length > 0 ? [] : await notesOn(loaded)
+  await leaveRoot(loaded.site)
+  const problems = [...found, ...certificates, ...logProblems(loaded)]
   if (problems.length > 0) throw new ConfigError(problems)
-  const notes = notesOn(loaded)
   const order = asked.filter(({ plugins }) => plugins.length > 0)
   if (options.json) {
     printJson({ ok: true, file: loaded.path, profile: loaded.profile, notes, order })
@@ -67,32 +71,23 @@ function directoryProblems(problems: readonly Problem[], { site, locate }: Loade
   return problems.filter(({ at }) => at === null || at.file !== mayBeMissing || existsSync(at.file))
 }
 
-/** Certificates that cannot be read, or do not fit. */
-export function certificateProblems(loaded: LoadedConfig): Problem[] {
-  const { tls } = loaded.site
-  if (tls === null) return []
-  const problems: Problem[] = []
-  for (const key of ['cert', 'key'] as const) {
-    try {
-      accessSync(tls[key], constants.R_OK)
-    } catch (error) {
-      problems.push(loaded.problem(['tls', key], `cannot be read: ${(error as Error).message}`))
-    }
-  }
-  if (problems.length > 0) return problems
+/** A log file that the server's user may not write; as root, when this process is that user. */
+function logProblems({ site, problem }: LoadedConfig): Problem[] {
+  if (site.log.file === null) return []
   try {
-    const certificate = new X509Certificate(readFileSync(tls.cert))
-    if (certificate.validToDate.getTime() < systemClock.now())
-      problems.push(loaded.problem(['tls', 'cert'], `expired on ${certificate.validTo}`))
+    accessSync(existsSync(site.log.file) ? site.log.file : dirname(site.log.file), constants.W_OK)
+    return []
   } catch (error) {
-    problems.push(loaded.problem(['tls', 'cert'], `is no PEM certificate: ${(error as Error).message}`))
+    return [problem(['log', 'file'], `cannot be written by the server: ${(error as Error).message}`)]
   }
-  return problems
 }
 
 /** What is right, and may still surprise. */
-function notesOn({ site, settings, locate }: LoadedConfig): readonly string[] {
-  const notes: string[] = []
+async function notesOn(loaded: LoadedConfig): Promise<readonly string[]> {
+  const { site, settings, locate } = loaded
+  const notes = certificateNotes(loaded)
+  if (process.getuid?.() === 0 && !(await systemUsers.find(site.user)))
+    notes.push(`there is no system user '${site.user}': started as root, the server runs as that one`)
   const isUp = (...services: string[]): boolean => site.listen.some(({ service }) => services.includes(service))
   if (site.listen.length === 0) notes.push('nothing listens')
   if (site.domains.length > 0 && !site.domains.includes(site.origin))

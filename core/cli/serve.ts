@@ -43,7 +43,7 @@ export function build(): Command {
 }
 
 async function withCertificates({ problems }: ConfigError, loaded: LoadedConfig): Promise<ConfigError> {
-  const { certificateProblems } = await import('./check.ts')
+  const { certificateProblems } = await import('./certificates.ts')
   const told = problems.some(({ path }) => path[0] === 'tls')
   return new ConfigError([...problems, ...(told ? [] : certificateProblems(loaded))])
 }

@@ -68,15 +68,16 @@ async function load(
   files: { cert: string; key: string },
   readKey?: TlsSettings['readKey'],
 ): Promise<{ context: SecureContext; cert: string }> {
-  const read = (path: string): Buffer => {
+  // what keeps keys in a folder of root's own has the certificates there too
+  const read = async (path: string): Promise<Buffer> => {
     try {
-      return readFileSync(path)
+      return readKey ? await readKey(path) : readFileSync(path)
     } catch (error) {
       throw new Error(`cannot read ${path}: ${(error as Error).message}`, { cause: error })
     }
   }
-  const cert = read(files.cert)
-  const key = readKey ? await readKey(files.key) : read(files.key)
+  const cert = await read(files.cert)
+  const key = await read(files.key)
   try {
     return { context: createSecureContext({ cert, key, minVersion: 'TLSv1.2' }), cert: cert.toString('latin1') }
   } catch (error) {

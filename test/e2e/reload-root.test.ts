@@ -1,15 +1,26 @@
 // Started as root: a reload may bring addresses that only the broker can bind, and a server that dies is told by its exit code.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TLSSocket } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createAuthority, writeCertificate } from '../kit/certificates.ts'
 import { type RunningCommand, runBin, startBin } from '../kit/command.ts'
 import { freePorts } from '../kit/free-port.ts'
 import { SmtpTalk } from '../kit/smtp-talk.ts'
 
 const isRoot = process.getuid?.() === 0
 if (!isRoot) console.log('reload-root.test.ts: not run, it needs root (the broker binds ports)')
+
+async function fingerprintAt(port: number): Promise<string> {
+  const talk = await SmtpTalk.open(port)
+  expect(await talk.ask('STARTTLS')).toMatch(/^220/)
+  await talk.talker.startTls()
+  const { fingerprint256 } = (talk.talker.socket as TLSSocket).getPeerCertificate()
+  talk.close()
+  return fingerprint256
+}
 
 describe.runIf(isRoot)('a server behind its broker', () => {
   const folder = mkdtempSync(join(tmpdir(), 'estafeta-broker-'))
@@ -53,6 +64,24 @@ describe.runIf(isRoot)('a server behind its broker', () => {
       expect(await talk.ask('NOOP')).toMatch(/^250/)
       talk.close()
     }
+  })
+
+  test('a certificate in a folder that only root may enter is used, and read anew', async () => {
+    const own = join(folder, 'live')
+    mkdirSync(own, { mode: 0o700 })
+    const certify = async (): Promise<string> => {
+      const pair = await (await createAuthority()).issue(['box.test'])
+      writeCertificate(own, 'box', pair)
+      return pair.fingerprint
+    }
+    const first = await certify()
+    appendFileSync(config, 'tls: { cert: live/box.crt, key: live/box.key }\n')
+    const reload = () => runBin('estafeta', ['--config', config, 'reload'])
+    expect(await reload()).toMatchObject({ code: 0, stderr: '' })
+    expect(await fingerprintAt(ports[0]!)).toBe(first)
+    const second = await certify()
+    expect(await reload()).toMatchObject({ code: 0, stderr: '' })
+    expect(await fingerprintAt(ports[0]!)).toBe(second)
   })
 
   test('a stop of which both are told, as by Ctrl-C, lets the mail under way come in', async () => {
