@@ -108,7 +108,6 @@ export const replies = {
   remoteLacks: (extension: string) => reply(554, '5.6.3', `Next hop does not offer ${extension}`),
   tooManyExpansions: (limit: number) => reply(554, '5.4.6', `Alias expands to more than ${limit} recipients`),
   noCourier: (name: string) => reply(451, '4.3.5', `Courier ${name} is not enabled here`),
-  destinationBusy: () => reply(451, '4.4.5', 'Too much mail waits for this destination'),
   aliasLoop: () => reply(554, '5.4.6', 'Alias expansion loops or is too deep'),
 } as const
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { FakeClock } from '../base/clock.ts'
 import { replies } from '../message/reply.ts'
-import { createLanes, type LaneWork } from './lane.ts'
+import { createLanes, type LaneWork, MAX_WAITING } from './lane.ts'
 
 const hop = (destination: string) => ({ courier: 'smtp', destination })
 const down = { hostDown: replies.hostUnreachable('no answer') }
@@ -41,4 +41,21 @@ test('a host that went away gets a few again when its lane opens', () => {
   clock.advance(60_000)
   add('gone', 30)
   expect(running).toHaveLength(2)
+})
+
+test('what a full lane sends away comes back in order, about twice as fast as the lane empties', () => {
+  const { clock, lanes, add } = lanesOf(1, 1)
+  add('slow', 1 + MAX_WAITING)
+  const more = () => lanes.add({ queueId: 'more', recipients: [0], nextHop: hop('slow') })
+  for (let i = 0; i < 200; i++) {
+    clock.advance(100)
+    lanes.done(hop('slow'), up)
+    add('slow', 1)
+  }
+  const [first, second, third] = [more(), more(), more()] as { fullForMs: number }[]
+  expect(first!.fullForMs).toBeGreaterThanOrEqual(1000)
+  expect(second!.fullForMs - first!.fullForMs).toBeCloseTo(50, 0)
+  expect(third!.fullForMs - second!.fullForMs).toBeCloseTo(50, 0)
+  for (let i = 0; i < 50_000; i++) more()
+  expect(more()).toEqual({ fullForMs: 15 * 60_000 })
 })

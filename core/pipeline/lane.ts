@@ -27,6 +27,11 @@ interface Lane {
   closedUntil: number
   failures: number
   reply: Reply | null
+  /** Average ms between the ends of two attempts. */
+  pace: number
+  lastEnd: number
+  /** When the last of what was sent away comes back; monotonic ms. */
+  lastReturn: number
 }
 
 const FIRST_BACKOFF = 60_000
@@ -35,10 +40,14 @@ const MAX_BACKOFF = 15 * 60_000
 const MAX_IDLE_LANES = 10_000
 /** Work that may wait in one lane; beyond it the queue keeps it until later. */
 export const MAX_WAITING = 5000
+const FIRST_RETURN = 1000
+/** How much one attempt counts in the pace, and the longest time that it counts for. */
+const PACE_SHARE = 0.05
+const SLOWEST_PACE = 1000
 
 export const laneKey = (hop: NextHop): string => `${hop.courier}:${hop.destination}`
 
-const newLane = (key: string, limits: LaneLimits): Lane => ({
+const newLane = (key: string, limits: LaneLimits, now: number): Lane => ({
   key,
   waiting: [],
   head: 0,
@@ -48,9 +57,13 @@ const newLane = (key: string, limits: LaneLimits): Lane => ({
   closedUntil: 0,
   failures: 0,
   reply: null,
+  pace: 0,
+  lastEnd: now,
+  lastReturn: 0,
 })
 
-export type LaneAnswer = 'taken' | { readonly deferred: Reply | null; readonly until: number }
+/** Closed until a monotonic time, with the reply that closed it; or full: come back after that long. */
+export type LaneAnswer = 'taken' | { readonly deferred: Reply; readonly until: number } | { readonly fullForMs: number }
 
 /** `run` is called when a lane has room; the caller says `done` for each. */
 export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, run: (work: LaneWork) => void) {
@@ -74,6 +87,17 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
       else if (lanes.size > MAX_IDLE_LANES) forgetOldest()
     }
   }
+  /** Work that finds the lane full comes back one after another, twice as fast as the lane has emptied of late. */
+  const sendAway = (lane: Lane): LaneAnswer => {
+    const now = clock.mono()
+    lane.lastReturn = Math.min(now + MAX_BACKOFF, Math.max(now + FIRST_RETURN, lane.lastReturn + lane.pace / 2))
+    return { fullForMs: lane.lastReturn - now }
+  }
+  const countEnd = (lane: Lane): void => {
+    const now = clock.mono()
+    lane.pace += PACE_SHARE * (Math.min(SLOWEST_PACE, now - lane.lastEnd) - lane.pace)
+    lane.lastEnd = now
+  }
   const forgetOldest = (): void => {
     for (const [key, lane] of lanes) {
       if (lane.running === 0 && lane.waiting.length === 0) {
@@ -89,11 +113,11 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
       const key = laneKey(work.nextHop)
       let lane = lanes.get(key)
       if (!lane) {
-        lane = newLane(key, limits(work.nextHop))
+        lane = newLane(key, limits(work.nextHop), clock.mono())
         lanes.set(key, lane)
       }
-      if (lane.closedUntil > clock.mono()) return { deferred: lane.reply, until: lane.closedUntil }
-      if (lane.waiting.length - lane.head >= MAX_WAITING) return { deferred: null, until: clock.mono() + FIRST_BACKOFF }
+      if (lane.closedUntil > clock.mono() && lane.reply) return { deferred: lane.reply, until: lane.closedUntil }
+      if (lane.waiting.length - lane.head >= MAX_WAITING) return sendAway(lane)
       lane.waiting.push(work)
       pump(lane)
       return 'taken'
@@ -103,6 +127,7 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
       const lane = lanes.get(laneKey(hop))
       if (!lane) return []
       lane.running--
+      countEnd(lane)
       let given: LaneWork[] = []
       if (result.hostDown) {
         // attempts that were under way together count as one failure

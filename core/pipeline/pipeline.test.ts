@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { container } from 'tsyringe'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { FakeClock } from '../base/clock.ts'
 import { createQueueId } from '../base/ids.ts'
 import { silentLogger } from '../base/log.ts'
@@ -51,6 +51,7 @@ export default definePlugin({
       test: {
         concurrency: 1,
         async deliver(attempt) {
+          await log.gate
           return attempt.recipients.map(({ n, address }) => {
             log.attempts.push(address.local)
             if (address.local.startsWith('dead')) return { n, kind: 'deferred', reply: replies.hostUnreachable('no route to host'), relay: null, hostDown: true }
@@ -67,6 +68,8 @@ export default definePlugin({
 
 interface Shared {
   attempts: string[]
+  /** Attempts wait for it. */
+  gate: Promise<void> | null
   /** The plugin also has a `queued` hook, which replaces the body. */
   queuedHook: boolean
   /** Holders of the bodies that the plugin gave. */
@@ -92,7 +95,7 @@ let events: TraceEvent[]
 let waiting: { done: () => boolean; resolve: () => void }[]
 
 beforeEach(async () => {
-  shared.pipelineTest = { attempts: [], queuedHook: false, bodies: 0, newBody: countedBody }
+  shared.pipelineTest = { attempts: [], gate: null, queuedHook: false, bodies: 0, newBody: countedBody }
   folder = mkdtempSync(join(tmpdir(), 'estafeta-pipeline-'))
   const path = join(folder, 'courier-under-test.ts')
   writeFileSync(path, PLUGIN)
@@ -419,6 +422,22 @@ describe('dispatch', () => {
     expect(shared.pipelineTest.attempts.filter((a) => a === 'ok')).toHaveLength(1)
     expect(shared.pipelineTest.attempts.filter((a) => a.startsWith('dead')).length).toBeLessThan(20)
     expect(pipeline.lanes().find((lane) => lane.key === 'test:dead')!.closedForMs).toBeGreaterThan(0)
+  })
+
+  test('more mail than a lane holds waits without an attempt on record, and is sent as the lane has room', async () => {
+    const gate = Promise.withResolvers<void>()
+    shared.pipelineTest.gate = gate.promise
+    const count = 5050
+    for (let i = 0; i < count; i++) await submit({ to: [`ok${i}@here.test`] })
+    await vi.waitFor(() => expect(queue.nextDue()).toBeGreaterThan(clock.now()))
+    expect(pipeline.lanes()).toMatchObject([{ waiting: 5000, running: 1 }])
+    expect([...queue.list()].every((item) => item.recipients[0]!.attempts === 0)).toBe(true)
+    gate.resolve()
+    await vi.waitFor(() => expect(queue.stats().items).toBe(count - 5001), { timeout: 20_000 })
+    clock.advance(5000)
+    await vi.waitFor(() => expect(queue.stats().items).toBe(0))
+    expect(new Set(shared.pipelineTest.attempts).size).toBe(count)
+    expect(shared.pipelineTest.attempts).toHaveLength(count)
   })
 
   test('a held message waits until it is released', async () => {

@@ -150,8 +150,21 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     for (const n of work.recipients) taken.add(n)
     busy.set(work.queueId, taken)
     const answer = lanes.add(work)
-    if (answer !== 'taken')
-      postponed.next({ work, reply: answer.deferred ?? replies.destinationBusy(), until: answer.until })
+    if (answer === 'taken') return
+    if ('fullForMs' in answer) sendAway(work, answer.fullForMs)
+    else postponed.next({ work, reply: answer.deferred, until: answer.until })
+  }
+
+  /** Leaves work that its lane has no room for in the queue: due again when a lease that nobody uses runs out. */
+  function sendAway(work: LaneWork, ms: number): void {
+    const item = queue.get(work.queueId)
+    const open = item ? openAmong(item, work.recipients) : []
+    if (item && open.length > 0) {
+      const numbers = open.map((r) => r.n)
+      queue.claim(item.id, numbers, ms)
+    }
+    release(work)
+    finished()
   }
 
   /** Defers work that its lane does not take, with the reply that closed the lane. */
