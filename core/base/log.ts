@@ -145,5 +145,5 @@ function pairs(event: string, fields: LogFields): string {
 }
 
 /** Control characters would forge lines or reach a terminal. */
-const printable = (text: string): string =>
+export const printable = (text: string): string =>
   /[\u0000-\u001f\u007f-\u009f]/.test(text) ? text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, '?') : text

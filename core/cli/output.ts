@@ -11,7 +11,8 @@ export function formatTable(head: readonly string[], rows: readonly (readonly st
   return [line(head), ...rows.map(line)].join('\n')
 }
 
-export const print = (text: string): void => void process.stdout.write(`${text}\n`)
+/** Texts may come from outside (a Message-ID, a remote reply): what a terminal would obey becomes `?`. */
+export const print = (text: string): void => void process.stdout.write(`${text.replace(/(?![\n\t])\p{Cc}/gu, '?')}\n`)
 export const printJson = (value: unknown): void => print(JSON.stringify(value, null, 2))
 
 /** `2026-11-22 01:35:15` in local time. */

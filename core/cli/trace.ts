@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { controlLines, ServerDown } from '../admin/control-client.ts'
 import { systemClock } from '../base/clock.ts'
-import { silentLogger } from '../base/log.ts'
+import { printable, silentLogger } from '../base/log.ts'
 import { socketPath } from '../base/socket-path.ts'
 import type { TraceEvent } from '../trace/trace.ts'
 import { openTrace } from '../trace/trace-store.ts'
@@ -28,7 +28,7 @@ async function show(about: string, options: { limit: string; json?: true }): Pro
   if (options.json) return printJson(events)
   if (events.length === 0) throw new CliError(`nothing is on record about ${about}`, EX.noInput)
   for (const [index, message] of groupEvents(events).entries()) {
-    print(`${index === 0 ? '' : '\n'}${message.title}`)
+    print(`${index === 0 ? '' : '\n'}${printable(message.title)}`)
     for (const event of message.events) if (event.event !== 'recipient') print(formatEvent(event))
   }
 }
@@ -59,7 +59,7 @@ export function formatEvent(event: TraceEvent): string {
     event.ms === undefined ? undefined : `${Math.round(event.ms * 10) / 10} ms`,
     event.detail,
   ]
-  return `  ${time}  ${parts.filter((p) => p !== undefined && p !== '').join('  ')}`
+  return `  ${time}  ${printable(parts.filter((p) => p !== undefined && p !== '').join('  '))}`
 }
 
 async function find(about: string, limit: number): Promise<TraceEvent[]> {

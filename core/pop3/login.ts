@@ -2,6 +2,7 @@
 import { asFailure } from '../base/failure.ts'
 import type { Identity } from '../plugin/contract.ts'
 import type { AuthDecision } from '../plugin/generation.ts'
+import { askGate } from './gate.ts'
 import { openMaildrop } from './maildrop.ts'
 import type { Pop3Session } from './session.ts'
 import { LOGIN_FAILURES_MAX } from './wire/limits.ts'
@@ -32,7 +33,7 @@ async function enter(session: Pop3Session, identity: Identity): Promise<void> {
   const { account } = identity
   admission.loginSucceeded(session.facts.remoteIp)
   session.facts.identity = identity
-  const refusal = (await askGate(session, account)) ?? (locks.take(account) ? null : responses.inUse())
+  const refusal = (await refused(session, account)) ?? (locks.take(account) ? null : responses.inUse())
   if (refusal !== null) return turnBack(session, refusal)
   try {
     session.enter(await openMaildrop(session.deps.store, account), account)
@@ -51,9 +52,8 @@ function turnBack(session: Pop3Session, response: string): void {
 }
 
 /** What a plugin has against this login; null: nothing. */
-async function askGate({ facts, generation: { hooks } }: Pop3Session, account: string): Promise<string | null> {
-  if (!hooks.has('mailbox')) return null
-  const verdict = await hooks.mailbox({ action: 'login', account, mailbox: null, session: facts, change: null })
-  if (verdict.kind === 'pass') return null
-  return verdict.kind === 'defer' ? responses.loginUnavailable() : responses.loginRefused()
+async function refused(session: Pop3Session, account: string): Promise<string | null> {
+  const objection = await askGate(session, { action: 'login', account, mailbox: null })
+  if (objection === null) return null
+  return objection === 'defer' ? responses.loginUnavailable() : responses.loginRefused()
 }

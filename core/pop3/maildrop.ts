@@ -81,6 +81,9 @@ export class Maildrop {
   isDeleted(number: number): boolean {
     return this.#deleted[number - 1] === 1
   }
+  get hasDeleted(): boolean {
+    return this.#present !== this.#all
+  }
   delete(number: number): void {
     this.#deleted[number - 1] = 1
     const { messages, octets } = this.#present
@@ -106,7 +109,7 @@ export class Maildrop {
 
   /** Removes the marked messages for good; gives how many. Rejects when none could be removed. */
   async removeDeleted(): Promise<number> {
-    if (this.#present === this.#all) return 0
+    if (!this.hasDeleted) return 0
     const uids = [...this.#uids.filter((_, i) => this.#deleted[i] === 1)]
     await this.#mailbox.expunge(uids)
     return uids.length

@@ -437,6 +437,27 @@ describe('logins', () => {
   })
 })
 
+test.each([
+  ['reject', '[SYS/PERM] Messages may not be removed'],
+  ['defer', '[SYS/TEMP] Messages could not be removed, try again later'],
+] as const)('a plugin may %s the removal of messages, which stay then', async (kind, text) => {
+  const reply = { code: kind === 'reject' ? 550 : 450, enhanced: null, text: 'no' }
+  await start({
+    messages: [SMALL],
+    hooks: { mailbox: ({ action }) => (action === 'expunge' ? { kind, reply } : { kind: 'pass' }) },
+  })
+  await play(`${LOGIN}
+      C: DELE 1
+      S: +OK *
+      C: QUIT
+      S: -ERR ${text}`)
+  await play(`${LOGIN}
+      C: STAT
+      S: +OK 1 *
+      C: QUIT
+      S: +OK *`)
+})
+
 describe('TLS', () => {
   test('off loopback no password is taken before STLS, and nothing sent in the clear is read after it', async () => {
     await start({ proxy: true, messages: [SMALL] })

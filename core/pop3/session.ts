@@ -17,6 +17,7 @@ import type { StoredMessage } from '../store/mailbox-store.ts'
 import { respond } from './commands/auth.ts'
 import { commands } from './commands/index.ts'
 import { createFacts, type OwnFacts } from './facts.ts'
+import { askGate, type Objection } from './gate.ts'
 import { decideLogin } from './login.ts'
 import type { Maildrop } from './maildrop.ts'
 import { Output } from './output.ts'
@@ -357,6 +358,8 @@ export class Pop3Session implements Member {
   async #removeDeleted(): Promise<string> {
     const { log } = this.deps
     try {
+      const objection = await this.#objection()
+      if (objection !== null) return objection === 'defer' ? responses.notRemoved() : responses.removalRefused()
       const removed = await this.maildrop!.removeDeleted()
       log.info('logged out', { ...this.about(), user: this.facts.identity?.account ?? '', removed })
       return responses.goodbye()
@@ -366,6 +369,12 @@ export class Pop3Session implements Member {
     } finally {
       this.#release()
     }
+  }
+
+  /** What plugins have against the removal of the marked messages. */
+  async #objection(): Promise<Objection | null> {
+    if (!this.maildrop!.hasDeleted) return null
+    return askGate(this, { action: 'expunge', account: this.facts.identity!.account, mailbox: 'INBOX' })
   }
 
   #release(): void {

@@ -44,6 +44,7 @@ export const responses = {
   mailboxUnavailable: () => bad('Mailbox is not available now, try again later', 'SYS/TEMP'),
   messageUnavailable: () => bad('Message cannot be read now, try again later', 'SYS/TEMP'),
   notRemoved: () => bad('Messages could not be removed, try again later', 'SYS/TEMP'),
+  removalRefused: () => bad('Messages may not be removed', 'SYS/PERM'),
   unknownLanguage: () => bad('Only English is spoken here'),
   tooManyErrors: () => bad('Too many errors, goodbye'),
   tooManyConnections: () => bad('Too many connections, try again later', 'SYS/TEMP'),
