@@ -24,7 +24,7 @@ function issueProblems(issue: Issue, schema: z.ZodType, tree: Tree, base: KeyPat
     return issue.keys.map((key) => ({
       at: positionAt(tree, [...path, key]),
       path: [...path, key],
-      message: `unknown key${didYouMean(key, known) || ` (known here: ${known.join(', ')})`}`,
+      message: `unknown key${didYouMean(key, known) || (known.length > 0 ? ` (known here: ${known.join(', ')})` : ': there are no settings here')}`,
     }))
   }
   return [{ at: positionAt(tree, path), path, message: describe(issue, treeAt(tree, path)) }]

@@ -269,6 +269,18 @@ const listeners = (settings: Settings): ListenerSettings[] =>
     return addresses.map((address) => ({ service, ...address, options }))
   })
 
+/** Keys of a plugin's entry that are ours; the rest are the plugin's settings. */
+export const ENTRY_KEYS = [
+  'use',
+  'enabled',
+  'onError',
+  'timeout',
+  'listeners',
+  'authenticated',
+  'before',
+  'after',
+] as const
+
 function pluginEntries(settings: Settings, merged: Tree, folder: string): PluginEntry[] {
   const list = (value: string | string[] | undefined): string[] => (typeof value === 'string' ? [value] : (value ?? []))
   return Object.entries(settings.plugins).map(([name, entry]) => {

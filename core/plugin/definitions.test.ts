@@ -19,16 +19,21 @@ type Told = { problem?: string; description?: string }
 function findAll(uses: readonly string[]): Told[] {
   const script = `
     const { findDefinition } = await import(${JSON.stringify(new URL('./definitions.ts', import.meta.url).href)})
-    const { writeFileSync, utimesSync } = await import('node:fs')
+    const { writeFileSync } = await import('node:fs')
     const told = []
     for (const use of ${JSON.stringify(uses)}) {
       const found = await findDefinition({ use, folder: ${JSON.stringify(folder)} })
       told.push(found.problem ? found : { description: found.definition.description })
     }
-    writeFileSync('parted/part.ts', "export const description: string = 'second'")
-    utimesSync('parted/part.ts', 2e9, 2e9)
-    const again = await findDefinition({ use: ${JSON.stringify(join(folder, 'parted'))}, folder: '.' })
-    told.push({ description: again.definition.description })
+    const changes = [
+      () => writeFileSync('parted/part.ts', "export const description: string = 'second'"),
+      () => writeFileSync('parted/deep/part.ts', "export const deep = ' of many'"),
+    ]
+    for (const change of changes) {
+      change()
+      const { definition } = await findDefinition({ use: ${JSON.stringify(join(folder, 'parted'))}, folder: '.' })
+      told.push({ description: definition.description })
+    }
     console.log(JSON.stringify(told))`
   const out = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
     encoding: 'utf8',
@@ -55,10 +60,11 @@ beforeAll(() => {
   write('node_modules/@scope/old/lib/m.js', source)
   write(
     'parted/index.ts',
-    source.replace("API_VERSION === 1 ? 'same' : 'other'", 'description').replace('API_VERSION, ', '') +
-      "import { description } from './part.ts'\n",
+    source.replace("API_VERSION === 1 ? 'same' : 'other'", 'description + deep').replace('API_VERSION, ', '') +
+      "import { description } from './part.ts'\nimport { deep } from './deep/part.ts'\n",
   )
   write('parted/part.ts', "export const description: string = 'first'")
+  write('parted/deep/part.ts', "export const deep = ' of all'")
   const files = ['typed.ts', 'broken.ts', 'throws.ts'].map((name) => join(folder, name))
   found = findAll([...files, 'only-esm', '@scope/old', 'demo-magic', 'absent', join(folder, 'parted')])
 })
@@ -80,5 +86,9 @@ it('says in one line why a file cannot be loaded', () => {
 })
 
 it('sees a change of a file, and of a part of it, at the next load', () => {
-  expect(found.slice(7)).toEqual([{ description: 'first' }, { description: 'second' }])
+  expect(found.slice(7).map(({ description }) => description)).toEqual([
+    'first of all',
+    'second of all',
+    'second of many',
+  ])
 })

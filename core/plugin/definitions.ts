@@ -1,11 +1,19 @@
 // Finds a plugin's definition: shipped by name, a file by path, or an npm package as seen from the configuration's folder.
+import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { systemClock } from '../base/clock.ts'
+import { within } from '../base/within.ts'
 import type { PluginEntry } from '../config/load.ts'
 import { didYouMean } from '../config/problems.ts'
 import { API_VERSION, type PluginDefinition } from './contract.ts'
-import { packageFrom, registerResolveHook, withVersion } from './resolve-hook.ts'
+import { packageFrom, partsOf, registerResolveHook, withoutVersion, withVersion } from './resolve-hook.ts'
+
+const MODULE = /\.([cm]?[jt]s|json)$/
+
+/** How long a plugin's modules may take to load, ms of the real clock. */
+const LOAD_TIMEOUT = 10_000
 
 const pluginsFolder = fileURLToPath(new URL('../../plugins/', import.meta.url))
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
@@ -51,12 +59,17 @@ function pluginFile(path: string): string | null {
   return candidates.find((file) => statSync(file, { throwIfNoEntry: false })?.isFile()) ?? null
 }
 
-/** Changes when any file beside the plugin's does: a plugin may have parts. */
+/** Changes when one of its parts does, wherever it lies, or a module beside it, which may become one. */
 function versionOf(file: string): string {
-  const beside = readdirSync(dirname(file)).map((name) =>
-    statSync(join(dirname(file), name), { throwIfNoEntry: false }),
-  )
-  return String(Math.round(Math.max(...beside.map((stat) => stat?.mtimeMs ?? 0)) * 1000))
+  const folder = dirname(file)
+  const beside = readdirSync(folder).filter((name) => MODULE.test(name))
+  const files = new Set([...beside.map((name) => join(folder, name)), ...partsOf(file)])
+  const hash = createHash('sha256')
+  for (const path of [...files].sort()) {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    hash.update(`${path} ${stat?.ino} ${stat?.size} ${stat?.mtimeMs} ${stat?.ctimeMs}\n`)
+  }
+  return hash.digest('hex').slice(0, 16)
 }
 
 function installedFrom(name: string, folder: string): boolean {
@@ -72,7 +85,8 @@ function installedFrom(name: string, folder: string): boolean {
 
 async function importDefinition(specifier: string, source: string, name: string | null): Promise<Found> {
   try {
-    const module = (await import(/* @vite-ignore */ specifier)) as { default?: unknown }
+    const imported = import(/* @vite-ignore */ specifier) as Promise<{ default?: unknown }>
+    const module = await within(systemClock, LOAD_TIMEOUT, imported, 'its top-level await')
     const problem = checkDefinition(module.default, name)
     return problem === null ? { definition: module.default as PluginDefinition, source } : { problem }
   } catch (error) {
@@ -84,7 +98,7 @@ async function importDefinition(specifier: string, source: string, name: string 
 function importMessage(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const place = error instanceof SyntaxError ? /^(file:\/\/\S+:\d+|\/\S+:\d+)/.exec(error.stack ?? '')?.[1] : undefined
-  return `${error.message.split('\n')[0]}${place ? ` (at ${place.replace('file://', '')})` : ''}`
+  return withoutVersion(`${error.message.split('\n')[0]}${place ? ` (at ${place.replace('file://', '')})` : ''}`)
 }
 
 /** What every definition must be, whoever wrote it. */

@@ -131,14 +131,20 @@ describe('checks before anything runs', () => {
     plugin('fine', "close: () => { globalThis.told.push('closed') }")
     write('fails.ts', "export default { name: 'fails', description: '', setup() { throw new Error('no key') } }")
     write('odd.ts', "export default { name: 'odd', description: '', setup: () => ({ conect() {} }) }")
+    plugin('asks', 'auth: () => null')
+    plugin('named', '', 'config: z.object({ timeout: z.string() }),')
     const on = { onError: 'pass' }
     const text = await report({
+      asks: { use: './asks.ts', ...on },
+      named: { use: './named.ts', ...on, timeout: '5s' },
       fine: { use: './fine.ts', ...on },
       fails: { use: './fails.ts', ...on },
       odd: { use: './odd.ts', ...on },
     })
     expect(text).toContain('plugins.fails: its setup failed: no key')
     expect(text).toContain("plugins.odd: there is no hook 'conect'; the hooks are connect, helo,")
+    expect(text).toContain("plugins.asks: its hook 'auth' is no object with verify() or secret()")
+    expect(text).toContain("plugins.named: its setting 'timeout' bears the name of a key that every entry has")
     expect(told).toEqual(['closed'])
   })
   it('refuses two couriers of one name, but not two instances of one plugin', async () => {

@@ -7,12 +7,13 @@ import type { Clock } from '../base/clock.ts'
 import { asFailure } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import type { Token } from '../base/token.ts'
+import { within } from '../base/within.ts'
 import { checkAgainst } from '../config/issues.ts'
-import type { LoadedConfig, PluginEntry } from '../config/load.ts'
+import { ENTRY_KEYS, type LoadedConfig, type PluginEntry } from '../config/load.ts'
 import { ConfigError, type Draft, type Problem } from '../config/problems.ts'
 import { treeAt } from '../config/tree.ts'
 import { buildChains, CHAINED, courierName, type Link, type RunningPlugin } from './chains.ts'
-import type { Hook, Hooks, PluginDefinition, Stage } from './contract.ts'
+import type { AuthHook, Hook, Hooks, PluginDefinition, Stage } from './contract.ts'
 import { findDefinition, shippedPlugins } from './definitions.ts'
 import { orderEntries } from './order.ts'
 import { LOGGER } from './services.ts'
@@ -122,6 +123,12 @@ const NO_SETTINGS = z.strictObject({})
 function checkSettings(entry: PluginEntry, definition: PluginDefinition, loaded: LoadedConfig) {
   const path = ['plugins', entry.name]
   const schema = definition.config ?? NO_SETTINGS
+  const taken = schema instanceof z.ZodObject ? ENTRY_KEYS.filter((key) => key in schema.shape) : []
+  if (taken.length > 0)
+    return {
+      value: null,
+      problems: [loaded.problem(path, `its setting '${taken[0]}' bears the name of a key that every entry has`)],
+    }
   const strict = schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema
   try {
     return checkAgainst(strict, entry.settings, loaded.sources.merged, path)
@@ -222,13 +229,14 @@ function checkHooks(hooks: Hooks): string | null {
   }
   for (const [name, courier] of Object.entries(hooks.couriers ?? {}))
     if (typeof courier?.deliver !== 'function') return `its courier '${name}' has no deliver()`
-  return null
+  for (const name of ['observe', 'close'] as const)
+    if (hooks[name] !== undefined && typeof hooks[name] !== 'function') return `its hook '${name}' is no function`
+  return hooks.auth === undefined ? null : checkAuth(hooks.auth)
 }
 
-/** Rejects when the promise takes longer. */
-function within<T>(clock: Clock, ms: number, promise: Promise<T>, what: string): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = clock.after(ms, () => reject(new Error(`${what} took longer than ${ms / 1000} s`)))
-    promise.then(resolve, reject).finally(() => timer.cancel())
-  })
+function checkAuth(auth: AuthHook): string | null {
+  const asked = [auth?.verify, auth?.secret].filter((one) => one !== undefined)
+  return asked.length > 0 && asked.every((one) => typeof one === 'function')
+    ? null
+    : "its hook 'auth' is no object with verify() or secret()"
 }

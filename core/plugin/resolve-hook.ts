@@ -1,7 +1,7 @@
 // Makes `estafeta/plugin` and `estafeta/testing` mean the running instance, from wherever a plugin lies.
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 const OWN: { readonly [specifier: string]: string } = {
@@ -13,8 +13,25 @@ const OWN: { readonly [specifier: string]: string } = {
 const FROM = /^estafeta-from:(.*?)!(.*)$/
 
 /** Node keeps a module by its URL for good: a plugin's own files bear a version, so that a reload sees their change. */
-const VERSIONED = /\?estafeta-version=(\d+)$/
+const VERSIONED = /\?estafeta-version=([0-9a-f]+)$/
 export const withVersion = (url: string, version: string): string => `${url}?estafeta-version=${version}`
+export const withoutVersion = (text: string): string => text.replace(/\?estafeta-version=[0-9a-f]+/g, '')
+
+/** What each file of a plugin imported by a relative path, as URLs. */
+const imports = new Map<string, Set<string>>()
+
+/** The files that were loaded so far as parts of this one, parts of parts included. */
+export function partsOf(file: string): readonly string[] {
+  const found = new Set([pathToFileURL(file).href])
+  for (const url of found) for (const part of imports.get(url) ?? []) found.add(part)
+  return [...found].map((url) => fileURLToPath(url))
+}
+
+function notePart(parent: string, part: string): void {
+  const known = imports.get(parent)
+  if (known) known.add(part)
+  else imports.set(parent, new Set([part]))
+}
 
 let registered = false
 
@@ -30,8 +47,9 @@ export function registerResolveHook(): void {
       if (from) return next(from[2]!, { ...context, parentURL: from[1]! })
       const found = next(specifier, context)
       const version = VERSIONED.exec(context.parentURL ?? '')?.[1]
-      const isPart = version !== undefined && specifier.startsWith('.') && !found.url.includes('?')
-      return isPart ? { ...found, url: withVersion(found.url, version) } : found
+      if (version === undefined || !specifier.startsWith('.') || found.url.includes('?')) return found
+      notePart(withoutVersion(context.parentURL!), found.url)
+      return { ...found, url: withVersion(found.url, version) }
     },
   })
 }
