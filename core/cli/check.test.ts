@@ -109,6 +109,14 @@ describe.each(['check', 'serve'])('%s', (command) => {
   })
 })
 
+it('several mistakes in one listener hide none of the plugins', { timeout: 60_000 }, async () => {
+  const { err } = await estafeta(
+    'listen: { smtp: ["*:x"], imap: { adresses: ["*:143"], auth: maybe } }\nplugins:\n  lottery: { use: ./lottery.ts, onError: pass }\n',
+    'check',
+  )
+  expect(err).toContainEqual(expect.stringMatching(/^site.yaml:3:\d+: plugins.lottery: there is no plugin at/))
+})
+
 it('repeated keys, YAML aliases and odd keys hide nothing', { timeout: 60_000 }, async () => {
   const { code, err } = await estafeta(
     'hostname: a.example\nhostname: b.example\norigin: *other\n[x]: y\nlimit: {}\nplugins:\n  access: { onError: defer, tabels: [] }\n',

@@ -1,4 +1,5 @@
 // What is wrong with the settings: all of it in one go, also what another mistake hides from the schema.
+import { type ListenAddress, parseListenAddress } from './addresses.ts'
 import { checkAgainst, keysAt, missing } from './issues.ts'
 import { didYouMean, formatPath, type KeyPath, type Position, type Problem } from './problems.ts'
 import { configSchema, SERVICES, type Settings, UNBUILT_SERVICES, UNBUILT_USER_SOURCES } from './schema.ts'
@@ -43,6 +44,8 @@ function settle(merged: Tree): Checked {
       // what a map lacks now, or is no more fit for, comes of what was left out
       const follows = leftOut.some((other) => `${other}.`.startsWith(`${formatPath(path)}.`))
       if (!follows) problems.push(problem)
+      // its map was left out as a whole
+      if (leftOut.some((other) => formatPath(path).startsWith(`${other}.`))) continue
       if (isUnknown(path)) tree = removeAt(tree, path)
       else {
         whole &&= path[0] === 'plugins'
@@ -127,18 +130,33 @@ function textsOf(tree: Tree | null): { value: string; at: Position | null }[] {
   return items.flatMap((item) => (item.kind === 'scalar' ? [{ value: String(item.value), at: item.at }] : []))
 }
 
-/** The same address twice cannot be bound (port 0 is a free one each time). */
+/** One address cannot be bound twice, nor beside all addresses of its kind (port 0 is a free one each time). */
 function checkListeners(merged: Tree): Problem[] {
   const listen = childOf(merged, 'listen')
-  const seen = new Map<string, string>()
+  const seen: { address: ListenAddress; value: string; name: string }[] = []
   if (listen?.kind !== 'map') return []
   return [...listen.entries].flatMap(([name, service]) =>
     textsOf(childOf(service, 'addresses')).flatMap(({ value, at }) => {
-      const other = seen.get(value)
-      seen.set(value, name)
-      return other === undefined || value.endsWith(':0')
-        ? []
-        : [{ at, path: ['listen', name], message: `${value} is already taken by '${other}'` }]
+      const address = parseListenAddress(value)
+      if (!address.ok) return []
+      const other = seen.find((one) => collide(one.address, address.value))
+      seen.push({ address: address.value, value, name })
+      if (other === undefined) return []
+      const taken =
+        other.value === value ? `${value} is already taken by` : `${value} is part of ${other.value}, taken by`
+      return [{ at, path: ['listen', name], message: `${taken} '${other.name}'` }]
     }),
   )
 }
+
+const ALL = ['*', '::', '0.0.0.0']
+
+/** As the kernel sees it, where `::` takes IPv4 too. */
+function collide(a: ListenAddress, b: ListenAddress): boolean {
+  if (a.path !== null || b.path !== null) return a.path === b.path
+  if (a.port !== b.port || a.port === 0) return false
+  return a.host === b.host || covers(a.host, b.host) || covers(b.host, a.host)
+}
+
+const covers = (all: string, one: string): boolean =>
+  all === '0.0.0.0' ? !one.includes(':') || ALL.includes(one) : ALL.includes(all)

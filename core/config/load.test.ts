@@ -214,6 +214,7 @@ plugins:
     ['hostname: a.example\nhostname: b.example', 'estafeta.yaml:2:1: Map keys must be unique'],
     ['- a\n- b', 'estafeta.yaml:1:1: expected keys and values'],
     ['? [a]\n: b', 'a key must be a plain word'],
+    ['hostname: a.example\n---\norigin: b.example', "estafeta.yaml:2:1: a second document ('---')"],
   ])('of YAML itself are told with their place: %s', (text, told) => expect(report(text)).toContain(told))
 
   it('is a password without TLS, or without a user name', () => {
@@ -226,6 +227,36 @@ plugins:
     expect(report('listen: { smtp: ["*:25"], lmtp: ["*:25"] }')).toContain(
       "listen.lmtp: *:25 is already taken by 'smtp'",
     )
+  })
+  it.each([
+    ['"*:25"', '127.0.0.1:25'],
+    ['127.0.0.1:25', '"[::]:25"'],
+    ['0.0.0.0:25', '"*:25"'],
+    ['0.0.0.0:25', '127.0.0.1:25'],
+    ['./a.sock', './a.sock'],
+  ])('is an address of which another is part: %s and %s', (one, other) =>
+    expect(report(`listen: { smtp: [${one}], lmtp: [${other}] }`)).toMatch(
+      /^estafeta.yaml:1:\d+: listen.lmtp: .* taken by 'smtp'$/,
+    ),
+  )
+  it('are not addresses that can stand side by side', () =>
+    expect(
+      load(
+        'listen: { smtp: ["*:25", "*:0", 127.0.0.1:24], lmtp: ["*:0", 127.0.0.2:24], pop3: [0.0.0.0:110, "[::1]:110"] }',
+      ).site.listen,
+    ).toHaveLength(7))
+  it('are all told, also beside a listener with several of them', () => {
+    expect(
+      report('listen: { smtp: ["*:x"], imap: { adresses: ["*:143"], auth: maybe } }\nqueue: { lifetime: soon }').split(
+        '\n',
+      ),
+    ).toEqual([
+      expect.stringContaining('listen.smtp.addresses[0]: expected'),
+      expect.stringContaining('listen.imap.addresses: missing'),
+      expect.stringContaining("listen.imap.adresses: unknown key (did you mean 'addresses'?)"),
+      expect.stringContaining('listen.imap.auth: expected true or false'),
+      expect.stringContaining('queue.lifetime: expected a duration'),
+    ])
   })
   it('is a file that is not there', () => {
     expect(() => loadConfig({ path: join(folder, 'none.yaml') })).toThrow(/cannot read .*none\.yaml/)

@@ -1,5 +1,5 @@
 // YAML as a tree in which every value knows its file, line and column, so that merged settings can still be pointed at.
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml'
 import type { KeyPath, Position, Problem } from './problems.ts'
 
 export type Tree = Scalar | List | Mapping
@@ -34,7 +34,7 @@ export function parseTree(text: string, file: string): { tree: Mapping; problems
     return { file, line, column: col }
   }
   for (const error of [...document.errors, ...document.warnings])
-    problems.push({ at: position(error.pos[0]), path: [], message: syntaxMessage(error.message) })
+    problems.push({ at: position(error.pos[0]), path: [], message: syntaxMessage(error) })
 
   const convert = (node: Node | null, start: number): Tree => {
     const at = position(start)
@@ -73,8 +73,10 @@ const rangeStart = (node: unknown, otherwise: number): number => (node as Node |
 
 const QUOTES = ` (write addresses that begin with '*' in quotes: "*:25")`
 
-const syntaxMessage = (message: string): string =>
-  message.split('\n')[0]! + (/alias|anchor/i.test(message) ? QUOTES : '')
+const syntaxMessage = ({ code, message }: YAMLError): string =>
+  code === 'MULTIPLE_DOCS'
+    ? "a second document ('---'): the file holds one"
+    : message.split('\n')[0]! + (/alias|anchor/i.test(message) ? QUOTES : '')
 
 /** A tree of plain values that come from no file. */
 export function plainTree(value: unknown): Tree {
