@@ -7,6 +7,8 @@ export interface FileStat {
   readonly ino: number
   readonly uid: number
   readonly mode: number
+  /** A regular file: no folder, device or pipe. */
+  readonly isFile: boolean
   readonly isDirectory: boolean
   readonly isSymbolicLink: boolean
 }

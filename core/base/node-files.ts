@@ -15,6 +15,7 @@ const describe = (stat: fs.Stats | undefined): FileStat | null =>
         ino: stat.ino,
         uid: stat.uid,
         mode: stat.mode,
+        isFile: stat.isFile(),
         isDirectory: stat.isDirectory(),
         isSymbolicLink: stat.isSymbolicLink(),
       }

@@ -5,11 +5,11 @@ import { createServer, type Server } from 'node:net'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
-import { asFailure, permanent } from '../base/failure.ts'
+import { type Failure, permanent } from '../base/failure.ts'
 import type { Site } from '../config/site.ts'
 import { systemUsers } from '../directory/system-users.ts'
 import type { SystemUser } from '../plugin/services.ts'
-import type { BindRequest, Down, ReadKeyRequest, Up } from './protocol.ts'
+import { type BindRequest, type Down, type ReadKeyRequest, refusalOf, type Up } from './protocol.ts'
 import { createUserWorkers } from './user-workers.ts'
 
 export interface BrokerOptions {
@@ -49,10 +49,7 @@ export async function runBroker(options: BrokerOptions): Promise<number> {
   const tell = (up: Up, handle?: Server): void => {
     if (child.connected) child.send(up, handle)
   }
-  const refuse = (id: number, thrown: unknown): void => {
-    const failure = asFailure(thrown)
-    tell({ id, error: { kind: failure.kind === 'permanent' ? 'permanent' : 'temporary', detail: failure.detail } })
-  }
+  const refuse = (id: number, thrown: unknown): void => tell({ id, error: refusalOf(thrown) })
   let { site } = options
   const allowed = (test: (site: Site) => boolean, what: string): void => {
     if (test(site)) return
@@ -60,7 +57,7 @@ export async function runBroker(options: BrokerOptions): Promise<number> {
     if (!test(site)) throw permanent(`${what} is not in the configuration`)
   }
   child.on('message', (down: Down) => {
-    if ('chunk' in down) return workers.chunk(down.id, down.chunk)
+    if (!('request' in down)) return workers.follow(down)
     const { id, request } = down
     if (request.ask === 'bind') {
       bind(request, () => site, allowed)
@@ -84,10 +81,14 @@ export async function runBroker(options: BrokerOptions): Promise<number> {
       child.kill(stopping ? 'SIGKILL' : signal)
       stopping = true
     })
-  const code = await new Promise<number>((resolve) =>
-    child.on('exit', (status, signal) => resolve(status ?? exitCode(signal))),
-  )
-  workers.close()
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on('exit', (status, signal) => resolve(status ?? exitCode(signal)))
+    child.on('error', (error) => {
+      // once it runs, what no longer reaches it is told by its end
+      if (child.pid === undefined) reject(cannotStart(error, user))
+    })
+  })
+  await workers.close()
   return code
 }
 
@@ -98,6 +99,11 @@ function ownData(data: string, user: SystemUser): void {
   if (stat.uid === user.uid) return
   throw permanent(`${data} belongs to uid ${stat.uid}, not to ${user.name}: chown -R ${user.name}: ${data}`)
 }
+
+const cannotStart = (error: Error, { name }: SystemUser): Failure =>
+  permanent(
+    `the server cannot be started as ${name}: ${error.message}. That user must be able to read the program: a checkout below /root or in a home that is closed to others will not do`,
+  )
 
 /** Of a server that a signal ended: as a shell says it, but for one that was told to stop before it could listen to that. */
 const exitCode = (signal: NodeJS.Signals | null): number =>

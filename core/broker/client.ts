@@ -1,10 +1,10 @@
 // The server's side of the broker: asks its root parent over the channel it was started with.
 import type { Server } from 'node:net'
-import { permanent, temporary } from '../base/failure.ts'
+import { Failure, temporary } from '../base/failure.ts'
 import type { ListenerSettings } from '../config/site.ts'
 import { contentChunks, type MessageContent } from '../message/content.ts'
 import type { AsUser } from '../plugin/services.ts'
-import type { BrokerRequest, Down, Up } from './protocol.ts'
+import type { BrokerRequest, Down, Refusal, Up } from './protocol.ts'
 
 export interface Broker {
   /** A bound socket for an address of the configuration. */
@@ -15,8 +15,19 @@ export interface Broker {
   close(): void
 }
 
+interface Answer {
+  readonly value: unknown
+  readonly handle: Server | undefined
+}
+
+/** What goes with a request. */
+interface Sent {
+  readonly content?: MessageContent
+  readonly signal?: AbortSignal | undefined
+}
+
 interface Waiting {
-  resolve(value: { value: unknown; handle: Server | undefined }): void
+  resolve(answer: Answer): void
   reject(error: Error): void
   /** The other side takes the next chunk. */
   more(): void
@@ -33,42 +44,48 @@ export function connectBroker(): Broker | null {
     if ('more' in up) return one.more()
     waiting.delete(up.id)
     if ('value' in up) one.resolve({ value: up.value, handle })
-    else one.reject(up.error.kind === 'permanent' ? permanent(up.error.detail) : temporary(up.error.detail))
+    else one.reject(failureOf(up.error))
   })
   // a server without its parent could neither deliver nor bind: it ends, and nothing queued is lost
-  const orphaned = (): void => void process.kill(process.pid, 'SIGTERM')
+  const orphaned = (): void => {
+    for (const { reject } of waiting.values()) reject(temporary('the parent process has ended'))
+    waiting.clear()
+    process.kill(process.pid, 'SIGTERM')
+  }
   process.on('disconnect', orphaned)
-  const send = (down: Down): void => void process.send!(down)
+  const send = (down: Down): void => {
+    if (process.connected) process.send!(down)
+  }
 
-  const ask = async (
-    request: BrokerRequest,
-    content?: MessageContent,
-  ): Promise<{ value: unknown; handle: Server | undefined }> => {
+  const ask = async (request: BrokerRequest, { content, signal }: Sent = {}): Promise<Answer> => {
+    if (!process.connected) throw temporary('the parent process has ended')
     const id = ++next
-    let more: () => void = () => {}
-    let ready = new Promise<void>((resolve) => {
-      more = resolve
+    const taken = new Gate()
+    const answered = new Promise<Answer>((resolve, reject) => {
+      waiting.set(id, { resolve, reject, more: () => taken.open() })
     })
-    const answered = new Promise<{ value: unknown; handle: Server | undefined }>((resolve, reject) => {
-      waiting.set(id, { resolve, reject, more: () => more() })
-    })
-    send({ id, request })
-    if (content) {
-      const taken = async (): Promise<void> => {
-        await Promise.race([ready, answered])
-        ready = new Promise<void>((resolve) => {
-          more = resolve
-        })
-      }
-      for await (const chunk of contentChunks(content)) {
-        if (chunk.length === 0) continue
-        await taken()
-        send({ id, chunk })
-      }
-      await taken()
-      send({ id, chunk: null })
+    const giveUp = (why: Error): void => {
+      const one = waiting.get(id)
+      if (!one) return
+      waiting.delete(id)
+      one.reject(why)
+      send({ id, cancel: true })
     }
-    return answered
+    const stopped = (): void => giveUp(temporary(`${request.ask}: given up`))
+    signal?.addEventListener('abort', stopped)
+    /** false: the answer came first. */
+    const room = async (): Promise<boolean> => {
+      await Promise.race([taken.passed(), answered])
+      return waiting.has(id)
+    }
+    try {
+      send({ id, request })
+      if (signal?.aborted) stopped()
+      if (content) feed(content, room, (chunk) => send({ id, chunk })).catch(giveUp)
+      return await answered
+    } finally {
+      signal?.removeEventListener('abort', stopped)
+    }
   }
 
   return {
@@ -82,14 +99,14 @@ export function connectBroker(): Broker | null {
     },
     asUser: {
       available: true,
-      async deliver(user, target, content) {
-        await ask({ ask: 'deliver', user, target }, content)
+      async deliver(user, target, content, signal) {
+        await ask({ ask: 'deliver', user, target }, { content, signal })
       },
       async readForward(user) {
         return (await ask({ ask: 'readForward', user })).value as string | null
       },
-      async pipe(user, command, content, environment) {
-        return (await ask({ ask: 'pipe', user, command, environment }, content)).value as {
+      async pipe(user, command, content, signal) {
+        return (await ask({ ask: 'pipe', user, ...command }, { content, signal })).value as {
           code: number
           output: string
         }
@@ -97,10 +114,45 @@ export function connectBroker(): Broker | null {
     },
     close() {
       process.off('disconnect', orphaned)
-      process.disconnect?.()
+      if (process.connected) process.disconnect?.()
     },
   }
 }
+
+/** A chunk a time, as long as there is room for the next: the other side has taken the one before. */
+async function feed(
+  content: MessageContent,
+  room: () => Promise<boolean>,
+  send: (chunk: Uint8Array | null) => void,
+): Promise<void> {
+  for await (const chunk of contentChunks(content)) {
+    if (chunk.length === 0) continue
+    if (!(await room())) return
+    send(chunk)
+  }
+  if (await room()) send(null)
+}
+
+/** Opened from outside, passed once for each opening. */
+class Gate {
+  #open: () => void = () => {}
+  #opened = this.#next()
+
+  open(): void {
+    this.#open()
+  }
+  async passed(): Promise<void> {
+    await this.#opened
+    this.#opened = this.#next()
+  }
+  #next(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#open = resolve
+    })
+  }
+}
+
+const failureOf = ({ kind, detail, reply }: Refusal): Failure => new Failure(kind, detail, reply ? { reply } : {})
 
 const refused = (): Promise<never> =>
   Promise.reject(temporary('the server was not started as root: it cannot act as another user'))

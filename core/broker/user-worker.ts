@@ -1,10 +1,9 @@
 // Runs under one user's id: delivers to that user's mail file or Maildir, reads .forward, runs commands. Started by the broker alone.
-import { spawn } from 'node:child_process'
 import {
+  accessSync,
   closeSync,
   constants,
   fstatSync,
-  fsyncSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -12,49 +11,66 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
 } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { systemClock } from '../base/clock.ts'
-import { asFailure, permanent, temporary } from '../base/failure.ts'
+import { permanent, temporary } from '../base/failure.ts'
 import { nodeFiles } from '../base/node-files.ts'
+import { replies } from '../message/reply.ts'
+import { storeFailure } from '../store/failures.ts'
+import { LfStream } from '../store/line-ends.ts'
 import { appendToMbox } from '../store/mbox-append.ts'
-import type { BrokerRequest, DeliverRequest, Down, PipeRequest, Up } from './protocol.ts'
+import { type Ran, runCommand } from '../store/run-command.ts'
+import {
+  type BrokerRequest,
+  type DeliverRequest,
+  type PipeRequest,
+  refusalOf,
+  type ToWorker,
+  type Up,
+} from './protocol.ts'
 
 const MAX_FORWARD = 65_536
-const MAX_OUTPUT = 4096
-/** A command that takes longer is ended and the mail tried again later. */
-const COMMAND_LIMIT_MS = 15 * 60_000
 
 /** The octets of one message as they come in, each chunk acknowledged once it is taken. */
 interface Intake {
   push(chunk: Uint8Array | null): void
+  /** Nobody waits for it any more. */
+  cancel(): void
+  readonly cancelled: AbortSignal
   chunks(): AsyncIterable<Buffer>
 }
 
-const home = userInfo().homedir
-const open = new Map<number, Intake>()
-const answer = (up: Up): void => void process.send!(up)
+const { homedir: home, username } = userInfo()
+const open = new Map<number, Intake | null>()
+const answer = (up: Up): void => {
+  if (process.connected) process.send!(up)
+}
+const endUnlessBusy = (): void => {
+  if (!process.connected && open.size === 0) process.exit(0)
+}
 
-process.on('message', (down: Down) => {
+process.on('message', (down: ToWorker) => {
   if ('chunk' in down) return open.get(down.id)?.push(down.chunk)
+  if ('cancel' in down) return open.get(down.id)?.cancel()
   const { id, request } = down
+  open.set(id, null)
   perform(id, request)
     .then((value) => answer({ id, value }))
     .catch((thrown) => {
-      const failure = asFailure(thrown)
-      answer({
-        id,
-        error: {
-          kind: failure.kind === 'permanent' ? 'permanent' : 'temporary',
-          detail: `${request.ask}: ${failure.detail}`,
-        },
-      })
+      const { kind, detail, reply } = refusalOf(storeFailure(thrown))
+      answer({ id, error: { kind, detail: `${request.ask}: ${detail}`, reply } })
     })
-    .finally(() => open.delete(id))
+    .finally(() => {
+      open.delete(id)
+      endUnlessBusy()
+    })
 })
-process.on('disconnect', () => process.exit(0))
+process.on('disconnect', () => {
+  for (const intake of open.values()) intake?.cancel()
+  endUnlessBusy()
+})
 
 async function perform(id: number, request: BrokerRequest): Promise<unknown> {
   if (request.ask === 'readForward') return readForward(join(home, '.forward'))
@@ -67,15 +83,25 @@ async function perform(id: number, request: BrokerRequest): Promise<unknown> {
 
 function createIntake(taken: () => void): Intake {
   const waiting: (Uint8Array | null)[] = []
-  let wake: (() => void) | null = null
+  const controller = new AbortController()
+  let wake = (): void => {}
   return {
     push(chunk) {
       waiting.push(chunk)
-      wake?.()
+      wake()
     },
+    cancel() {
+      controller.abort()
+      wake()
+    },
+    cancelled: controller.signal,
     async *chunks() {
       for (;;) {
-        while (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve))
+        while (waiting.length === 0 && !controller.signal.aborted)
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        if (controller.signal.aborted) throw temporary('given up')
         const chunk = waiting.shift()!
         if (chunk === null) return
         yield Buffer.from(chunk)
@@ -104,66 +130,65 @@ export function readForward(path: string): string | null {
 }
 
 async function deliver({ target }: DeliverRequest, intake: Intake): Promise<null> {
-  if (target.format === 'mbox') {
+  if (target.format === 'maildir') await deliverToMaildir(target.path, target.key, intake)
+  else {
+    if (target.spool) checkSpoolFile(target.path)
     await appendToMbox(target.path, intake.chunks(), { files: nodeFiles, clock: systemClock })
-    return null
   }
-  for (const folder of [target.path, ...['tmp', 'new', 'cur'].map((sub) => join(target.path, sub))])
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const name = `${target.key}.${hostname().replace(/[/:]/g, '_')}`
-  const temporaryPath = join(target.path, 'tmp', name)
-  const fd = openSync(temporaryPath, 'w', 0o600)
+  return null
+}
+
+/** The spool is shared: what stands there under a user's name must be that user's, and no way to another file. */
+function checkSpoolFile(path: string): void {
+  const stat = lstatOrNull(path)
+  if (!stat) return
+  const wrong = !stat.isFile()
+    ? 'is no regular file'
+    : stat.uid !== process.getuid!()
+      ? 'belongs to someone else'
+      : null
+  if (wrong) throw temporary(`${path} ${wrong}`, { reply: replies.mailFileUnusable(wrong) })
+}
+
+async function deliverToMaildir(path: string, key: string, intake: Intake): Promise<void> {
+  for (const folder of [path, ...['tmp', 'new', 'cur'].map((sub) => join(path, sub))]) {
+    const made = mkdirSync(folder, { recursive: true, mode: 0o700 })
+    if (made !== undefined) nodeFiles.fsyncDir(dirname(made))
+  }
+  const name = `${key}.${hostname().replace(/[/:]/g, '_')}`
+  const temporaryPath = join(path, 'tmp', name)
+  const fd = nodeFiles.open(temporaryPath, 'w', 0o600)
   try {
-    for await (const chunk of intake.chunks()) writeSync(fd, withLf(chunk))
-    fsyncSync(fd)
+    const lines = new LfStream()
+    for await (const chunk of intake.chunks()) nodeFiles.write(fd, [lines.write(chunk)], null)
+    nodeFiles.write(fd, [lines.end()], null)
+    nodeFiles.fsync(fd)
   } catch (thrown) {
     rmSync(temporaryPath, { force: true })
     throw thrown
   } finally {
     closeSync(fd)
   }
-  renameSync(temporaryPath, join(target.path, 'new', name))
-  nodeFiles.fsyncDir(join(target.path, 'new'))
-  return null
+  renameSync(temporaryPath, join(path, 'new', name))
+  nodeFiles.fsyncDir(join(path, 'new'))
 }
 
-/** Mail files of this system end lines with LF. A CR that ends one chunk is followed by its LF in the next: both stay. */
-const withLf = (chunk: Buffer): Buffer =>
-  chunk.includes(13) ? Buffer.from(chunk.toString('latin1').replace(/\r\n/g, '\n'), 'latin1') : chunk
+function pipe({ command, environment, limit }: PipeRequest, intake: Intake): Promise<Ran> {
+  const own = { HOME: home, LOGNAME: username, USER: username }
+  return runCommand(
+    { command, cwd: canEnter(home) ? home : '/', environment: { ...own, ...environment }, limit },
+    intake.chunks(),
+    { clock: systemClock, signal: intake.cancelled },
+  )
+}
 
-async function pipe({ command, environment }: PipeRequest, intake: Intake): Promise<{ code: number; output: string }> {
-  const child = spawn('/bin/sh', ['-c', command], {
-    cwd: lstatOrNull(home) ? home : '/',
-    env: {
-      PATH: '/usr/local/bin:/usr/bin:/bin',
-      HOME: home,
-      LOGNAME: basename(userInfo().username),
-      USER: userInfo().username,
-      SHELL: '/bin/sh',
-      ...environment,
-    },
-    stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: COMMAND_LIMIT_MS,
-  })
-  let output = ''
-  const keep = (chunk: Buffer): void => {
-    output = (output + chunk.toString('utf8')).slice(-MAX_OUTPUT)
+function canEnter(folder: string): boolean {
+  try {
+    accessSync(folder, constants.X_OK)
+    return statSync(folder).isDirectory()
+  } catch {
+    return false
   }
-  child.stdout.on('data', keep)
-  child.stderr.on('data', keep)
-  // a command may end without reading all of its input
-  child.stdin.on('error', () => {})
-  const ended = new Promise<number>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGTERM' ? 75 : 70)))
-  })
-  for await (const chunk of intake.chunks()) {
-    if (!child.stdin.destroyed && !child.stdin.write(withLf(chunk))) {
-      await Promise.race([new Promise((resolve) => child.stdin.once('drain', resolve)), ended])
-    }
-  }
-  child.stdin.end()
-  return { code: await ended, output }
 }
 
 function statOrNull(path: string) {

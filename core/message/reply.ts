@@ -96,6 +96,7 @@ export const replies = {
   routingFailed: (text: string) => reply(451, '4.4.3', text),
   mailLoop: (text: string) => reply(554, '5.4.6', text),
   noRoute: (address: string) => reply(550, '5.4.4', `<${address}>: nothing here knows how to route it`),
+  mailFileUnusable: (why: string) => reply(451, '4.2.0', `The mail file ${why}`),
   commandDeferred: (text: string) => reply(451, '4.3.0', text),
   commandFailed: (text: string) => reply(554, '5.3.0', text),
   expired: (text: string) => reply(554, '4.4.7', `Could not be delivered in time: ${text}`),

@@ -12,14 +12,15 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   unlinkSync,
   watch,
-  writeSync,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { asFailure, permanent } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
+import { nodeFiles } from '../base/node-files.ts'
 import { type LocalEnvelope, submitLocally } from './local-client.ts'
 
 /** What could not be taken in is tried again. */
@@ -41,9 +42,11 @@ export function dropInPickup(data: string, envelope: LocalEnvelope, message: Buf
   const temporary = join(folder, `.${name}`)
   const fd = openSync(temporary, 'wx', 0o644)
   try {
-    writeSync(fd, `${JSON.stringify(envelope)}\n`)
-    writeSync(fd, message)
+    nodeFiles.write(fd, [Buffer.from(`${JSON.stringify(envelope)}\n`), message], null)
     fsyncSync(fd)
+  } catch (thrown) {
+    rmSync(temporary, { force: true })
+    throw thrown
   } finally {
     closeSync(fd)
   }

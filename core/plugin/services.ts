@@ -71,21 +71,34 @@ export const SMTP_CLIENT = token<SmtpClient>('SmtpClient')
 /** Work done under another user's id: by the broker when started as root; refused otherwise. */
 export interface AsUser {
   readonly available: boolean
-  /** Delivers to a mail file or Maildir under the user's id, synced. */
-  deliver(
-    user: string,
-    target: { readonly path: string; readonly format: 'mbox' | 'maildir'; readonly key: string },
-    content: MessageContent,
-  ): Promise<void>
+  /** Delivers to a mail file or Maildir under the user's id, synced. `signal` gives it up: a temporary Failure. */
+  deliver(user: string, target: UserTarget, content: MessageContent, signal?: AbortSignal): Promise<void>
   /** Text of ~/.forward after the ownership checks; null when there is none. */
   readForward(user: string): Promise<string | null>
   /** Runs a command with the message on its standard input; its exit code and the last of its output. */
   pipe(
     user: string,
-    command: string,
+    command: UserCommand,
     content: MessageContent,
-    environment: { readonly [name: string]: string },
+    signal?: AbortSignal,
   ): Promise<{ code: number; output: string }>
+}
+
+export interface UserTarget {
+  readonly path: string
+  readonly format: 'mbox' | 'maildir'
+  /** Names the message's file in a Maildir. */
+  readonly key: string
+  /** The user's own mail file in the mail spool: made with the rights of the spool's group, and taken from nobody else. */
+  readonly spool?: boolean
+}
+
+export interface UserCommand {
+  /** For /bin/sh. */
+  readonly command: string
+  readonly environment: { readonly [name: string]: string }
+  /** Milliseconds after which it is ended. */
+  readonly limit: number
 }
 export const AS_USER = token<AsUser>('AsUser')
 

@@ -150,7 +150,7 @@ describe('mailboxes', () => {
     const asUser = { available: true, deliver: async (...args: unknown[]) => void calls.push(args.slice(0, 2)) }
     const own = await start({ asUser })
     expect(await own.send('eva@example.com')).toMatchObject({ kind: 'delivered' })
-    expect(calls).toEqual([['eva', { path: '/var/mail/eva', format: 'mbox', key: '0000000000000000.0' }]])
+    expect(calls).toEqual([['eva', { path: '/var/mail/eva', format: 'mbox', key: '0000000000000000.0', spool: true }]])
     await own.plugin.close()
     const stored = await start()
     await stored.send('eva@example.com')

@@ -20,12 +20,13 @@ export interface TargetOptions {
 }
 
 export function createFileCourier({ asUser, clock, allowed }: TargetOptions): Courier {
-  async function deliver(attempt: Attempt, recipient: QueuedRecipient): Promise<Outcome> {
+  async function deliver(attempt: Attempt, recipient: QueuedRecipient, signal: AbortSignal): Promise<Outcome> {
     const path = recipient.address.local
     const content = withDeliveryFields(attempt.content, recipient, null)
     const key = `${attempt.message.queueId}.${recipient.n}`
     if (recipient.asUser !== undefined && asUser.available) {
-      await asUser.deliver(recipient.asUser, { path, format: path.endsWith('/') ? 'maildir' : 'mbox', key }, content)
+      const format = path.endsWith('/') ? 'maildir' : 'mbox'
+      await asUser.deliver(recipient.asUser, { path, format, key }, content, signal)
     } else if (recipient.asUser !== undefined || !allowed || path.endsWith('/')) {
       return failedOutcome(recipient.n, 'failed', replies.accessDenied('Mail to this file is not allowed'))
     } else await appendToMbox(path, contentChunks(content), { clock })
@@ -34,10 +35,10 @@ export function createFileCourier({ asUser, clock, allowed }: TargetOptions): Co
   return {
     // two writers of one file would only wait for its lock
     concurrency: 1,
-    deliver: (attempt) =>
+    deliver: (attempt, signal) =>
       Promise.all(
         attempt.recipients.map((recipient) =>
-          deliver(attempt, recipient).catch((error) =>
+          deliver(attempt, recipient, signal).catch((error) =>
             failedOutcome(recipient.n, 'deferred', error.reply ?? replies.internalError(), String(error)),
           ),
         ),

@@ -19,6 +19,7 @@ import {
   SITE,
   SYSTEM_USERS,
   splitDetail,
+  type UserTarget,
   z,
 } from 'estafeta/plugin'
 import { createBatcher } from './batch.ts'
@@ -141,15 +142,18 @@ export default definePlugin({
       attempt: Attempt,
       recipient: QueuedRecipient,
       { detail, system }: Target,
+      signal: AbortSignal,
     ): Promise<Outcome> {
       const account = attempt.nextHop.destination
       const content = withDeliveryFields(attempt.content, recipient, account)
       const key = `${attempt.message.queueId}.${recipient.n}`
       if (system) {
-        const maildir = settings.systemMailbox === 'maildir'
-        const path = maildir ? `${system.home}/Maildir` : `${settings.mailSpool}/${system.user}`
-        await asUser.deliver(system.user, { path, format: maildir ? 'maildir' : 'mbox', key }, content)
-        return delivered(recipient.n, path)
+        const target: UserTarget =
+          settings.systemMailbox === 'maildir'
+            ? { path: `${system.home}/Maildir`, format: 'maildir', key }
+            : { path: `${settings.mailSpool}/${system.user}`, format: 'mbox', key, spool: true }
+        await asUser.deliver(system.user, target, content, signal)
+        return delivered(recipient.n, target.path)
       }
       const full = await overQuota(account, content.size)
       if (full) return failedOutcome(recipient.n, full, full === 'failed' ? replies.overQuota() : replies.mailboxFull())
@@ -172,11 +176,11 @@ export default definePlugin({
         local: {
           // what comes together shares a sync
           concurrency: 200,
-          async deliver(attempt) {
+          async deliver(attempt, signal) {
             const target = (attempt.nextHop.options ?? { detail: null, system: null }) as unknown as Target
             return Promise.all(
               attempt.recipients.map((recipient) =>
-                deliverOne(attempt, recipient, target).catch((error) => {
+                deliverOne(attempt, recipient, target, signal).catch((error) => {
                   log.warn('local delivery failed', { user: attempt.nextHop.destination, error: String(error) })
                   return failedOutcome(recipient.n, 'deferred', error.reply ?? replies.internalError(), String(error))
                 }),

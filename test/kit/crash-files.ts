@@ -179,7 +179,8 @@ export class CrashFiles implements Files {
     const isDirectory = node instanceof DirNode
     const size = isDirectory ? 0 : node.current.size
     const mtimeMs = isDirectory ? 0 : node.mtime
-    return { size, mtimeMs, ino: node.ino, uid: 0, mode: node.mode, isDirectory, isSymbolicLink: false }
+    const kind = { isFile: !isDirectory, isDirectory, isSymbolicLink: false }
+    return { size, mtimeMs, ino: node.ino, uid: 0, mode: node.mode, ...kind }
   }
 
   lstat(path: string): FileStat | null {
