@@ -1,5 +1,5 @@
 // Failures of store and plugins in IMAP's terms: status and response code (RFC 9051 §7.1).
-import { asFailure, type Failure } from '../base/failure.ts'
+import { asFailure, Failure } from '../base/failure.ts'
 import { bad, type Completion, no, Refusal } from './command.ts'
 import { NoSuchSequence } from './view.ts'
 import { SyntaxFault } from './wire/decoder.ts'
@@ -25,6 +25,10 @@ export function expected(thrown: unknown): Completion | null {
   const failure = asFailure(thrown)
   return failure.kind === 'bug' ? null : failed(failure)
 }
+
+/** What an operator can mend, and must hear of; a full mailbox is its owner's business. */
+export const isTrouble = (thrown: unknown): thrown is Failure =>
+  thrown instanceof Failure && thrown.kind === 'temporary' && thrown.reply?.enhanced !== '4.2.2'
 
 /** RFC 9208 §5 */
 export const overQuota = no('OVERQUOTA', 'Mailbox is full')

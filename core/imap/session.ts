@@ -24,7 +24,7 @@ import { Facts } from './facts.ts'
 import { LoginGuard } from './login-guard.ts'
 import { readMailboxName } from './mailbox-name.ts'
 import { BrokenLiteral } from './message-reader.ts'
-import { expected, internalError } from './outcomes.ts'
+import { expected, internalError, isTrouble } from './outcomes.ts'
 import { ConnectionLost, Output, type OutputOwner } from './output.ts'
 import { type Doing, type ImapEvent, imapLogic } from './session.machine.ts'
 import { View } from './view.ts'
@@ -426,6 +426,9 @@ export class ImapSession implements Session, ReaderOwner, OutputOwner, Member {
 
   answerTo(thrown: unknown, name: string): Completion {
     const completion = expected(thrown)
+    const { identity } = this.facts
+    if (isTrouble(thrown))
+      this.log.error(`${name} failed: ${thrown.detail}`, identity ? { user: identity.account } : {})
     if (completion) return completion
     const error = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
     this.log.error(`imap ${name} failed: ${error}`)

@@ -1,5 +1,6 @@
 // Reads messages for sessions and searches, and keeps the index of what it read: on a thread of its own, or at once where there is none.
 import type { Files } from '../base/files.ts'
+import type { Logger } from '../base/log.ts'
 import { createDescriber } from '../message/structure.ts'
 import { matchHeader, matchText } from './content-match.ts'
 import type { MessagePlace } from './engine.ts'
@@ -58,11 +59,11 @@ export interface PackedMessages {
 /** Packed here, then copied at its size: so each text can go as soon as it is written. */
 let block = Buffer.alloc(0)
 
-function packMessages(files: Files, items: readonly Item[]): PackedMessages {
+function packMessages(deps: ContentDeps, items: readonly Item[]): PackedMessages {
   const sizes = new Int32Array(items.length)
   let end = 0
-  for (const [i, { places }] of items.entries()) {
-    const text = readMessage(files, places)
+  for (const [i, item] of items.entries()) {
+    const text = attempt(deps, item, () => readMessage(deps.files, item.places))
     sizes[i] = text?.length ?? -1
     if (text === null) continue
     if (end + text.length > block.length) block = Buffer.concat([block], 2 * (end + text.length))
@@ -80,13 +81,16 @@ export function unpackMessages({ octets, sizes }: PackedMessages): (Buffer | nul
   })
 }
 
-/** Messages that are gone are left out of all answers. `key` null: without an index. */
+/** Messages that are gone, or cannot be read, are left out of all answers. `key` null: without an index. */
 export interface ContentService {
   /** Whole messages with CRLF line ends. */
   read(items: readonly Item[]): Promise<PackedMessages>
   describe(items: readonly Item[]): Promise<readonly MessageStructure[]>
   headers(items: readonly Item[], fields: readonly string[] | null): Promise<PackedHeaders>
-  match(key: ContentKey, items: readonly Item[]): Promise<readonly number[]>
+  match(
+    key: ContentKey,
+    items: readonly Item[],
+  ): Promise<{ readonly hits: readonly number[]; readonly missed: readonly number[] }>
 
   /** Puts messages into the index. */
   index(key: IndexKey, items: readonly Item[]): Promise<void>
@@ -103,8 +107,14 @@ const MAX_OPEN = 64
 /** Messages between which others get their turn. */
 const SLICE = 8
 
+export interface ContentDeps {
+  readonly files: Files
+  readonly log: Logger
+}
+
 /** `turn` lets others go first: on a thread that also answers sessions. */
-export function createContentService(files: Files, turn: () => Promise<void> = async () => {}): ContentService {
+export function createContentService(deps: ContentDeps, turn: () => Promise<void> = async () => {}): ContentService {
+  const { files } = deps
   const indexes = new Map<string, AccountIndex>()
   const untidy = new Map<string, IndexKey>()
   let tidying = false
@@ -131,27 +141,30 @@ export function createContentService(files: Files, turn: () => Promise<void> = a
   }
 
   return {
-    read: async (items) => packMessages(files, items),
-    describe: async (items) => present(items, (item) => describeItem(files, item)),
+    read: async (items) => packMessages(deps, items),
+    describe: async (items) => present(deps, items, (item) => describeItem(files, item)),
     async headers(items, fields) {
       const select = fields ? fieldSelector(fields) : (block: string) => block
       return packHeaders(
-        present(items, (item) => ({ uid: item.uid, header: select(readHeader(files, item).toString('latin1')) })),
+        present(deps, items, (item) => ({ uid: item.uid, header: select(readHeader(files, item).toString('latin1')) })),
       )
     },
     async match(key, items) {
       const hits: number[] = []
+      const missed: number[] = []
       for (const [n, item] of items.entries()) {
-        if (await matchItem(files, key, item)) hits.push(item.uid)
+        const found = await matchItem(deps, key, item)
+        if (found === null) missed.push(item.uid)
+        else if (found) hits.push(item.uid)
         if (n % SLICE === SLICE - 1) await turn()
       }
-      return hits
+      return { hits, missed }
     },
     async index(key, items) {
       const missing = new Set(indexOf(key).missing(key, Uint32Array.from(items, ({ uid }) => uid).sort()))
       const read: IndexedMessage[] = []
       for (const [n, item] of items.filter(({ uid }) => missing.has(uid)).entries()) {
-        read.push(...present([item], ({ uid, places }) => describeForIndex(uid, rawPieces(files, places))))
+        read.push(...present(deps, [item], ({ uid, places }) => describeForIndex(uid, rawPieces(files, places))))
         if (n % SLICE === SLICE - 1) await turn()
       }
       indexOf(key).add(key, read)
@@ -175,19 +188,26 @@ export function createContentService(files: Files, turn: () => Promise<void> = a
 }
 
 /** What could be read of those that are there. */
-function present<T>(items: readonly Item[], read: (item: Item) => T): T[] {
-  const found: T[] = []
-  for (const item of items) {
-    try {
-      found.push(read(item))
-    } catch (error) {
-      if (!isGone(error)) throw error
-    }
-  }
-  return found
+function present<T>(deps: ContentDeps, items: readonly Item[], read: (item: Item) => T): T[] {
+  return items.flatMap((item) => attempt(deps, item, () => read(item)) ?? [])
 }
 
-const isGone = (error: unknown): boolean => (error as { detail?: string }).detail === 'no such message'
+/** null for a message that is gone, and for one whose file cannot be read: the others are not to suffer. */
+function attempt<T>(deps: ContentDeps, item: Item, read: () => T): T | null {
+  try {
+    return read()
+  } catch (error) {
+    return pass(deps, item, error)
+  }
+}
+
+function pass({ log }: ContentDeps, { places }: Item, error: unknown): null {
+  if ((error as { detail?: string }).detail === 'no such message') return null
+  const { code, syscall, message } = error as NodeJS.ErrnoException
+  if (code === undefined || syscall === undefined) throw error
+  log.error('message cannot be read', { file: places[0]?.path, error: message })
+  return null
+}
 
 function describeItem(files: Files, { uid, places }: Item): MessageStructure {
   const describer = createDescriber()
@@ -208,12 +228,11 @@ function readHeader(files: Files, { places }: Item): Buffer {
   return withEmptyLine(toCrlf(headerBlock(Buffer.concat(pieces))))
 }
 
-async function matchItem(files: Files, key: ContentKey, item: Item): Promise<boolean> {
+async function matchItem(deps: ContentDeps, key: ContentKey, item: Item): Promise<boolean | null> {
   try {
-    if (isTextKey(key)) return await matchText(key, rawPieces(files, item.places))
-    return matchHeader(key, readHeader(files, item))
+    if (isTextKey(key)) return await matchText(key, rawPieces(deps.files, item.places))
+    return matchHeader(key, readHeader(deps.files, item))
   } catch (error) {
-    if (isGone(error)) return false
-    throw error
+    return pass(deps, item, error)
   }
 }

@@ -4,8 +4,10 @@ import { nodeFiles } from '../base/node-files.ts'
 import { createContentService, type PackedHeaders, type PackedMessages } from './content-service.ts'
 import { serve } from './rpc.ts'
 import { threadPort } from './thread.ts'
+import { postingLogger } from './thread-log.ts'
 
-const service = createContentService(nodeFiles, async () => {
+const log = postingLogger((line) => threadPort().post({ event: line }, []))
+const service = createContentService({ files: nodeFiles, log }, async () => {
   await setImmediate()
 })
 

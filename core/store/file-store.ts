@@ -84,6 +84,7 @@ function openInline(format: FileFormat, options: FileStoreOptions, files: Files)
       : new MaildirEngine({ ...deps, syncer: createPlainSyncer(files), watch: false })
   const { clock, log } = options
   const stop = async () => {}
-  const store = new EngineStore({ engine, content: createContentService(files), files, clock, log, index: false, stop })
+  const content = createContentService({ files, log })
+  const store = new EngineStore({ engine, content, files, clock, log, index: false, stop })
   return store
 }

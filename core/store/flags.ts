@@ -95,10 +95,12 @@ export class FlagTable {
 
   #add(keyword: string, used: number): number {
     if (!KEYWORD.test(keyword)) throw badKeyword(keyword)
-    let slot = this.#keywords.indexOf(null)
-    if (slot < 0 && this.#keywords.length < MAX_KEYWORDS) slot = this.#keywords.length
-    if (slot < 0) slot = this.#keywords.findIndex((_, n) => (used & (1 << (FIRST_KEYWORD + n))) === 0)
-    if (slot < 0) throw tooManyKeywords()
+    const slots = Array.from({ length: MAX_KEYWORDS }, (_, n) => n).filter(
+      (n) => (used & (1 << (FIRST_KEYWORD + n))) === 0,
+    )
+    const slot = slots.find((n) => (this.#keywords[n] ?? null) === null) ?? slots[0]
+    if (slot === undefined) throw tooManyKeywords()
+    while (this.#keywords.length < slot) this.#keywords.push(null)
     this.#keywords[slot] = keyword
     this.#names.clear()
     return 1 << (FIRST_KEYWORD + slot)

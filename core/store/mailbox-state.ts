@@ -119,6 +119,7 @@ export class MailboxState {
   #lastFound = -1
   /** As counted last; null when something has changed since. */
   #totals: Totals | null = null
+  #reserved = 0
 
   constructor(facts: MailboxFacts, table: FlagTable, columns?: StateColumns) {
     this.facts = facts
@@ -174,10 +175,15 @@ export class MailboxState {
     }
   }
 
+  /** These keyword slots mean something to another program: they are given to no keyword. */
+  reserve(bits: number): void {
+    this.#reserved |= bits
+  }
+
   /** Flags that some message has. */
   usedFlags(): number {
     const flags = this.#columns.flags
-    let used = 0
+    let used = this.#reserved
     for (let i = 0; i < this.#count; i++) used |= flags[i]!
     return used
   }

@@ -118,8 +118,8 @@ export class MirrorMailbox implements MailboxBackend {
   async #headers(batch: Uint32Array, fields: readonly string[] | null): Promise<readonly UidHeader[]> {
     const known = this.#key ? unpackHeaders(await wrap(this.#content.storedHeaders(this.#key, batch, fields))) : []
     if (known.length === batch.length) return known
-    const missing = await this.#items(without(batch, known))
-    return merge(batch, known, unpackHeaders(await wrap(this.#content.headers(missing, fields))))
+    const read = async (items: readonly Item[]) => unpackHeaders(await wrap(this.#content.headers(items, fields)))
+    return merge(batch, known, await this.#readPresent(without(batch, known), read))
   }
 
   async message(uid: number): Promise<StoredMessage> {
@@ -193,7 +193,12 @@ export class MirrorMailbox implements MailboxBackend {
     }
     for (const batch of batches(unknown, SEARCH_BATCH)) {
       signal?.throwIfAborted()
-      hits.push(...(await wrap(this.#content.match(key, await this.#items(batch)))))
+      const { hits: found, missed } = await wrap(this.#content.match(key, await this.#items(batch)))
+      hits.push(...found)
+      if (missed.length > 0) {
+        const again = await wrap(this.#content.match(key, await this.#located(missed)))
+        hits.push(...again.hits)
+      }
     }
     return uidSet(hits)
   }
@@ -219,7 +224,27 @@ export class MirrorMailbox implements MailboxBackend {
   }
 
   async #describe(batch: Uint32Array, known: readonly MessageStructure[]): Promise<MessageStructure[]> {
-    return merge(batch, known, await wrap(this.#content.describe(await this.#items(without(batch, known)))))
+    const read = (items: readonly Item[]) => wrap(this.#content.describe(items))
+    return merge(batch, known, await this.#readPresent(without(batch, known), read))
+  }
+
+  /** What is not where its flags say is looked for once: another program may have renamed it. */
+  async #readPresent<T extends WithUid>(
+    uids: Uint32Array,
+    read: (items: readonly Item[]) => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
+    const found = await read(await this.#items(uids))
+    const missed = without(uids, found)
+    return missed.length === 0 ? found : merge(uids, found, await read(await this.#located(missed)))
+  }
+
+  async #located(uids: ArrayLike<number>): Promise<Item[]> {
+    const items: Item[] = []
+    for (const uid of Array.from(uids)) {
+      const place = await wrap(this.#engine.locate(this.id, uid))
+      if (place) items.push({ uid, places: [place] })
+    }
+    return items
   }
 
   /** Where these messages should be. */
@@ -253,10 +278,20 @@ export class MirrorMailbox implements MailboxBackend {
     const small = unpackMessages(await wrap(this.#content.read(items.filter(({ uid }) => !large(uid)))))
     let next = 0
     return uids.map((uid, i) => {
-      if (large(uid)) return FileMessage.open(this.#store.deps.files, items[i]!.places, this.#sizeOf(uid))
+      if (large(uid)) return this.#openLarge(items[i]!)
       const octets = small[next++]
       return octets ? memoryMessage(octets) : null
     })
+  }
+
+  #openLarge({ uid, places }: Item): FileMessage | null {
+    const { files, log } = this.#store.deps
+    try {
+      return FileMessage.open(files, places, this.#sizeOf(uid))
+    } catch (error) {
+      log.error('message cannot be read', { file: places[0]?.path, error: String(error) })
+      return null
+    }
   }
 
   async #readGroup(uids: readonly number[]): Promise<(StoredMessage | null)[]> {

@@ -9,12 +9,15 @@ import { unquoteFrom } from './mbox/from-line.ts'
 
 const PIECE = 65_536
 
+/** A name that is too long is none that a file has. */
+const ELSEWHERE = new Set(['ENOENT', 'ENAMETOOLONG'])
+
 function openFirst(files: Files, places: readonly MessagePlace[]): { fd: number; place: MessagePlace } | null {
   for (const place of places) {
     try {
       return { fd: files.open(place.path, 'r'), place }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+      if (!ELSEWHERE.has((error as NodeJS.ErrnoException).code ?? '')) throw error
     }
   }
   return null

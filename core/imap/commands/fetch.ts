@@ -59,7 +59,13 @@ async function run(session: Session, args: FetchArguments, byUid: boolean): Prom
   const fetch = new Fetch(session, items, seen)
   await fetch.send(uids)
   if (fetch.refusal) return { ...fetch.refusal, expunge }
-  if (fetch.missed) return { ...no('EXPUNGEISSUED', 'Some of the messages no longer exist'), expunge }
+  if (fetch.missed) {
+    const gone = uids.some((uid) => view.mailbox.meta(uid) === null)
+    const [code, text] = gone
+      ? ['EXPUNGEISSUED', 'Some of the messages no longer exist']
+      : ['UNAVAILABLE', 'Some of the messages cannot be read now']
+    return { ...no(code!, text!), expunge }
+  }
   return ok('Done', { expunge })
 }
 

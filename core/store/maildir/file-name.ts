@@ -11,6 +11,14 @@ const LETTERS: readonly (readonly [string, number])[] = [
 ]
 const CODE_A = 97
 
+/** All flags that a name may tell: five of the system, and a letter a keyword. */
+export const MAX_LETTERS = LETTERS.length + MAX_KEYWORDS
+const MAX_NAME = 255
+const USABLE = new RegExp(`^[\\x20-\\x39\\x3b-\\x7e][\\x20-\\x7e]{0,${MAX_NAME - INFO.length - MAX_LETTERS - 1}}$`)
+
+/** Printable ASCII with a base, and room for all flags: a name that fits into the UID list and that any flag can be added to. */
+export const isUsable = (name: string): boolean => USABLE.test(name)
+
 export interface FileName {
   /** All before the flags: what stays the same for the life of the message. */
   readonly base: string
@@ -33,6 +41,16 @@ export function flagLetters(bits: number): string {
     if (rest & 1) letters += String.fromCharCode(CODE_A + slot)
   }
   return letters
+}
+
+/** Bits of the keyword slots that these letters stand for. */
+export function slotBits(letters: string): number {
+  let bits = 0
+  for (const letter of letters) {
+    const slot = letter.charCodeAt(0) - CODE_A
+    if (slot >= 0 && slot < MAX_KEYWORDS) bits |= 1 << (FIRST_KEYWORD + slot)
+  }
+  return bits
 }
 
 /** Bits of the letters; `unknown` are those that mean nothing here and stay in the name. */

@@ -1,7 +1,7 @@
 // Where Maildir++ keeps things: accounts as folders of the mail directory, mailboxes as `.Level.Level` in modified UTF-7.
 import { join } from 'node:path'
 import { badMailboxName } from '../errors.ts'
-import { INBOX } from '../names.ts'
+import { INBOX, mailboxName } from '../names.ts'
 
 /** RFC 9051 Appendix A: printable ASCII as it is, `&` as `&-`, all else as base64 of UTF-16. */
 export function encodeUtf7(text: string): string {
@@ -26,22 +26,34 @@ export function decodeUtf7(text: string): string {
 const CODED_DOT = '&AC4-'
 const MAX_DIRECTORY = 250
 
-/** Directory of a mailbox below its account's; '' for INBOX. */
-export function folderDirectory(name: string): string {
-  if (name === INBOX) return ''
-  const directory = `.${name
+const writtenOf = (name: string): string =>
+  `.${name
     .split('/')
     .map((level) => encodeUtf7(level).replaceAll('.', CODED_DOT))
     .join('.')}`
+
+/** Directory of a mailbox below its account's; '' for INBOX. */
+export function folderDirectory(name: string): string {
+  if (name === INBOX) return ''
+  const directory = writtenOf(name)
   if (directory.length > MAX_DIRECTORY) throw badMailboxName('too long')
   return directory
 }
 
-/** null for what is no mailbox: names that start with two dots, or have an empty level. */
+/** A name as clients give it and no other. */
+function isReachable(name: string): boolean {
+  try {
+    return name !== INBOX && mailboxName(name) === name
+  } catch {
+    return false
+  }
+}
+
+/** null for what is no mailbox: names that start with two dots, have an empty level, or that no client could select. */
 export function folderName(directory: string): string | null {
   if (!/^\.[^.]/.test(directory) || directory.includes('..') || directory.endsWith('.')) return null
-  const levels = directory.slice(1).split('.').map(decodeUtf7)
-  return levels.some((level) => level.includes('/')) ? null : levels.join('/')
+  const name = directory.slice(1).split('.').map(decodeUtf7).join('/')
+  return isReachable(name) && writtenOf(name) === directory ? name : null
 }
 
 const SYSTEM_USERS = '@system'

@@ -7,6 +7,7 @@ import type { MailboxState, MessageRow } from '../mailbox-state.ts'
 import { Mutex } from '../mutex.ts'
 import { type FileNamer, fileName, flagLetters, parseFileName, savedAt, unsized } from './file-name.ts'
 import { formatKeywords, KEYWORDS } from './keywords-file.ts'
+import { LeftOut } from './left-out.ts'
 import { copyMessage } from './message-file.ts'
 import { ModSeqFile } from './mod-seq-file.ts'
 import { CACHE, formatCache, stampOf } from './state-cache.ts'
@@ -85,6 +86,7 @@ export class MaildirFolder {
   /** Hashes of the names that a delivery key may ask for; made at the first such question. */
   #names: Set<bigint> | null = null
   #staleLines = 0
+  readonly leftOut: LeftOut
 
   constructor(
     deps: FolderDeps,
@@ -101,6 +103,7 @@ export class MaildirFolder {
     this.state = state
     this.guids = guids
     this.modSeqs = new ModSeqFile(deps.files, this)
+    this.leftOut = new LeftOut(deps.log.with({ user: account, mailbox: state.facts.name }))
   }
 
   /** Somebody works with it: it must stay in memory. */

@@ -3,10 +3,19 @@ import type { Files } from '../../base/files.ts'
 import { FlagTable } from '../flags.ts'
 import { MailboxState, type MessageRow } from '../mailbox-state.ts'
 import type { Steps } from '../turns.ts'
-import { fileName, flagLetters, inOrderOfArrival, letterFlags, parseFileName } from './file-name.ts'
+import {
+  fileName,
+  flagLetters,
+  inOrderOfArrival,
+  isUsable,
+  letterFlags,
+  MAX_LETTERS,
+  parseFileName,
+  slotBits,
+} from './file-name.ts'
 import { type FolderDeps, MaildirFolder } from './folder.ts'
 import { KEYWORDS, parseKeywords } from './keywords-file.ts'
-import { inspect } from './message-file.ts'
+import { type Inspection, inspect, Unreadable } from './message-file.ts'
 import { CACHE, type CachedRow, IN_NEW, parseCache, type StateCache, stampOf } from './state-cache.ts'
 import { parseUidList, UIDLIST, type UidList } from './uidlist.ts'
 
@@ -14,15 +23,57 @@ import { parseUidList, UIDLIST, type UidList } from './uidlist.ts'
 type Listing = Map<string, string>
 
 /** new/ is read first, so that a file that moves to cur/ meanwhile is not missed. */
-function* listFiles(files: Files, path: string): Steps<Listing> {
+function* listFiles(folder: MaildirFolder): Steps<Listing> {
   const listing: Listing = new Map()
   for (const directory of ['new', 'cur']) {
-    for (const name of files.readdir(`${path}/${directory}`)) {
-      if (name.charCodeAt(0) !== DOT) listing.set(parseFileName(name).base, `${directory}/${name}`)
+    for (const name of folder.deps.files.readdir(`${folder.path}/${directory}`)) {
+      if (name.charCodeAt(0) !== DOT) enlist(folder, listing, directory, name)
       yield
     }
   }
   return listing
+}
+
+function enlist(folder: MaildirFolder, listing: Listing, directory: string, name: string): void {
+  const { base } = parseFileName(name)
+  const first = listing.get(base)
+  const good = isUsable(name) && (first === undefined || !areTwo(folder, first, `${directory}/${name}`))
+  const kept = good ? name : renameFile(folder, directory, name)
+  if (kept !== null) listing.set(parseFileName(kept).base, `${directory}/${kept}`)
+}
+
+/** Of one base: two files, and not one that was renamed while the directory was read. */
+function areTwo({ deps, path }: MaildirFolder, a: string, b: string): boolean {
+  const [one, other] = [a, b].map((place) => deps.files.lstat(`${path}/${place}`))
+  return one != null && other != null && one.ino !== other.ino
+}
+
+/** Gives a file a name that it can keep; null when that cannot be done. */
+function renameFile(folder: MaildirFolder, directory: string, name: string): string | null {
+  const { deps, path, leftOut } = folder
+  const letters = parseFileName(name)
+    .letters?.replace(/[^A-Za-z]/g, '')
+    .slice(0, MAX_LETTERS)
+  const base = deps.namer.unique(deps.clock.now())
+  const to = letters === undefined ? base : fileName(base, letters)
+  try {
+    deps.files.rename(`${path}/${directory}/${name}`, `${path}/${directory}/${to}`)
+    return to
+  } catch (error) {
+    leftOut.add(`${directory}/${name}`, (error as Error).message)
+    return null
+  }
+}
+
+/** null when it is gone, or is to be left out. */
+function inspectFile({ deps, path, leftOut }: MaildirFolder, place: string, base: string): Inspection | null {
+  try {
+    return inspect(deps.files, `${path}/${place}`, base)
+  } catch (error) {
+    if (!(error instanceof Unreadable)) throw error
+    leftOut.add(place, error.message)
+    return null
+  }
 }
 
 const DOT = 46
@@ -66,7 +117,7 @@ export function* loadFolder(
   const cache = usableCache(folder, parseCache(readIf(files, `${path}/${CACHE}`) ?? Buffer.alloc(0)))
   folder.noteList()
   if (list?.clean && cache && adoptAll(folder, list, cache)) return folder
-  const listing = yield* listFiles(files, path)
+  const listing = yield* listFiles(folder)
   yield* takeKnown(folder, known, listing, cache)
   const fresh = yield* takeNew(folder, listing)
   if (list === null || !list.clean || known.guid === '') folder.writeList()
@@ -77,7 +128,8 @@ export function* loadFolder(
 /** Files that deliveries, appends and expunges of an earlier run left behind. Nobody was told of them. */
 function sweepTmp(files: Files, path: string): void {
   for (const name of files.readdir(`${path}/tmp`)) {
-    if (name.startsWith('expunged.') || name.startsWith('estafeta.')) files.unlink(`${path}/tmp/${name}`)
+    const ours = name.startsWith('expunged.') || name.startsWith('estafeta.')
+    if (ours && files.lstat(`${path}/tmp/${name}`)?.isFile) files.unlink(`${path}/tmp/${name}`)
   }
 }
 
@@ -135,7 +187,7 @@ function adoptAll(folder: MaildirFolder, list: UidList, cache: StateCache): bool
 
 /** Messages of the UID list that are there. */
 function* takeKnown(folder: MaildirFolder, known: UidList, listing: Listing, cache: StateCache | null): Steps<void> {
-  const { state, deps } = folder
+  const { state } = folder
   const found: { uid: number; base: string; place: string }[] = []
   // of two lines with one base the later counts, so they are gone through from the end
   for (let i = known.uids.length - 1; i >= 0; i--) {
@@ -156,7 +208,7 @@ function* takeKnown(folder: MaildirFolder, known: UidList, listing: Listing, cac
   const rows: MessageRow[] = []
   const bases: string[] = []
   for (const { uid, base, place } of found) {
-    const facts = cache?.row(uid) ?? inspect(deps.files, `${folder.path}/${place}`, base)
+    const facts = cache?.row(uid) ?? inspectFile(folder, place, base)
     yield
     if (!facts) continue
     const modSeq = 'modSeq' in facts ? (facts as CachedRow).modSeq : state.facts.highestModSeq
@@ -172,14 +224,14 @@ function sameUids(cached: Uint32Array, found: readonly { readonly uid: number }[
 
 /** Messages without a UID get one, in the order in which they came. The caller writes them to the UID list. */
 function* takeNew(folder: MaildirFolder, listing: Listing): Steps<MessageRow[]> {
-  const { state, deps } = folder
+  const { state } = folder
   if (listing.size === 0) return []
   const modSeq = folder.nextModSeq()
   const rows: MessageRow[] = []
   const bases: string[] = []
   for (const base of inOrderOfArrival(listing.keys())) {
     const entry = listing.get(base)!
-    const facts = inspect(deps.files, `${folder.path}/${entry}`, base)
+    const facts = inspectFile(folder, entry, base)
     yield
     if (!facts) continue
     const uid = state.facts.uidNext + rows.length
@@ -192,7 +244,7 @@ function* takeNew(folder: MaildirFolder, listing: Listing): Steps<MessageRow[]> 
 
 /** Flag bits of a file as found; notes where it lies. */
 function takeEntry(folder: MaildirFolder, uid: number, base: string, place: string): number {
-  const { bits } = letterFlags(place.slice(place.lastIndexOf(INFO) + INFO.length), folder.state.table.keywords)
+  const { bits, unknown } = letterFlags(place.slice(place.lastIndexOf(INFO) + INFO.length), folder.state.table.keywords)
   const { fresh, odd } = folder
   if (fresh.size > 0) fresh.delete(uid)
   if (odd.size > 0) odd.delete(uid)
@@ -202,6 +254,7 @@ function takeEntry(folder: MaildirFolder, uid: number, base: string, place: stri
   }
   const named = place.length > base.length + 4 && place.startsWith(INFO, base.length + 4)
   const flags = named ? bits : 0
+  if (named && unknown !== '') folder.state.reserve(slotBits(unknown))
   if (place !== `cur/${fileName(base, flagLetters(flags))}`) odd.set(uid, place)
   return flags
 }
@@ -226,14 +279,12 @@ export function* scanFolder(folder: MaildirFolder): Steps<Found | null> {
     ? parseUidList(readIf(files, `${folder.path}/${UIDLIST}`) ?? Buffer.alloc(0))
     : null
   if (foreign && foreign.uidValidity !== state.facts.uidValidity) return null
-  state.table.replace(parseKeywords(readIf(files, `${folder.path}/${KEYWORDS}`) ?? Buffer.alloc(0)))
-  const listing = yield* listFiles(files, folder.path)
+  takeKeywords(folder)
+  const listing = yield* listFiles(folder)
   const first = yield* compare(folder, listing, state.uids())
   // a file that was renamed while its directory was read can be missed once
   const second =
-    first.missing.length > 0
-      ? yield* compare(folder, yield* listFiles(files, folder.path), Uint32Array.from(first.missing))
-      : null
+    first.missing.length > 0 ? yield* compare(folder, yield* listFiles(folder), Uint32Array.from(first.missing)) : null
   const flagged = takeMoved(folder, [...first.moved, ...(second?.moved ?? [])])
   const expunged = { uids: second?.missing ?? [], modSeq: state.facts.highestModSeq }
   if (expunged.uids.length > 0) {
@@ -241,6 +292,14 @@ export function* scanFolder(folder: MaildirFolder): Steps<Found | null> {
     folder.drop(expunged.uids, expunged.modSeq)
   }
   return { appended: yield* takeFound(folder, listing, foreign), flagged, expunged }
+}
+
+/** What another program wrote; a list that is gone or spoilt is written again. */
+function takeKeywords(folder: MaildirFolder): void {
+  const { table } = folder.state
+  const keywords = parseKeywords(readIf(folder.deps.files, `${folder.path}/${KEYWORDS}`) ?? Buffer.alloc(0))
+  if (keywords.length > 0) table.replace(keywords)
+  else folder.saveKeywords([])
 }
 
 interface Comparison {

@@ -1,5 +1,5 @@
 // One message as a file: written with LF line ends, looked at for what its name does not tell.
-import type { Files } from '../../base/files.ts'
+import type { FileStat, Files } from '../../base/files.ts'
 import { parseHeader } from '../../message/header.ts'
 import { threadOf } from '../header-text.ts'
 import { LfStream, missingCrs, toLfInPlace } from '../line-ends.ts'
@@ -120,17 +120,34 @@ export interface Inspection {
 /** Used by one file after the other. */
 const piece = Buffer.allocUnsafeSlow(PIECE)
 
-/** What a file says of itself; null when it is gone. Reads only the header when the name tells the size. */
+/** A directory, a device, a file that is not ours to read: it takes no other message along. */
+export class Unreadable extends Error {}
+
+const UNREADABLE = new Set(['EACCES', 'EPERM', 'ELOOP', 'ENXIO'])
+
+/**
+ * What a file says of itself; null when it is gone. Reads only the header when the name tells the size. Throws `Unreadable`
+ * for what cannot be a message.
+ */
 export function inspect(files: Files, path: string, base: string): Inspection | null {
-  const stat = files.stat(path)
-  if (!stat) return null
+  try {
+    const stat = files.stat(path)
+    if (stat && !stat.isFile) throw new Unreadable('it is no regular file')
+    return stat && look(files, path, base, stat)
+  } catch (error) {
+    if (UNREADABLE.has((error as NodeJS.ErrnoException).code ?? '')) throw new Unreadable((error as Error).message)
+    throw error
+  }
+}
+
+function look(files: Files, path: string, base: string, stat: FileStat): Inspection {
   const fd = files.open(path, 'r')
   try {
     const named = namedSizes(base)
     const first = files.read(fd, piece, 0, PIECE, 0)
     const thread = threadOfOctets(piece.subarray(0, first))
-    const size =
-      named.file === stat.size && named.wire !== null ? named.wire : stat.size + countMissing(files, fd, first)
+    const told = named.file === stat.size && named.wire !== null && named.wire >= stat.size
+    const size = told ? named.wire! : stat.size + countMissing(files, fd, first)
     return { internalDate: Math.round(stat.mtimeMs), size, thread }
   } finally {
     files.close(fd)

@@ -1,6 +1,8 @@
 // IMAP sessions as wholes: TLS, privacy, limits, time-outs, plugins' gates, back-pressure, winding down.
 import { once } from 'node:events'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { FakeClock, systemClock } from '../../../core/base/clock.ts'
@@ -233,6 +235,36 @@ describe('large answers', () => {
       done = true
       expect(turns, line).toBeGreaterThan(8)
     }
+  })
+})
+
+describe('files that cannot be read', () => {
+  const home = () => join(server.folder, 'mail', 'example.com', 'ana')
+
+  it('are missing from FETCH, which says so and tells the rest', async () => {
+    await start({ maildir: true })
+    await fill([1, 2, 3].map((n) => Buffer.from(`Subject: s${n}\r\n\r\nbody\r\n`)))
+    const files = readdirSync(join(home(), 'new')).map((name) => join(home(), 'new', name))
+    const file = files.find((path) => readFileSync(path, 'latin1').includes('s2'))!
+    rmSync(file)
+    mkdirSync(file)
+    const one = await loggedIn()
+    await ask(one, 'EXAMINE INBOX')
+    one.send('f FETCH 1:* BODY.PEEK[]\r\n')
+    const lines = await one.until('f ')
+    expect(lines.filter((line) => line.startsWith('Subject: '))).toEqual(['Subject: s1', 'Subject: s3'])
+    expect(lines.at(-1)).toMatch(/^f NO \[UNAVAILABLE\]/)
+    expect(server.troubles).toContain('message cannot be read')
+  })
+
+  it('are named in the log when a mailbox cannot be opened for them', async () => {
+    await start({ maildir: true })
+    mkdirSync(join(home(), 'dovecot-uidlist'), { recursive: true })
+    const one = await loggedIn()
+    expect(await ask(one, 'SELECT INBOX')).toMatch(/^t NO \[UNAVAILABLE\]/)
+    expect(server.troubles.some((line) => line.includes('SELECT failed') && line.includes('dovecot-uidlist'))).toBe(
+      true,
+    )
   })
 })
 
