@@ -70,7 +70,7 @@ export const replies = {
   noValidRecipients: (protocol: 'ESMTP' | 'LMTP') =>
     reply(protocol === 'LMTP' ? 503 : 554, '5.5.1', 'No valid recipients'),
   nulInMessage: () => reply(550, '5.6.0', 'NUL octets are not allowed in a message'),
-  bareLineFeed: () => reply(550, '5.6.11', 'Bare CR or LF is not allowed'),
+  bareLineFeed: () => reply(550, '5.6.0', 'Bare CR or LF is not allowed'),
   // permanent: addresses, size, policy
   userUnknown: (address: string) => reply(550, '5.1.1', `<${address}>: no such user here`),
   mailboxDisabled: (address: string) => reply(550, '5.2.1', `<${address}>: mailbox is disabled`),

@@ -145,7 +145,7 @@ const SMTP: readonly (readonly [string, string])[] = [
       S: 250 *
       S: 354 *
       C| one\\n.\\nMAIL FROM:<evil@away.test>\\r\\n.\\r\\n
-      S: 550 5.6.11 *${STILL_THERE}`,
+      S: 550 5.6.0 *${STILL_THERE}`,
   ],
   [
     'pipelined garbage: as many replies as lines, then the end',

@@ -2,6 +2,7 @@
 import type { Reply } from '../../base/failure.ts'
 import { replies } from '../../message/reply.ts'
 import { noteRefusal } from '../journal.ts'
+import { DRAIN_MAX } from '../wire/limits.ts'
 import { type Answer, defineCommand, expectOctets, goodbye, whenAnswered } from './command.ts'
 
 export const bdat = defineCommand({
@@ -12,8 +13,9 @@ export const bdat = defineCommand({
     const parsed = /^(\d{1,15})( +LAST)?$/i.exec(args)
     // without a length nobody knows where the next command starts
     if (parsed === null) return goodbye(replies.syntaxError('Syntax: BDAT octets [LAST]'))
-    /** The reply follows the octets (RFC 3030 §2): a refusal too. */
+    /** The reply follows the octets (RFC 3030 §2): a refusal too, unless nobody would listen to so many. */
     const expect = (refusal: Reply | null): Answer => {
+      if (refusal !== null && Number(parsed[1]) > DRAIN_MAX) return goodbye(refusal)
       session.reception.expectChunk(Number(parsed[1]), parsed[2] !== undefined, refusal)
       return expectOctets
     }

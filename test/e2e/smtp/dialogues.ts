@@ -554,7 +554,7 @@ const content: Dialogue[] = [
         C| text${sequence}MAIL FROM:<evil@b.test>\\r\\nRCPT TO:<ana@example.com>\\r\\nDATA\\r\\nevil
         C:
         C: .
-        S: 550 5.6.11 *${STILL_THERE}`,
+        S: 550 5.6.0 *${STILL_THERE}`,
     }),
   ),
   {
@@ -579,7 +579,7 @@ const content: Dialogue[] = [
     options: { site: { bareLineFeed: 'normalise' } },
     transcript: `${MESSAGE}
       C| one\\ntwo\\r\\n.\\r\\n
-      S: 550 5.6.11 *${STILL_THERE}`,
+      S: 550 5.6.0 *${STILL_THERE}`,
   },
   {
     name: 'without a limit SIZE is 0 (RFC 1870 §4)',
@@ -702,7 +702,7 @@ const chunking: Dialogue[] = [
       C| a\\nb\\n
       S: 250 *
       S: 250 *
-      S: 550 5.6.11 *
+      S: 550 5.6.0 *
       C: MAIL FROM:<a@b.test>
       C: RCPT TO:<ana@example.com>
       C: BDAT 4 LAST
@@ -710,6 +710,13 @@ const chunking: Dialogue[] = [
       S: 250 *
       S: 250 *
       S: 550 5.6.0 *${STILL_THERE}`,
+  },
+  {
+    name: 'octets of a refused BDAT are read up to a bound',
+    transcript: `${HELLO}
+      C: BDAT 67108865
+      S: 503 5.5.1 *
+      S<EOF>`,
   },
   {
     name: 'BDAT without a length ends the session',
