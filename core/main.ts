@@ -225,6 +225,7 @@ async function assemble(options: ServerOptions, undo: (() => unknown)[]): Promis
     clock,
     origin: site.origin,
     ownerOf,
+    maxSize: () => generations.current().site.limits.messageSize,
     shared: broker !== null,
   })
   undo.push(() => pickup.close())

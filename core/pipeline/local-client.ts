@@ -18,7 +18,7 @@ export type LocalAnswer =
   /** Nobody listens. */
   | { readonly kind: 'down' }
 
-/** `message` has CRLF line ends and is not dot-stuffed. */
+/** `message` has CRLF line ends, the last of which may be missing, and is not dot-stuffed. */
 export async function submitLocally(path: string, envelope: LocalEnvelope, message: Buffer): Promise<LocalAnswer> {
   return (await talk(path, (ask) => converse(ask, envelope, message))) ?? { kind: 'down' }
 }
@@ -96,7 +96,8 @@ async function converse(ask: Ask, envelope: LocalEnvelope, message: Buffer): Pro
   reply = await ask('DATA\r\n')
   if (reply.code !== 354) return refused(reply)
   const stuffed = Buffer.from(message.toString('latin1').replace(/^\./gm, '..'), 'latin1')
-  reply = await ask(Buffer.concat([stuffed, Buffer.from('.\r\n')]))
+  const end = message.length === 0 || message.subarray(-2).toString('latin1') === '\r\n' ? '.\r\n' : '\r\n.\r\n'
+  reply = await ask(Buffer.concat([stuffed, Buffer.from(end)]))
   if (reply.code !== 250) return refused(reply)
   await ask('QUIT\r\n')
   return { kind: 'sent', text: reply.text, refused: lost.map(({ text }) => text) }

@@ -1,6 +1,6 @@
 // What local programs left while the server was down: taken in, tried again when it must wait, set aside when it is refused.
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,12 +20,15 @@ let warnings: string[]
 let told: () => void
 /** Replies to MAIL, one after the other; the last for good. */
 let answers: string[]
+/** The lines of all clients but those of messages. */
+let commands: string[]
 
 beforeEach(async () => {
   data = mkdtempSync(join(tmpdir(), 'estafeta-pickup-'))
   mkdirSync(join(data, 'pickup'))
   warnings = []
   answers = ['250 ok']
+  commands = []
   clock = new FakeClock()
   server = createServer((socket) => {
     let message = false
@@ -34,6 +37,7 @@ beforeEach(async () => {
     socket.on('data', (chunk) => {
       for (const line of chunk.toString().split('\r\n').slice(0, -1)) {
         if (message && line !== '.') continue
+        commands.push(line)
         const mail = line.startsWith('MAIL') && (answers.length > 1 ? answers.shift() : answers[0])
         const done = message
         message = line === 'DATA'
@@ -56,7 +60,16 @@ function start(): void {
   }
   const log: Logger = { debug() {}, info: note, warn: note, error: note, with: () => log }
   const ownerOf = async () => null
-  pickup = startPickup({ data, socket: join(data, 'submit.sock'), log, clock, ownerOf, origin: 'x', shared: false })
+  pickup = startPickup({
+    data,
+    socket: join(data, 'submit.sock'),
+    log,
+    clock,
+    ownerOf,
+    origin: 'x',
+    maxSize: () => 1000,
+    shared: false,
+  })
 }
 const heard = (pattern: RegExp): Promise<void> =>
   new Promise((resolve) => {
@@ -87,4 +100,37 @@ test('what is refused for good is set aside, and said so once', async () => {
   dropInPickup(data, ENVELOPE, MESSAGE)
   await heard(/taken in/)
   expect(left()).toEqual([expect.stringMatching(/^\.refused-/)])
+})
+
+const bad: [string, string][] = [
+  ['no JSON', 'hello'],
+  ['another value', 'null'],
+  ['a part missing', '{}'],
+  ['a part of another kind', JSON.stringify({ ...ENVELOPE, recipients: 'paco@example.com' })],
+  ['commands within an address', JSON.stringify({ ...ENVELOPE, recipients: ['x>\r\nMAIL FROM:<root@example.com'] })],
+  ['commands within an option', JSON.stringify({ ...ENVELOPE, notify: 'NEVER\r\nRSET' })],
+]
+test.each(bad)('an envelope with %s is set aside; nothing of it reaches the server', async (_what, envelope) => {
+  writeFileSync(join(data, 'pickup', 'bad'), `${envelope}\n${MESSAGE}`)
+  start()
+  await heard(/set aside as .*: its first line is no envelope/)
+  expect(commands).toEqual([])
+  expect(left()).toEqual(['.refused-bad'])
+})
+
+test('a file larger than a message may be is not read', async () => {
+  dropInPickup(data, ENVELOPE, Buffer.alloc(2_000_000, 'x\r\n'))
+  start()
+  await heard(/set aside as .*: larger than 1049576 octets/)
+  expect(commands).toEqual([])
+})
+
+test('a message whose last line has no end holds up no other', async () => {
+  dropInPickup(data, ENVELOPE, Buffer.from('Subject: x\r\n\r\nx'))
+  dropInPickup(data, ENVELOPE, MESSAGE)
+  start()
+  await heard(/taken in/)
+  warnings = []
+  await heard(/taken in/)
+  expect(left()).toEqual([])
 })

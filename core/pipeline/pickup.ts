@@ -17,6 +17,7 @@ import {
   watch,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import { asFailure, permanent } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
@@ -27,8 +28,9 @@ import { type LocalEnvelope, submitLocally } from './local-client.ts'
 const RETRY_MS = 5 * 60_000
 /** A folder that cannot be watched is looked at. */
 const LOOK_MS = 5_000
-/** More than any message size limit; the server's own limit refuses what is above it. */
-const MAX_FILE = 512 * 1024 * 1024
+/** The largest file without a message size limit. */
+const MAX_MESSAGE = 512 * 1024 * 1024
+const MAX_ENVELOPE = 1024 * 1024
 
 const folderOf = (data: string): string => join(data, 'pickup')
 
@@ -61,6 +63,8 @@ export interface PickupOptions {
   /** Name of a uid, null for the server's own and for root: their envelopes may name any sender. */
   readonly ownerOf: (uid: number) => Promise<string | null>
   readonly origin: string
+  /** The largest message in octets; 0 is without limit. */
+  readonly maxSize: () => number
   /** Other users of this machine may leave mail there: the server was started as root. */
   readonly shared: boolean
 }
@@ -126,9 +130,9 @@ function watchFolder(folder: string, run: () => void, { clock, log }: PickupOpti
 async function takeOne(path: string, options: PickupOptions): Promise<void> {
   const log = options.log.with({ component: 'pickup' })
   try {
-    const { file, uid } = readOwn(path)
+    const { file, uid } = readOwn(path, (options.maxSize() || MAX_MESSAGE) + MAX_ENVELOPE)
     const end = file.indexOf(10)
-    const envelope = JSON.parse(file.toString('utf8', 0, end)) as LocalEnvelope
+    const envelope = readEnvelope(file.toString('utf8', 0, Math.max(0, end)))
     const owner = await options.ownerOf(uid)
     const sender = owner === null ? envelope.sender : `${owner}@${options.origin}`
     const answer = await submitLocally(options.socket, { ...envelope, sender }, file.subarray(end + 1))
@@ -136,23 +140,45 @@ async function takeOne(path: string, options: PickupOptions): Promise<void> {
       for (const text of answer.refused) log.warn(`pickup: ${path}: ${text}`)
       unlinkSync(path)
       log.info(`pickup: ${path} taken in: ${answer.text}`)
-    } else if (answer.kind === 'refused' && answer.code >= 500) {
-      const aside = join(dirname(path), `.refused-${basename(path)}`)
-      renameSync(path, aside)
-      log.error(`pickup: refused, set aside as ${aside}: ${answer.text}`)
-    } else log.warn(`pickup: ${path} stays: ${answer.kind === 'refused' ? answer.text : 'no server'}`)
+    } else if (answer.kind === 'refused' && answer.code >= 500) setAside(path, answer.text, log)
+    else log.warn(`pickup: ${path} stays: ${answer.kind === 'refused' ? answer.text : 'no server'}`)
   } catch (thrown) {
-    log.warn(`pickup: ${path} stays: ${asFailure(thrown).detail}`)
+    const { kind, detail } = asFailure(thrown)
+    if (kind === 'permanent') setAside(path, detail, log)
+    else log.warn(`pickup: ${path} stays: ${detail}`)
   }
 }
 
+function setAside(path: string, why: string, log: Logger): void {
+  const aside = join(dirname(path), `.refused-${basename(path)}`)
+  renameSync(path, aside)
+  log.error(`pickup: refused, set aside as ${aside}: ${why}`)
+}
+
+/** Any user may have written it: nothing in it may pass for more than the value it is. */
+function readEnvelope(line: string): LocalEnvelope {
+  try {
+    return Envelope.parse(JSON.parse(line))
+  } catch {
+    throw permanent('its first line is no envelope')
+  }
+}
+const Value = z.string().regex(/^[^\x00-\x1f\x7f]*$/)
+const Envelope = z.object({
+  sender: Value,
+  recipients: z.array(Value).min(1),
+  notify: Value.nullable(),
+  ret: Value.nullable(),
+  envid: Value.nullable(),
+})
+
 /** What lies there was put there by somebody else: no links to other files, nothing but a plain file. */
-function readOwn(path: string): { file: Buffer; uid: number } {
+function readOwn(path: string, most: number): { file: Buffer; uid: number } {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     const stat = fstatSync(fd)
     if (!stat.isFile() || stat.nlink !== 1) throw permanent('not a plain file with one name')
-    if (stat.size > MAX_FILE) throw permanent(`larger than ${MAX_FILE} octets`)
+    if (stat.size > most) throw permanent(`larger than ${most} octets`)
     return { file: readFileSync(fd), uid: stat.uid }
   } finally {
     closeSync(fd)
