@@ -123,7 +123,7 @@ export class CommandReader implements LineReaderOwner {
     let nul = false
     for (;;) {
       const line = await this.line()
-      if (line === null) return faulty(texts[0] ?? '', 'Line is too long')
+      if (line === null) return faulty(texts[0] ?? this.#reader.tooLongHead.toString('latin1'), 'Line is too long')
       octets += line.length
       const marker = parseLiteralMarker(line)
       texts.push(marker ? line.slice(0, marker.start) : line)

@@ -32,9 +32,9 @@ import { View } from './view.ts'
 /** RFC 9051 §5.4 wants at least 30 minutes once logged in; before, less is allowed. */
 export const IDLE_TIMEOUT_MS = 30 * 60_000
 export const LOGIN_TIMEOUT_MS = 3 * 60_000
-/** Bounds of a command before and after login; RFC 7162 §4 asks for 8,192 octets a line at least. */
+/** Bounds of a command before and after login: RFC 7162 §4 asks for 8,192 octets a line at least, sets of UIDs for more. */
 const LIMITS_BEFORE_LOGIN = { line: { maxLine: 8_192, acceptBareLineFeed: true }, command: 16_384 }
-const LIMITS = { line: { maxLine: 65_536, acceptBareLineFeed: true }, command: 524_288 }
+const LIMITS = { line: { maxLine: 524_288, acceptBareLineFeed: true }, command: 524_288 }
 /** Commands in a row that are none, after which a session ends. */
 const MAX_FAULTS = 20
 /** A session that holds the loop for longer lets others run. */

@@ -37,6 +37,22 @@ const cases: [string, string, string[]][] = [
   ['what has no end waits', 'NOOP\r\nRSE', ['NOOP']],
 ]
 
+describe('the head of a line that was too long', () => {
+  for (const size of [1, 7, 1000])
+    test(`stays known, in chunks of ${size}`, async () => {
+      const stream = new PassThrough()
+      const { reader, lines } = readerOn(stream, { maxLine: 300, acceptBareLineFeed: true })
+      const heads: string[] = []
+      for (const line of [`tag1 ${'x'.repeat(400)}\r\n`, `tag2 ${'y'.repeat(296)}\n`, `tag3 ${'z'.repeat(900)}\r\n`]) {
+        for (let at = 0; at < line.length; at += size) {
+          stream.write(Buffer.from(line.slice(at, at + size)))
+          if (lines().length > 0) heads.push(reader.tooLongHead.toString())
+        }
+      }
+      expect(heads).toEqual([`tag1 ${'x'.repeat(251)}`, `tag2 ${'y'.repeat(251)}`, `tag3 ${'z'.repeat(251)}`])
+    })
+})
+
 describe('lines', () => {
   for (const [name, input, expected] of cases) {
     test(`${name}, in one chunk`, async () => {

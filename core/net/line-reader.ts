@@ -6,6 +6,8 @@ const CR = 13
 /** Unread octets at which the socket is paused, and at which it flows again. */
 const HIGH_WATER = 65_536
 const LOW_WATER = 16_384
+/** Octets kept of a line that is too long, so that its answer can name what began it. */
+const HEAD = 256
 /** Of all readers that have no chunk behind the first. */
 const NONE: Buffer[] = []
 
@@ -40,6 +42,8 @@ export class LineReader {
   #partial: Buffer | null = null
   #partialLength = 0
   #tooLong = false
+  /** The start of the line that was too long last. */
+  #head: Buffer | null = null
   #paused = false
   #ended = false
 
@@ -58,6 +62,11 @@ export class LineReader {
   /** No octet will come any more. */
   get ended(): boolean {
     return this.#ended
+  }
+
+  /** The first octets of the line that was reported as `tooLong` last. */
+  get tooLongHead(): Buffer {
+    return this.#head ?? Buffer.alloc(0)
   }
 
   set options(options: LineReaderOptions) {
@@ -164,6 +173,7 @@ export class LineReader {
   #finishLine(chunk: Buffer, lf: number): Line {
     const length = this.#partialLength + lf - this.#at
     if (this.#tooLong || length > this.#options.maxLine + 1) {
+      if (!this.#tooLong) this.#keepHead(chunk.subarray(this.#at, lf))
       this.#tooLong = false
       this.#dropPartial()
       return 'tooLong'
@@ -175,13 +185,22 @@ export class LineReader {
     }
     if (length > 0 && line[length - 1] === CR) return line.subarray(0, length - 1)
     if (!this.#options.acceptBareLineFeed) return 'bareLineFeed'
-    return length > this.#options.maxLine ? 'tooLong' : line
+    if (length <= this.#options.maxLine) return line
+    this.#head = Buffer.from(line.subarray(0, HEAD))
+    return 'tooLong'
+  }
+
+  /** Of a line that turns out too long with `part`. */
+  #keepHead(part: Buffer): void {
+    const before = this.#partial?.subarray(0, Math.min(HEAD, this.#partialLength)) ?? Buffer.alloc(0)
+    this.#head = Buffer.concat([before, part.subarray(0, HEAD - before.length)])
   }
 
   /** Keeps the start of a line in a buffer that doubles, so that a line sent octet by octet costs no more than its length. */
   #keepPartial(part: Buffer): void {
     const length = this.#partialLength + part.length
     if (this.#tooLong || length > this.#options.maxLine + 1) {
+      if (!this.#tooLong) this.#keepHead(part)
       this.#tooLong = true
       this.#dropPartial()
       return

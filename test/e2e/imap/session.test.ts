@@ -130,13 +130,23 @@ describe('limits', () => {
     await start()
     const one = client()
     one.send(`a NOOP ${'x'.repeat(10_000)}\r\n`)
+    await one.until('a BAD Line is too long')
+    one.send(`${'x'.repeat(10_000)}\r\n`)
     await one.until('* BAD Line is too long')
     one.send('l LOGIN ana secret\r\n')
     await one.until('l OK')
     expect(await ask(one, `SEARCH ${'x'.repeat(10_000)}`)).toBe('t BAD Command is not allowed in this state')
-    one.send(`a SEARCH ${'x'.repeat(70_000)}\r\n`)
-    await one.until('* BAD Line is too long')
+    one.send(`b SEARCH ${'x'.repeat(600_000)}\r\n`)
+    await one.until('b BAD Line is too long')
     expect(await ask(one, 'NOOP')).toBe('t OK Done')
+  })
+
+  it('take 20,000 UIDs that are no ranges', async () => {
+    await start()
+    const one = await loggedIn()
+    await ask(one, 'SELECT INBOX')
+    const uids = Array.from({ length: 20_000 }, (_, i) => 2 * i + 1).join()
+    expect(await ask(one, `UID FETCH ${uids} (FLAGS)`)).toBe('t OK Done')
   })
 
   it('do not let an unwanted literal stop the session', async () => {
