@@ -75,8 +75,9 @@ export const nodeFiles: Files = {
   rename: (from, to) => fs.renameSync(from, to),
   link: (from, to) => fs.linkSync(from, to),
   unlink: (path) => fs.unlinkSync(path),
-  utimes: (path, mtimeMs) => fs.utimesSync(path, mtimeMs / 1000, mtimeMs / 1000),
-  futimes: (fd, mtimeMs) => fs.futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000),
+  // as a Date: Node takes a number below 0 for the present
+  utimes: (path, mtimeMs) => fs.utimesSync(path, new Date(mtimeMs), new Date(mtimeMs)),
+  futimes: (fd, mtimeMs) => fs.futimesSync(fd, new Date(mtimeMs), new Date(mtimeMs)),
   rmdir: (path) => fs.rmdirSync(path),
   free(path) {
     const { bavail, bsize } = fs.statfsSync(path)

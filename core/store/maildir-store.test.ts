@@ -226,7 +226,7 @@ describe('Maildir on disk', () => {
     await inbox.append([
       message(text('a'), { flags: ['\\Seen', 'Work'] }),
       message(text('b', 'needle\r\n')),
-      message(text('c')),
+      message(text('c'), { internalDate: Date.UTC(1969, 0, 1) }),
     ])
     await inbox.expunge([1])
     const before = { ...inbox.status() }
@@ -241,6 +241,7 @@ describe('Maildir on disk', () => {
       thread: inbox.meta(2)?.threadId,
       date: inbox.meta(2)?.internalDate,
     }).toEqual(ids)
+    expect(inbox.meta(3)?.internalDate).toBe(Date.UTC(1969, 0, 1))
     expect([...(await inbox.search({ kind: 'text', value: 'needle' }))]).toEqual([2])
     expect(await inbox.append([message(text('d'))])).toEqual([4])
   })

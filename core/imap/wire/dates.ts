@@ -26,15 +26,28 @@ export function formatDateTime(ms: number): string {
 
 const monthOf = (name: string): number => MONTHS.findIndex((m) => m.toLowerCase() === name.toLowerCase())
 
+/** Of a day that the calendar has, ms since 1970; else null. */
+function midnight(year: number, month: number, day: number): number | null {
+  const date = new Date(0)
+  date.setUTCFullYear(year, month, day)
+  return month >= 0 && date.getUTCMonth() === month && date.getUTCDate() === day ? date.getTime() : null
+}
+
+/** What four digits of a year can say in UTC, in ms since 1970. */
+const EARLIEST = midnight(0, 0, 1)!
+const LATEST = midnight(10_000, 0, 1)! - 1
+
 /** ms since 1970. */
 export function parseDateTime(text: string): number {
   const m = DATE_TIME.exec(text)
-  const month = m ? monthOf(m[2]!) : -1
-  if (!m || month < 0) throw new SyntaxFault('Invalid date-time')
-  const [day, hour, minute, second] = [Number(m[1]), Number(m[4]), Number(m[5]), Number(m[6])]
-  if (day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60) throw new SyntaxFault('Invalid date-time')
+  const date = m ? midnight(Number(m[3]), monthOf(m[2]!), Number(m[1])) : null
+  if (!m || date === null) throw new SyntaxFault('Invalid date-time')
+  const [hour, minute, second] = [Number(m[4]), Number(m[5]), Number(m[6])]
+  if (hour > 23 || minute > 59 || second > 60) throw new SyntaxFault('Invalid date-time')
   const zone = (Number(m[8]) * 60 + Number(m[9])) * (m[7] === '-' ? -1 : 1)
-  return Date.UTC(Number(m[3]), month, day, hour, minute, second) - zone * 60_000
+  const time = date + ((hour * 60 + minute - zone) * 60 + second) * 1000
+  if (time < EARLIEST || time > LATEST) throw new SyntaxFault('Invalid date-time')
+  return time
 }
 
 /** `1-Feb-1994` as `YYYY-MM-DD`. */

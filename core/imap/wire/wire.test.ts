@@ -158,11 +158,16 @@ describe('dates', () => {
     expect(formatDateTime(Date.UTC(1996, 6, 17, 9, 44, 25))).toBe('"17-Jul-1996 09:44:25 +0000"')
     expect(parseDateTime('17-Jul-1996 02:44:25 -0700')).toBe(Date.UTC(1996, 6, 17, 9, 44, 25))
     expect(parseDateTime(' 1-Feb-2026 00:00:00 +0130')).toBe(Date.UTC(2026, 0, 31, 22, 30))
+    for (const text of ['01-Jan-0050 00:00:00 +0000', '29-Feb-1904 00:00:00 +0000', '31-Dec-9999 23:59:59 +0000'])
+      expect(formatDateTime(parseDateTime(text))).toBe(`"${text.replace(/^0/, ' ')}"`)
     expect(parseDay('1-feb-1994')).toBe('1994-02-01')
   })
 
   it.each([
     '1-Feb-2026 00:00:00 +0000',
+    '29-Feb-2026 00:00:00 +0000',
+    '31-Dec-9999 23:59:59 -0100',
+    '01-Jan-0000 00:00:00 +0100',
     '32-Feb-2026 00:00:00 +0000',
     '01-Foo-2026 00:00:00 +0000',
     '01-Feb-2026 24:00:00 +0000',
