@@ -111,7 +111,7 @@ describe.each(['check', 'serve'])('%s', (command) => {
 
 it('several mistakes in one listener hide none of the plugins', { timeout: 60_000 }, async () => {
   const { err } = await estafeta(
-    'listen: { smtp: ["*:x"], imap: { adresses: ["*:143"], auth: maybe } }\nplugins:\n  lottery: { use: ./lottery.ts, onError: pass }\n',
+    'listen: { smtp: { auth: maybe }, imap: { auth: maybe } }\nplugins:\n  lottery: { use: ./lottery.ts, onError: pass }\n',
     'check',
   )
   expect(err).toContainEqual(expect.stringMatching(/^site.yaml:3:\d+: plugins.lottery: there is no plugin at/))
