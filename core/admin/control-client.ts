@@ -26,6 +26,7 @@ export function controlRequest(
     })
     request.on('error', (error: NodeJS.ErrnoException) => {
       const down = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
+      if (error.code === 'EACCES') error.message = `only root and the server's own user may ask it (${socket})`
       reject(down ? new ServerDown(`no server answers at ${socket}`) : error)
     })
     request.end(payload ?? undefined)

@@ -40,24 +40,44 @@ interface Local {
 /** What is taken for granted where the configuration, which may hold a password, may not be read. */
 const USUAL: Local = { data: '/var/lib/estafeta', origin: '' }
 
+const FLAGS = `
+Flags:
+  -t              recipients are those of To, Cc and Bcc; Bcc is taken out
+  -i, -oi         a line with a single dot does not end the message
+  -f, -r <addr>   the sender; '<>' for none, the caller when left out
+  -F <name>       the sender's name, where the message has no From
+  -N <conditions> when to report delivery: never, or failure, delay, success
+  -R full|hdrs    what reports bring back
+  -V <id>         an envelope id for reports
+  -bv             say of each recipient whether mail for it is taken
+  -bs             speak SMTP on standard input and output
+  -bp             list the queue, as mailq
+  -bi, -I         check the alias file, as newaliases
+  -q              try again now what waits
+Others of the traditional flags are taken and ignored.`
+
 export function build(): Command {
-  return new Command('sendmail')
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .helpOption(false)
-    .argument('[arg...]')
-    .action(async (args: string[]) => {
-      const flags = readFlags(args)
-      if (flags.mode === 'queue') return printQueue()
-      if (flags.mode === 'aliases') return checkAliases()
-      if (flags.mode === 'smtp') return speakSmtp(findLocal())
-      if (flags.mode === 'flush') {
-        const { build: queue } = await import('./queue.ts')
-        return void (await queue().parseAsync(['flush'], { from: 'user' }))
-      }
-      if (flags.mode === 'verify') return verify(flags, findLocal())
-      await send(flags, findLocal())
-    })
+  return (
+    new Command('sendmail')
+      .allowUnknownOption()
+      .allowExcessArguments()
+      // -h is a flag of its own: a hop count
+      .helpOption('--help', 'display help for command')
+      .addHelpText('after', FLAGS)
+      .argument('[arg...]', 'flags and recipients')
+      .action(async (args: string[]) => {
+        const flags = readFlags(args)
+        if (flags.mode === 'queue') return printQueue()
+        if (flags.mode === 'aliases') return checkAliases()
+        if (flags.mode === 'smtp') return speakSmtp(findLocal())
+        if (flags.mode === 'flush') {
+          const { build: queue } = await import('./queue.ts')
+          return void (await queue().parseAsync(['flush'], { from: 'user' }))
+        }
+        if (flags.mode === 'verify') return verify(flags, findLocal())
+        await send(flags, findLocal())
+      })
+  )
 }
 
 /** Flags with their value attached or following, as the traditional command takes them. */
@@ -103,6 +123,7 @@ export function readFlags(args: readonly string[]): Flags {
     else if (arg.startsWith('-V')) flags.envid = value(arg)
     else if (/^-[BCOXLhp]/.test(arg)) value(arg)
     else if (arg.startsWith('-o') || arg.startsWith('-d') || arg.startsWith('-e')) continue
+    else if (arg === '-bd') throw new CliError("the server is started by 'estafeta serve'", EX.usage)
     else throw new CliError(`unknown option ${arg}`, EX.usage)
   }
   return flags

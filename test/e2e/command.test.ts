@@ -303,6 +303,11 @@ describe('sendmail', () => {
     expect(await face('sendmail', ['-Z', 'ana'], 'x\n')).toMatchObject({ code: 64 })
   })
 
+  test('--help tells its flags; -h is one of them', async () => {
+    expect((await face('sendmail', ['--help'])).stdout).toMatch(/^ {2}-t +recipients are those of To/m)
+    expect(await face('sendmail', ['-h', '3', '-f', PACO, 'ana'], 'Subject: hops\n\nx\n')).toMatchObject({ code: 0 })
+  })
+
   test('mistakes in the configuration keep nobody from handing mail in', async () => {
     const broken = join(folder, 'broken.yaml')
     writeFileSync(broken, readFileSync(config, 'utf8').replace(/^queue: .*/m, 'queue: { lifetime: soon }'))

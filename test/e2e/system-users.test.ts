@@ -120,6 +120,17 @@ describe.runIf(isRoot)('a server started as root', () => {
     expect(await delivered('down')).toContain(`Return-Path: <${LEO}@box.test>\nX-Original-To: ${MIA}@box.test\n`)
   })
 
+  test('a user who asks for the queue is told who may', async () => {
+    chmodSync(config, 0o644)
+    const ids = { uid: Number(execFileSync('id', ['-u', LEO])), gid: Number(execFileSync('id', ['-g', LEO])) }
+    expect(await runBin('mailq', [], { ...ids, env: { ESTAFETA_CONFIG: config, HOME: `/home/${LEO}` } })).toMatchObject(
+      {
+        code: 77,
+        stderr: expect.stringMatching(/^estafeta: only root and the server's own user may ask it/),
+      },
+    )
+  })
+
   test('mail for other domains is refused', async () => {
     const transport = createTransport({ host: '127.0.0.1', port: site.port, ignoreTLS: true })
     await expect(transport.sendMail({ from: `${MIA}@box.test`, to: 'x@out.test', text: 'x' })).rejects.toMatchObject({
