@@ -36,6 +36,7 @@ describe.runIf(isRoot)('a server behind its broker', () => {
         'user: nobody',
         'data: data',
         'queue: { minFree: 0 }',
+        'plugins: { deliver-local: { systemMailbox: none } }',
         `listen: { smtp: [${ports.map((port) => `"127.0.0.1:${port}"`).join(', ')}] }`,
         '',
       ].join('\n'),

@@ -121,14 +121,11 @@ describe.runIf(isRoot)('a server started as root', () => {
   })
 
   test('a user who asks for the queue is told who may', async () => {
-    chmodSync(config, 0o644)
-    const ids = { uid: Number(execFileSync('id', ['-u', LEO])), gid: Number(execFileSync('id', ['-g', LEO])) }
-    expect(await runBin('mailq', [], { ...ids, env: { ESTAFETA_CONFIG: config, HOME: `/home/${LEO}` } })).toMatchObject(
-      {
-        code: 77,
-        stderr: expect.stringMatching(/^estafeta: only root and the server's own user may ask it/),
-      },
-    )
+    chmodSync(site.config, 0o644)
+    const ids = { uid: uidOf(LEO), gid: Number(execFileSync('id', ['-g', LEO])) }
+    const run = await runBin('mailq', [], { ...ids, env: { ESTAFETA_CONFIG: site.config, HOME: `/home/${LEO}` } })
+    expect(run.code).toBe(77)
+    expect(run.stderr).toMatch(/^estafeta: only root and the server's own user may ask it/)
   })
 
   test('mail for other domains is refused', async () => {
