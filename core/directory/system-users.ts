@@ -1,5 +1,6 @@
 // System accounts as the operating system's user database has them.
 import { readFileSync, statSync } from 'node:fs'
+import { splitDetail } from '../message/address.ts'
 import type { SystemUser, SystemUsers } from '../plugin/services.ts'
 
 const PASSWD = '/etc/passwd'
@@ -33,4 +34,18 @@ function current(): ReadonlyMap<string, SystemUser> {
 export const systemUsers: SystemUsers & { byUid(uid: number): SystemUser | null } = {
   find: async (name) => current().get(name) ?? null,
   byUid: (uid) => [...current().values()].find((user) => user.uid === uid) ?? null,
+}
+
+/** The account that mail for a local part of this site is for: its own name before another letter case, the whole before what stands before a detail. */
+export async function systemUserFor(
+  users: SystemUsers,
+  local: string,
+  delimiter: string,
+): Promise<{ readonly user: SystemUser; readonly detail: string | null } | null> {
+  const find = async (name: string) => (await users.find(name)) ?? users.find(name.toLowerCase())
+  const whole = await find(local)
+  if (whole) return { user: whole, detail: null }
+  const split = splitDetail(local, delimiter)
+  const user = split && (await find(split.user))
+  return user ? { user, detail: split.detail } : null
 }

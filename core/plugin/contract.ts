@@ -25,6 +25,7 @@ export {
   type LookupTable,
   type User,
 } from '../directory/directory.ts'
+export { systemUserFor } from '../directory/system-users.ts'
 export type { MailHost, MailHosts } from '../dns/mail-hosts.ts'
 export { reverseLabels } from '../dns/names.ts'
 export { DNS_RESOLVER, type DnsAnswer, type DnsResolver } from '../dns/resolver.ts'

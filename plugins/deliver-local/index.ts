@@ -19,6 +19,7 @@ import {
   SITE,
   SYSTEM_USERS,
   splitDetail,
+  systemUserFor,
   type UserTarget,
   z,
 } from 'estafeta/plugin'
@@ -81,11 +82,7 @@ export default definePlugin({
 
     async function systemUser({ local, domain }: Address) {
       if (!site.users.system || !(site.domains.includes(domain) || domain === '')) return null
-      const exact = await users.find(local)
-      if (exact) return { user: exact, detail: null }
-      const split = splitDetail(local, site.recipientDelimiter)
-      const user = split && (await users.find(split.user))
-      return user ? { user, detail: split.detail } : null
+      return systemUserFor(users, local, site.recipientDelimiter)
     }
 
     async function routeMailbox(address: Address): Promise<NextHop | Reject> {

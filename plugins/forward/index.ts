@@ -14,6 +14,7 @@ import {
   SYSTEM_USERS,
   sameAddress,
   splitDetail,
+  systemUserFor,
   temporary,
   z,
 } from 'estafeta/plugin'
@@ -44,9 +45,8 @@ export default definePlugin({
   setup({ directory, site, users, asUser, log, config: { commands } }) {
     async function systemOwner({ local, domain }: Address): Promise<Owner | null> {
       if (!site.users.system || !asUser.available || !site.domains.includes(domain)) return null
-      const name = splitDetail(local, site.recipientDelimiter)?.user
-      const user = (await users.find(local)) ?? (name === undefined ? null : await users.find(name))
-      const text = user && (await asUser.readForward(user.name))
+      const user = (await systemUserFor(users, local, site.recipientDelimiter))?.user
+      const text = user ? await asUser.readForward(user.name) : null
       return user && text !== null ? { name: user.name, asUser: user.name, text } : null
     }
 

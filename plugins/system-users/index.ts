@@ -7,7 +7,7 @@ import {
   type RcptVerdict,
   SITE,
   SYSTEM_USERS,
-  splitDetail,
+  systemUserFor,
   z,
 } from 'estafeta/plugin'
 
@@ -29,8 +29,7 @@ export default definePlugin({
         const { local, domain } = address
         const literal = domain.startsWith('[') && directory.isLocalDomain(domain)
         if (!site.domains.includes(domain) && !literal) return pass()
-        const name = splitDetail(local, site.recipientDelimiter)?.user
-        const user = (await users.find(local)) ?? (name === undefined ? null : await users.find(name))
+        const user = (await systemUserFor(users, local, site.recipientDelimiter))?.user
         return user && user.uid >= minimumUid ? admit('local', { detail: `system user ${user.name}` }) : pass()
       },
     }

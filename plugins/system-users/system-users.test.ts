@@ -18,6 +18,8 @@ const cases: [string, string][] = [
   ['ana@example.com', 'admit local'],
   ['ana+x@example.com', 'admit local'],
   ['ana@[127.0.0.1]', 'admit local'],
+  ['ANA@example.com', 'admit local'],
+  ['Ana+X@example.com', 'admit local'],
   ['root@example.com', 'admit local'],
   ['paco@example.com', 'pass'],
   ['ana@virtual.test', 'pass'],

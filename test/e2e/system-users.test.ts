@@ -39,6 +39,11 @@ describe.runIf(isRoot)('a server started as root', () => {
     expect(text).not.toContain('\r')
   })
 
+  test('a name in another letter case is the same user', async () => {
+    await site.send(`${MIA.toUpperCase()}+News@box.test`, 'loud')
+    expect(readFileSync(join(site.spool, MIA), 'latin1')).toContain('Subject: loud')
+  })
+
   test('root’s mail goes to the postmaster, and nothing is delivered as root', async () => {
     await site.send('root@box.test', 'for root')
     expect(readFileSync(join(site.spool, MIA), 'latin1')).toContain('Subject: for root')
