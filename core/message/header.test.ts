@@ -41,3 +41,26 @@ test('a value that is read and written again is the same text', () => {
   const block = 'Subject: caf\xc3\xa9\r\n'
   expect(formatField('Subject', parsed(block).get('subject')!).toString('latin1')).toBe(block)
 })
+
+test.each([
+  ['short', 'two words', 'X: two words\r\n'],
+  ['folded', 'a\r\n b\n\tc', 'X: a\r\n b\r\n\tc\r\n'],
+  ['a line end that folds nothing', 'a\r\nBcc: b\rc\nd', 'X: a Bcc: b c d\r\n'],
+  ['an empty line', 'a\r\n\r\n body', 'X: a \r\n body\r\n'],
+  ['a line of white space', 'a\r\n \r\n\t\r\n b\r\n ', 'X: a\r\n b\r\n'],
+  ['a NUL', 'a\0b', 'X: a?b\r\n'],
+  [
+    'long, with spaces',
+    `${'w'.repeat(990)} ${'v'.repeat(990)} u`,
+    `X: ${'w'.repeat(990)}\r\n ${'v'.repeat(990)} u\r\n`,
+  ],
+  ['long, without', 'w'.repeat(1000), `X: ${'w'.repeat(995)}\r\n ${'w'.repeat(5)}\r\n`],
+])('a field with a value that is %s', (_, value, field) => {
+  expect(formatField('X', value).toString()).toBe(field)
+})
+
+test('a long word is broken between characters', () => {
+  const lines = formatField('X', 'é'.repeat(1200)).toString().split('\r\n')
+  expect(lines.join('').replaceAll(' ', '')).toBe(`X:${'é'.repeat(1200)}`)
+  for (const line of lines) expect(Buffer.byteLength(line)).toBeLessThanOrEqual(998)
+})

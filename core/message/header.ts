@@ -112,9 +112,50 @@ function lineEnd(text: string, from: number): number {
   return lf < 0 ? text.length : lf + 1
 }
 
-/** Formats one field; folds nothing, but refuses line ends that are not folding (header injection). */
+/** Octets of a line without its end (RFC 5322 §2.1.1). */
+const MAX_LINE = 998
+
+/**
+ * One field, its value as text, folded or not. Line ends that fold nothing become spaces (header injection), lines of white
+ * space alone go (RFC 5322 §4.2), what would make a line too long is folded.
+ */
 export function formatField(name: string, value: string): Buffer {
   if (!/^[\x21-\x39\x3b-\x7e]+$/.test(name)) throw new TypeError(`bad header field name '${name}'`)
-  const text = value.replace(/\r?\n(?![ \t])|\r(?!\n)/g, ' ')
-  return Buffer.from(`${name}: ${text.replace(/\r?\n/g, '\r\n')}\r\n`, 'utf8')
+  const plain = /[\r\n\0]/.test(value) ? unfolded(value) : value
+  const field = Buffer.from(`${name}: ${plain}\r\n`, 'utf8')
+  return field.length <= MAX_LINE ? field : foldLong(field)
+}
+
+const unfolded = (value: string): string =>
+  value
+    .replace(/\0/g, '?')
+    .replace(/\r?\n(?![ \t])|\r(?!\n)/g, ' ')
+    .replace(/(?:\r?\n[ \t]+)+(?=\r?\n|$)/g, '')
+    .replace(/\r?\n/g, '\r\n')
+
+/** The head of a line that holds more than the field's name. */
+const WITH_TEXT = /^(?:[^\s:]+:\s*|\s+)\S/
+
+/** Each line that is too long is broken at its last white space that fits, else where a character ends. */
+function foldLong(field: Buffer): Buffer {
+  const lines = field.toString('latin1').split('\r\n')
+  const folded = lines.flatMap((line) => {
+    const parts: string[] = []
+    let rest = line
+    while (rest.length > MAX_LINE) {
+      const space = Math.max(rest.lastIndexOf(' ', MAX_LINE), rest.lastIndexOf('\t', MAX_LINE))
+      const at = WITH_TEXT.test(rest.slice(0, Math.max(space, 0))) ? space : characterEnd(rest, MAX_LINE)
+      parts.push(rest.slice(0, at))
+      rest = at === space ? rest.slice(at) : ` ${rest.slice(at)}`
+    }
+    return [...parts, rest]
+  })
+  return Buffer.from(folded.join('\r\n'), 'latin1')
+}
+
+/** The last offset up to `from` that lies inside no UTF-8 character of these octets. */
+function characterEnd(octets: string, from: number): number {
+  let at = from
+  while (at > 0 && (octets.charCodeAt(at) & 0xc0) === 0x80) at--
+  return at
 }
