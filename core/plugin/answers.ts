@@ -1,6 +1,7 @@
 // What a plugin may answer at each hook: anything else counts as its failure, never as a pass.
 import type { Reply } from '../base/failure.ts'
 import type { Address } from '../message/address.ts'
+import type { SpooledBody } from '../message/content.ts'
 import type { HeaderEdit, MessageAnswer } from './contract.ts'
 
 /** Says what is wrong with an answer; null is nothing. */
@@ -114,9 +115,11 @@ function checkEdits({ add, append, remove, body }: Loose): string | null {
     if (edits !== undefined && !isListOf(edits, isEdit)) return `${key} is no list of header fields with name and value`
   }
   if (remove !== undefined && !isListOf(remove, isRemoval)) return 'remove is no list of header fields by their name'
-  const isBody = isObject(body) && typeof body.chunks === 'function' && typeof body.release === 'function'
-  return body === undefined || isBody ? null : 'the new body was not made by SPOOL'
+  return body === undefined || isBody(body) ? null : 'the new body was not made by SPOOL'
 }
+
+export const isBody = (value: unknown): value is SpooledBody =>
+  isObject(value) && typeof value.chunks === 'function' && typeof value.release === 'function'
 
 const isEdit = (value: unknown): value is HeaderEdit => isObject(value) && isText(value.name) && isText(value.value)
 const isRemoval = (value: unknown): value is Loose =>

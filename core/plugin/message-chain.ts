@@ -4,7 +4,7 @@ import { Failure } from '../base/failure.ts'
 import type { MessageContent, SpooledBody } from '../message/content.ts'
 import { editHeader, withHeader } from '../message/edit-header.ts'
 import { type HeaderField, type HeaderView, parseHeader } from '../message/header.ts'
-import { checkMessageAnswer } from './answers.ts'
+import { checkMessageAnswer, isBody } from './answers.ts'
 import type { About, Asked, Asker, Question, Told } from './ask.ts'
 import type { Link } from './chains.ts'
 import type { Answer, Defer, Discard, MessageAnswer, MessageFacts, Reject, Verdict } from './contract.ts'
@@ -95,11 +95,21 @@ const APPLIED: Question<Applied> = {
 }
 
 function applied(facts: MessageFacts, answer: MessageAnswer): Applied | Promise<Applied> {
-  const wrong = checkMessageAnswer(answer, facts.recipients.length)
-  if (wrong !== null) throw new Error(wrong)
-  const header = editedHeader(facts, answer)
+  const header = checkedHeader(facts, answer)
   if (!answer.body) return { answer, content: header ? withHeader(facts.content, header) : facts.content }
   return replacedBody(answer.body, header ?? facts.content.header).then((content) => ({ answer, content }))
+}
+
+/** The edited header, null when it stays; an answer that is no good gives back its body. */
+function checkedHeader(facts: MessageFacts, answer: MessageAnswer): Buffer | null {
+  try {
+    const wrong = checkMessageAnswer(answer, facts.recipients.length)
+    if (wrong !== null) throw new Error(wrong)
+    return editedHeader(facts, answer)
+  } catch (error) {
+    if (isBody(answer?.body)) answer.body.release()
+    throw error
+  }
 }
 
 function editedHeader(facts: MessageFacts, { add, append, remove }: MessageAnswer): Buffer | null {

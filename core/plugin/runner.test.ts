@@ -306,6 +306,15 @@ describe('message', () => {
     expect(released).toBe(2)
   })
   it.each([
+    ['a misspelt part', { quarantaine: 'x' }],
+    ['a bad field name', { add: [{ name: 'X Y', value: '' }] }],
+  ])('releases the new body of an answer that fails for %s', async (_, wrong) => {
+    let released = 0
+    const body = { ...memoryBody(Buffer.from('\r\nx\r\n')), release: () => void released++ }
+    await run([{ onError: 'pass', hooks: { message: () => ({ ...wrong, body }) as never } }])
+    expect(released).toBe(1)
+  })
+  it.each([
     ['a field name with a space', { add: [{ name: 'X Y', value: '' }] }, "bad header field name 'X Y'"],
     ['one field where a list belongs', { add: { name: 'X', value: '' } }, 'add is no list of header fields'],
     ['a name where a removal belongs', { remove: ['Subject'] }, 'remove is no list of header fields'],
