@@ -1,5 +1,16 @@
 // Changes one setting in a configuration file: comments and order stay, nothing is written that would not load.
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  fchmodSync,
+  fchownSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { Document, isCollection, isScalar, parse, parseDocument } from 'yaml'
@@ -50,11 +61,14 @@ function parseValue(text: string, key: string): unknown {
   }
 }
 
-/** Writes beside the file, has `check` read it there, and only then takes its place. */
+/** Writes beside the file, has `check` read it there, and only then takes its place: mode and, for root, owner stay. */
 function replaceFile<T>(file: string, text: string, check: (draft: string) => T): T {
   const draft = join(dirname(file), `.${process.pid}.estafeta-draft.yaml`)
-  const fd = openSync(draft, 'wx', statSync(file).mode & 0o777)
+  const { mode, uid, gid } = statSync(file)
+  const fd = openSync(draft, 'wx', 0o600)
   try {
+    if (process.getuid?.() === 0) fchownSync(fd, uid, gid)
+    fchmodSync(fd, mode & 0o777)
     writeSync(fd, text)
     fsyncSync(fd)
     const checked = check(draft)

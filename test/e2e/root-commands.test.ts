@@ -1,5 +1,5 @@
 // Commands that root runs before the first start and while the server is down leave nothing that the server cannot use.
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -87,6 +87,20 @@ describe.runIf(isRoot)('root', () => {
     await start()
     expect(await estafeta('queue', 'list')).toMatchObject({ ...done, stdout: 'The queue is empty.\n' })
   })
+})
+
+test.runIf(isRoot)('config set leaves the file to those who read it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'estafeta-set-'))
+  const config = join(folder, 'estafeta.yaml')
+  writeFileSync(config, 'hostname: a.test\n')
+  chownSync(config, 65534, 65534)
+  chmodSync(config, 0o660)
+  const run = await runBin('estafeta', ['--config', config, 'config', 'set', 'limits.messageSize', '30MiB'])
+  expect(run).toMatchObject({ code: 0, stderr: '' })
+  expect(readFileSync(config, 'utf8')).toContain('messageSize: 30MiB')
+  const { uid, gid, mode } = statSync(config)
+  expect([uid, gid, mode & 0o777]).toEqual([65534, 65534, 0o660])
+  rmSync(folder, { recursive: true })
 })
 
 test('a reader that has seen enough is no error', async () => {
