@@ -30,11 +30,13 @@ export async function becomeServer(site: Site): Promise<void> {
 
 const NOBODY = { uid: 65534, gid: 65534 }
 
-/** As root: from here on this process may do no more than the server. */
-export async function leaveRoot(site: Site): Promise<void> {
-  if (!isRoot()) return
-  const { uid, gid } = (await systemUsers.find(site.user)) ?? NOBODY
+/** As root: from here on this process may do no more than the server. False: the server's user is not there yet. */
+export async function leaveRoot(site: Site): Promise<boolean> {
+  if (!isRoot()) return true
+  const user = await systemUsers.find(site.user)
+  const { uid, gid } = user ?? NOBODY
   become(uid, gid)
+  return user !== null
 }
 
 function become(uid: number, gid: number): void {

@@ -188,6 +188,14 @@ describe('a certificate', () => {
   })
 })
 
+it.runIf(process.getuid?.() === 0)('a file that the server’s user may not read', { timeout: 60_000 }, async () => {
+  writeFileSync(join(folder, 'site.yaml'), '', { mode: 0o640 })
+  expect(await estafeta('hostname: a.example\nuser: nobody\ndata: ./data\nlisten: {}\n', 'check')).toMatchObject({
+    code: 78,
+    err: [expect.stringMatching(/^site.yaml:1:1: cannot be read by the server: EACCES/)],
+  })
+})
+
 it.each(['check', 'serve'])('a log file that cannot be written, %s', { timeout: 60_000 }, async (command) => {
   const config = 'hostname: a.example\nuser: nobody\ndata: ./data\nlisten: {}\nlog: { file: ./none/mail.log }\n'
   expect(await estafeta(config, command)).toMatchObject({

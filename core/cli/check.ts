@@ -25,8 +25,8 @@ async function check(options: { json?: true }): Promise<void> {
   const { problems: found, order: asked } = await tryOut(loaded)
   const certificates = certificateProblems(loaded)
   const notes = certificates.length > 0 ? [] : await notesOn(loaded)
-  await leaveRoot(loaded.site)
-  const problems = [...found, ...certificates, ...logProblems(loaded)]
+  const served = await leaveRoot(loaded.site)
+  const problems = [...found, ...certificates, ...(served ? accessProblems(loaded) : [])]
   if (problems.length > 0) throw new ConfigError(problems)
   const order = asked.filter(({ plugins }) => plugins.length > 0)
   if (options.json) {
@@ -42,7 +42,7 @@ async function check(options: { json?: true }): Promise<void> {
  * Throws what loading the configuration threw; a ConfigError with all that plugins, users and certificates add to it.
  * `before` is awaited before any plugin's code runs.
  */
-export async function wholeReport(thrown: unknown, before?: (site: Site) => Promise<void>): Promise<never> {
+export async function wholeReport(thrown: unknown, before?: (site: Site) => Promise<unknown>): Promise<never> {
   if (!(thrown instanceof ConfigError) || thrown.draft === null) throw thrown
   const { loaded, whole } = thrown.draft
   const certificates = certificateProblems(loaded)
@@ -71,14 +71,23 @@ function directoryProblems(problems: readonly Problem[], { site, locate }: Loade
   return problems.filter(({ at }) => at === null || at.file !== mayBeMissing || existsSync(at.file))
 }
 
-/** A log file that the server's user may not write; as root, when this process is that user. */
-function logProblems({ site, problem }: LoadedConfig): Problem[] {
-  if (site.log.file === null) return []
+/** What the server's user may not read or write; as root, when this process is that user. */
+function accessProblems({ site, path, problem }: LoadedConfig): Problem[] {
+  const own = path === null ? null : denied(path, constants.R_OK)
+  const { file } = site.log
+  const log = file === null ? null : denied(existsSync(file) ? file : dirname(file), constants.W_OK)
+  return [
+    ...(own === null ? [] : [problem([], `cannot be read by the server: ${own} (chgrp to its group, mode 0640)`)]),
+    ...(log === null ? [] : [problem(['log', 'file'], `cannot be written by the server: ${log}`)]),
+  ]
+}
+
+function denied(path: string, mode: number): string | null {
   try {
-    accessSync(existsSync(site.log.file) ? site.log.file : dirname(site.log.file), constants.W_OK)
-    return []
+    accessSync(path, mode)
+    return null
   } catch (error) {
-    return [problem(['log', 'file'], `cannot be written by the server: ${(error as Error).message}`)]
+    return (error as Error).message
   }
 }
 
