@@ -68,10 +68,11 @@ export type LaneAnswer = 'taken' | { readonly deferred: Reply; readonly until: n
 /** `run` is called when a lane has room; the caller says `done` for each. */
 export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, run: (work: LaneWork) => void) {
   const lanes = new Map<string, Lane>()
+  let stopped = false
 
   const pump = (lane: Lane): void => {
     const room = lane.reached ? lane.limits.concurrency : lane.limits.firstConcurrency
-    while (lane.running < room && lane.head < lane.waiting.length) {
+    while (!stopped && lane.running < room && lane.head < lane.waiting.length) {
       const work = lane.waiting[lane.head++]!
       if (lane.head > 1024 && lane.head * 2 > lane.waiting.length) {
         lane.waiting.splice(0, lane.head)
@@ -148,6 +149,10 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
       }
       pump(lane)
       return given
+    },
+    /** Begins nothing more: what waits stays in the queue. */
+    stop(): void {
+      stopped = true
     },
     /** Lets every lane try at once (`queue flush`). */
     open(): void {

@@ -440,6 +440,18 @@ describe('dispatch', () => {
     expect(shared.pipelineTest.attempts).toHaveLength(count)
   })
 
+  test('a stop lets the attempts under way end, and begins no more of those that wait', async () => {
+    const gate = Promise.withResolvers<void>()
+    shared.pipelineTest.gate = gate.promise
+    for (const local of ['ok', 'ok2', 'ok3']) await submit({ to: [`${local}@here.test`] })
+    await vi.waitFor(() => expect(pipeline.lanes()).toMatchObject([{ waiting: 2, running: 1 }]))
+    const stopped = pipeline.stop(10_000)
+    gate.resolve()
+    await stopped
+    expect(shared.pipelineTest.attempts).toEqual(['ok'])
+    expect([...queue.list()].map(({ recipients }) => recipients[0]!.attempts)).toEqual([0, 0])
+  })
+
   test('a held message waits until it is released', async () => {
     await submit({ to: ['later@here.test'] })
     await until(() => events.some((e) => e.event === 'attempt'))

@@ -240,6 +240,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     lanes: () => lanes.list(),
     async stop(ms) {
       started = false
+      lanes.stop()
       timer.cancel()
       if (running > 0) {
         const cut = clock.after(ms, () => attempts.stop())
