@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { permanent, temporary } from '../base/failure.ts'
 import { ConfigError, type Problem } from '../config/problems.ts'
+import { FAILURE } from './control-server.ts'
 
 /** An import would also load the HTTP client of the web's kind, which costs more than the request. */
 const { request: httpRequest } = process.getBuiltinModule('node:http')
@@ -37,11 +38,19 @@ export async function controlJson<T>(socket: string, method: 'GET' | 'POST', pat
   return JSON.parse(await text(await controlRequest(socket, method, path, body))) as T
 }
 
+/** Throws behind the last octets when the server could not give all of them. */
+export async function* controlBytes(socket: string, path: string): AsyncIterable<Buffer> {
+  const response = await controlRequest(socket, 'GET', path)
+  yield* response as AsyncIterable<Buffer>
+  const failed = response.trailers[FAILURE]
+  if (failed !== undefined) throw temporary(decodeURIComponent(failed))
+}
+
 export async function* controlLines<T>(socket: string, path: string): AsyncIterable<T> {
   let rest = ''
-  const response = await controlRequest(socket, 'GET', path)
-  response.setEncoding('utf8')
-  for await (const chunk of response as AsyncIterable<string>) {
+  const decoder = new TextDecoder()
+  for await (const octets of controlBytes(socket, path)) {
+    const chunk = decoder.decode(octets, { stream: true })
     const lines = (rest + chunk).split('\n')
     rest = lines.pop() ?? ''
     for (const line of lines) yield JSON.parse(line) as T

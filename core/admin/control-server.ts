@@ -28,6 +28,9 @@ export interface Route {
   readonly handle: (request: ControlRequest) => ControlAnswer | Promise<ControlAnswer>
 }
 
+/** The trailer that says why a stream ends before its end (RFC 9110 §6.5). */
+export const FAILURE = 'x-failure'
+
 const MAX_BODY = 8 * 1024 * 1024
 
 export interface ControlServer {
@@ -70,8 +73,12 @@ async function answer(request: IncomingMessage, response: ServerResponse, routes
     const result = await route.handle({ match: match.slice(1).map(decodeURIComponent), query: url.searchParams, body })
     if ('json' in result) return sendJson(response, result.status ?? 200, result.json)
     response.writeHead(200, { 'content-type': 'lines' in result ? 'application/x-ndjson' : 'application/octet-stream' })
-    if ('lines' in result) for await (const line of result.lines) await write(response, `${JSON.stringify(line)}\n`)
-    else for await (const chunk of result.bytes) await write(response, chunk)
+    try {
+      if ('lines' in result) for await (const line of result.lines) await write(response, `${JSON.stringify(line)}\n`)
+      else for await (const chunk of result.bytes) await write(response, chunk)
+    } catch (thrown) {
+      response.addTrailers({ [FAILURE]: encodeURIComponent(asFailure(thrown).detail) })
+    }
     response.end()
     return
   }

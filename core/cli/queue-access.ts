@@ -1,7 +1,7 @@
 // The queue for a command: the running server's over its control socket, or the files themselves while nobody runs.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { controlJson, controlLines, controlRequest, ServerDown } from '../admin/control-client.ts'
+import { controlBytes, controlJson, controlLines, controlRequest, ServerDown } from '../admin/control-client.ts'
 import {
   type ActionResult,
   act,
@@ -57,8 +57,7 @@ function overSocket(socket: string): QueueAccess {
     get: one,
     async *content(id) {
       await one(id)
-      const response = await controlRequest(socket, 'GET', `/queue/${encodeURIComponent(id)}/content`)
-      yield* response as AsyncIterable<Buffer>
+      yield* controlBytes(socket, `/queue/${encodeURIComponent(id)}/content`)
     },
     act: (action, selection) => controlJson<ActionResult>(socket, 'POST', `/queue/${action}`, selection),
     async close() {},
