@@ -99,7 +99,9 @@ describe('a mail', () => {
         size: 1_000_000,
         body: { ...broken.content.body, bytes: null, chunks: failingChunks },
       }
-      expect(brief(await send(client, to(server), { ...broken, content }))).toEqual(['deferred 450 4.4.2'])
+      const result = await send(client, to(server), { ...broken, content })
+      expect(brief(result)).toEqual(['deferred 450 4.4.2'])
+      expect(result.results[0]!.reply.text).not.toContain('disk gone')
       await server.until(() => server.open === 0)
       expect(server.mails).toHaveLength(0)
     },

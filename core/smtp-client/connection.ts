@@ -150,7 +150,7 @@ export class Connection {
     const text = `${this.relay}: ${reason}`
     const connecting = this.#state === 'connecting'
     if (this.#state === 'securing' || (connecting && this.#options.level === 'implicit')) {
-      this.#fail(replies.tlsFailed(`${this.relay}: TLS handshake: ${reason}`), this.#options.level === 'may')
+      this.#fail(replies.tlsFailed(`${this.relay}: TLS: ${reason}`), this.#options.level === 'may')
     } else this.#fail(connecting ? replies.hostUnreachable(text) : replies.connectionLost(text))
     this.#dispatch('net.lost')
   }
@@ -182,7 +182,7 @@ export class Connection {
 
   #attach<S extends Socket>(socket: S): S {
     socket.on('data', (chunk: Buffer) => this.#read(chunk))
-    socket.on('error', (error: Error) => this.abort(`${error.message} ${this.#doing()}`))
+    socket.on('error', (error: Error) => this.abort(`${causeOf(error)} ${this.#doing()}`))
     socket.on('close', () => {
       strip(socket)
       this.abort(`lost connection ${this.#doing()}`)
@@ -328,7 +328,8 @@ export class Connection {
   #doing(): string {
     if (this.#state === 'connecting') return 'while connecting'
     if (this.#state === 'envelope') return `while waiting for the reply to ${this.#carried?.transaction.awaited}`
-    return `${this.#state === 'committing' ? 'after the final dot' : `in state ${this.#state}`}`
+    if (this.#state === 'securing') return 'in the handshake'
+    return this.#state === 'committing' ? 'after the final dot' : `in state ${this.#state}`
   }
 
   // --------------------------------------------------- hello, TLS and AUTH
@@ -436,7 +437,9 @@ export class Connection {
   }
 
   #unreadable(error: unknown): void {
-    this.abort(`the message could not be read: ${asFailure(error).detail}`)
+    // what it says of our disk is nobody's business outside, where the reply may end in a report
+    this.#options.log.error('smtp client: a message could not be read', { reason: asFailure(error).detail })
+    this.abort('the message could not be read')
   }
 
   #finishContent(end: readonly Buffer[]): void {
@@ -461,3 +464,7 @@ export class Connection {
     carried.done(carried.transaction.outcome(lost, lost !== null && carried.maybeSent))
   }
 }
+
+/** OpenSSL's messages name its source files, and Node's give advice to who starts programs by hand. */
+const causeOf = (error: Error & { readonly reason?: string }): string =>
+  error.reason ?? error.message.replace(/; if the root CA is installed locally.*$/, '')

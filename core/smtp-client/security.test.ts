@@ -70,7 +70,15 @@ describe('TLS', async () => {
   test('verify refuses an authority that it does not know', async () => {
     const result = await send(makeClient(), to(await serve({ tls: good }), { tls: 'verify' }))
     expect(brief(result)).toEqual(['deferred 450 4.7.5'])
-    expect(result.results[0]!.reply.text).toMatch(/certificate/)
+    expect(result.results[0]!.reply.text).toMatch(
+      /: TLS: self-signed certificate in certificate chain in the handshake$|: TLS: unable to verify the first certificate in the handshake$/,
+    )
+  })
+
+  test('encrypt: the reply says in plain words why there is no TLS', async () => {
+    const broken = await serve({ offers: ['STARTTLS'], on: { STARTTLS: '220 go' } })
+    const result = await send(makeClient(), to(broken, { tls: 'encrypt' }))
+    expect(result.results[0]!.reply.text).toMatch(/\]:\d+: TLS: [\w/ ]+ in the handshake$/)
   })
 
   test('may: goes on in clear when STARTTLS is refused, or its handshake fails', async () => {
