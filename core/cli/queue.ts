@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { ACTIONS, type ActionResult, type QueueAction, type QueueView, type Selection } from '../admin/queue-actions.ts'
 import { systemClock } from '../base/clock.ts'
+import { isSaidBy } from '../message/reply.ts'
 import type { QueueFilter } from '../queue/queue.ts'
 import { CliError, EX } from './context.ts'
 import { formatAge, formatTable, formatTime, print, printJson } from './output.ts'
@@ -100,7 +101,7 @@ function row(view: QueueView, now: number): string[] {
   const wait = first && first.due > now ? `retry in ${formatAge(first.due - now)}` : 'active'
   const state = view.held
     ? `${view.held.quarantine ? 'quarantine' : 'held'}: ${view.held.reason}`
-    : `${wait}${first?.reply ? `: ${first.relay ? `${first.relay} said ` : ''}${first.reply}` : ''}`
+    : `${wait}${first?.reply ? `: ${isSaidBy(first.relay, first.reply) ? `${first.relay} said ` : ''}${first.reply}` : ''}`
   return [view.id, formatAge(now - view.arrived), String(view.size), view.sender || '<>', recipients, state]
 }
 
@@ -120,7 +121,7 @@ async function show(id: string, options: { json?: true }): Promise<void> {
       print(
         `recipient  ${r.n} <${r.address}> ${r.status}, ${r.attempts} attempts${r.status === 'ready' || r.status === 'pending' ? `, due ${formatTime(r.due)}` : ''}`,
       )
-      if (r.reply) print(`           ${r.relay ? `${r.relay}: ` : ''}${r.reply}`)
+      if (r.reply) print(`           ${isSaidBy(r.relay, r.reply) ? `${r.relay}: ` : ''}${r.reply}`)
     }
   } finally {
     await access.close()

@@ -3,7 +3,7 @@ import type { Reply } from '../base/failure.ts'
 import { type Address, formatAddress } from './address.ts'
 import { type MessageContent, memoryContent } from './content.ts'
 import { formatDate } from './date.ts'
-import { replyLine } from './reply.ts'
+import { isSaidBy, replyLine } from './reply.ts'
 
 export type DsnAction = 'failed' | 'delayed' | 'delivered' | 'relayed' | 'expanded'
 
@@ -111,7 +111,8 @@ export function createDsn(facts: DsnFacts): MessageContent {
 function explanation(facts: DsnFacts, action: DsnAction): string[] {
   const lines = [`This is the mail system at host ${facts.hostname}.`, '', LEADS[action], '']
   for (const r of facts.recipients) {
-    lines.push(`<${shownAddress(r)}>${r.relay ? ` (${r.relay})` : ''}:`, `    ${oneLine(replyLine(r.reply))}`)
+    const reply = replyLine(r.reply)
+    lines.push(`<${shownAddress(r)}>${isSaidBy(r.relay, reply) ? ` (${r.relay})` : ''}:`, `    ${oneLine(reply)}`)
   }
   if (action === 'delayed') lines.push('', `It will be retried until ${formatDate(facts.expires)}.`)
   return lines
@@ -127,10 +128,10 @@ function statusLines(facts: DsnFacts): string[] {
     if (r.orcpt !== null) lines.push(`Original-Recipient: ${oneLine(r.orcpt)}`)
     lines.push(`Final-Recipient: ${utf8 ? 'utf-8' : 'rfc822'}; ${shownAddress(r)}`)
     lines.push(`Action: ${r.action}`, `Status: ${statusOf(r)}`)
-    if (r.relay) {
-      lines.push(`Remote-MTA: dns; ${r.relay.replace(/\[.*$/, '')}`)
-      lines.push(`Diagnostic-Code: smtp; ${oneLine(replyLine(r.reply))}`)
-    } else lines.push(`Diagnostic-Code: x-estafeta; ${oneLine(replyLine(r.reply))}`)
+    const reply = replyLine(r.reply)
+    const said = isSaidBy(r.relay, reply)
+    if (said) lines.push(`Remote-MTA: dns; ${r.relay.replace(/\[.*$/, '')}`)
+    lines.push(`Diagnostic-Code: ${said ? 'smtp' : 'x-estafeta'}; ${oneLine(reply)}`)
     if (r.action === 'delayed') lines.push(`Will-Retry-Until: ${formatDate(facts.expires)}`)
   }
   return lines

@@ -130,5 +130,9 @@ function replyText(line: string): string {
 }
 
 /** One line for log and trace. */
+/** Did the next hop say this itself? What we say of one names it. */
+export const isSaidBy = (relay: string | null, reply: string): relay is string =>
+  relay !== null && !reply.includes(relay)
+
 export const replyLine = (reply: Reply): string =>
   `${reply.code} ${reply.enhanced ? reply.enhanced + ' ' : ''}${typeof reply.text === 'string' ? reply.text : reply.text.join(' ')}`

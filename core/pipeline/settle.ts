@@ -2,7 +2,7 @@
 import { asFailure, type Reply } from '../base/failure.ts'
 import type { Site } from '../config/site.ts'
 import type { MessageContent } from '../message/content.ts'
-import { replies, replyLine } from '../message/reply.ts'
+import { isSaidBy, replies, replyLine } from '../message/reply.ts'
 import type { Lease, QueuedRecipient, QueueItem, Settlement } from '../queue/queue.ts'
 import { nextAttempt } from '../queue/retry-schedule.ts'
 import { createReports, type Report } from './bounce.ts'
@@ -102,7 +102,8 @@ function decide(
     }
   }
   if (now >= item.expires) {
-    const expired = replies.expired(replyLine(reply).slice(0, 300))
+    const last = replyLine(reply).slice(0, 300)
+    const expired = replies.expired(isSaidBy(relay, last) ? `${relay} said: ${last}` : last)
     return {
       settlement: { n, status: 'failed', reply: expired, relay, lane },
       report: { recipient, action: 'failed', reply: expired, relay },
