@@ -1,15 +1,12 @@
 // estafeta alias: local aliases of the alias file (`sales`) and virtual ones of the users file (`sales@example.com`).
-import { existsSync, readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { ConfigError } from '../config/problems.ts'
 import type { Site } from '../config/site.ts'
-import { parseAliasFile } from '../directory/alias-file.ts'
 import type { AliasTarget } from '../directory/directory.ts'
 import { addAlias, removeAlias } from '../directory/edit-aliases.ts'
 import { editUsers } from '../directory/edit-users.ts'
 import { makeForServer } from './as-server.ts'
-import { loadSite } from './context.ts'
-import { aliasPath, readAddress, requireOurs, usersAccess } from './directory-access.ts'
+import { loadFound } from './context.ts'
+import { aliasFiles, readAddress, readAliasFile, requireOurs, usersAccess } from './directory-access.ts'
 import { formatTable, print, printJson } from './output.ts'
 
 interface AliasRow {
@@ -32,7 +29,8 @@ export function build(): Command {
 }
 
 async function add(name: string, targets: string[]): Promise<void> {
-  const { site } = await loadSite()
+  const loaded = loadFound()
+  const { site } = loaded
   if (name.includes('@')) {
     const access = await usersAccess()
     const address = readAddress(name, site)
@@ -41,24 +39,30 @@ async function add(name: string, targets: string[]): Promise<void> {
     await makeForServer(site, access.path)
     editUsers(access.path, (users) => users.addAlias(address, addresses))
   } else {
-    await makeForServer(site, aliasPath(site))
-    addAlias(aliasPath(site), name, targets.map(quoted))
+    const files = aliasFiles(loaded)
+    const path = holderOf(name, files) ?? files[0]!
+    await makeForServer(site, path)
+    addAlias(path, name, targets.map(quoted))
   }
   print(`added ${name}`)
 }
 
 async function remove(name: string): Promise<void> {
-  const { site } = await loadSite()
+  const loaded = loadFound()
+  const { site } = loaded
   if (name.includes('@')) {
     const { path } = await usersAccess()
     editUsers(path, (users) => users.removeAlias(readAddress(name, site)))
-  } else removeAlias(aliasPath(site), name)
+  } else {
+    const files = aliasFiles(loaded)
+    removeAlias(holderOf(name, files) ?? files[0]!, name)
+  }
   print(`removed ${name}`)
 }
 
 async function list({ json }: { json?: true }): Promise<void> {
-  const { site } = await loadSite()
-  const rows = [...localAliases(site), ...(await virtualAliases(site))]
+  const loaded = loadFound()
+  const rows = [...localAliases(aliasFiles(loaded)), ...(await virtualAliases(loaded.site))]
   if (json) return printJson(rows)
   print(
     formatTable(
@@ -68,13 +72,17 @@ async function list({ json }: { json?: true }): Promise<void> {
   )
 }
 
-function localAliases(site: Site): AliasRow[] {
-  const path = aliasPath(site)
-  if (!existsSync(path)) return []
-  const { value, problems } = parseAliasFile(readFileSync(path, 'utf8'), path)
-  if (problems.length > 0) throw new ConfigError(problems)
-  return Array.from(value, ([alias, targets]) => ({ alias, targets: targets.map(shown), file: path }))
+function localAliases(files: readonly string[]): AliasRow[] {
+  return files
+    .map(readAliasFile)
+    .flatMap(({ path, aliases }) =>
+      Array.from(aliases, ([alias, targets]) => ({ alias, targets: targets.map(shown), file: path })),
+    )
 }
+
+/** The first file that has the alias: the one whose word counts. */
+const holderOf = (name: string, files: readonly string[]): string | undefined =>
+  files.map(readAliasFile).find(({ aliases }) => aliases.has(name.toLowerCase()))?.path
 
 async function virtualAliases(site: Site): Promise<AliasRow[]> {
   if (site.users.file === null) return []

@@ -1,11 +1,12 @@
 // What the user, alias and domain commands share: the site, its users file, and how their mistakes end.
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { ConfigError } from '../config/problems.ts'
 import type { Site } from '../config/site.ts'
+import { type Aliases, parseAliasFile } from '../directory/alias-file.ts'
 import { addressKey, parseUsersFile, type UsersFile } from '../directory/users-file.ts'
 import { parseDomain } from '../message/address.ts'
-import { CliError, EX, loadSite } from './context.ts'
+import { CliError, EX, type loadFound, loadSite } from './context.ts'
 
 export interface UsersAccess {
   readonly site: Site
@@ -31,7 +32,25 @@ export async function usersAccess(): Promise<UsersAccess> {
   }
 }
 
-export const aliasPath = (site: Site): string => join(site.data, 'aliases')
+/** The alias files that the server asks, in their order; never empty. */
+export function aliasFiles({ site, plugins, path }: ReturnType<typeof loadFound>): readonly string[] {
+  const named = plugins.flatMap(({ use, enabled, settings }) =>
+    use === 'aliases' && enabled && Array.isArray(settings.files) ? settings.files.map(String) : [],
+  )
+  return named.length > 0 ? named.map((file) => resolve(dirname(path), file)) : [join(site.data, 'aliases')]
+}
+
+export interface AliasFile {
+  readonly path: string
+  readonly aliases: Aliases
+}
+
+/** Throws ConfigError for mistakes in it; one that is not there is empty. */
+export function readAliasFile(path: string): AliasFile {
+  const { value, problems } = parseAliasFile(existsSync(path) ? readFileSync(path, 'utf8') : '', path)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return { path, aliases: value }
+}
 
 /** An account or address in the form of the users file; `ana` alone is one at `origin`, or at the first domain of ours. */
 export function readAddress(text: string, site: Site): string {

@@ -102,6 +102,31 @@ test('domains and aliases, local and virtual', async () => {
   expect(readFileSync(join(folder, 'data/aliases'), 'utf8')).toBe('')
 }, 30_000)
 
+test('alias and newaliases work on the files that the server asks', async () => {
+  const config = join(folder, 'named.yaml')
+  writeFileSync(
+    config,
+    'profile: internet-site\nhostname: mail.example.com\ndomains: [example.com]\npostmaster: ana@example.com\ndata: data\nplugins: { aliases: { files: [./first, ./second] } }\n',
+  )
+  writeFileSync(join(folder, 'first'), 'sales: ana\n')
+  writeFileSync(join(folder, 'second'), 'press: ana,\n  # and\n  paco@example.org\ninfo: ana\n')
+  const named = (args: string) => estafeta(`-c ${config} ${args}`)
+  expect((await named('alias add team ana')).code).toBe(0)
+  expect(readFileSync(join(folder, 'first'), 'utf8')).toBe('sales: ana\nteam: ana\n')
+  expect((await named('alias add press ana')).err).toContain('exists already')
+  expect(JSON.parse((await named('alias list --json')).out).slice(0, 4)).toMatchObject([
+    { alias: 'sales', file: join(folder, 'first') },
+    { alias: 'team', file: join(folder, 'first') },
+    { alias: 'press', targets: ['ana', 'paco@example.org'], file: join(folder, 'second') },
+    { alias: 'info', file: join(folder, 'second') },
+  ])
+  expect((await named('alias remove press')).code).toBe(0)
+  expect(readFileSync(join(folder, 'second'), 'utf8')).toBe('info: ana\n')
+  expect((await named('newaliases')).out).toBe(
+    `${join(folder, 'first')}: 2 aliases\n${join(folder, 'second')}: 1 aliases\n`,
+  )
+}, 30_000)
+
 test('an empty password is refused', async () => {
   expect(await withInput('user add x --password-stdin', '')).toEqual({
     code: 65,

@@ -1,10 +1,9 @@
-// newaliases: Estafeta reads its alias file anew by itself; this checks it and counts, as the traditional command reports.
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+// newaliases: Estafeta reads its alias files anew by itself; this checks them and counts, as the traditional command reports.
+import { existsSync } from 'node:fs'
 import { Command } from 'commander'
 import { ConfigError } from '../config/problems.ts'
-import { parseAliasFile } from '../directory/alias-file.ts'
-import { CliError, EX, loadSite } from './context.ts'
+import { CliError, EX, loadFound } from './context.ts'
+import { aliasFiles, readAliasFile } from './directory-access.ts'
 import { print } from './output.ts'
 
 export function build(): Command {
@@ -12,15 +11,13 @@ export function build(): Command {
 }
 
 export async function checkAliases(): Promise<void> {
-  const { site } = await loadSite()
-  const path = join(site.data, 'aliases')
-  let text: string
-  try {
-    text = readFileSync(path, 'utf8')
-  } catch (thrown) {
-    throw new CliError(`cannot read ${path}: ${(thrown as Error).message}`, EX.noInput)
+  for (const path of aliasFiles(loadFound())) {
+    if (!existsSync(path)) throw new CliError(`there is no ${path}`, EX.noInput)
+    try {
+      print(`${path}: ${readAliasFile(path).aliases.size} aliases`)
+    } catch (thrown) {
+      if (thrown instanceof ConfigError) throw new CliError(thrown.format(), EX.data)
+      throw thrown
+    }
   }
-  const parsed = parseAliasFile(text, path)
-  if (parsed.problems.length > 0) throw new CliError(new ConfigError(parsed.problems).format(), EX.data)
-  print(`${path}: ${parsed.value.size} aliases`)
 }

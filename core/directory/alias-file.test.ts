@@ -125,7 +125,7 @@ describe('includes', () => {
     const file = new AliasFile(join(folder, 'aliases'), silentLogger)
     expect(() => file.lookup('a')).toThrow(/no such file/)
     expect(() => file.lookup('b')).toThrow(/too many files within each other/)
-    expect(() => file.lookup('c')).toThrow(/a command may not stand in an :include: file/)
+    expect(() => file.lookup('c')).toThrow(/bad:2:1: a command may not stand in an :include: file/)
     expect(file.lookup('d')).toEqual([to('ana')])
   })
 })

@@ -57,14 +57,10 @@ function checkName(name: string): string | null {
 
 /** An :include: file may hold addresses and further includes; commands and files are refused there, as anyone who may edit a list could run them. */
 function parseInclude(text: string, path: string): Parsed<readonly AliasTarget[]> {
-  const { targets, problems } = parseTargetFile(text, path)
-  const unfit = targets.filter((target) => target.kind === 'command' || target.kind === 'file')
-  const refused = unfit.map((target) => ({
-    at: { file: path, line: 1, column: 1 },
-    path: [],
-    message: `${target.kind === 'command' ? 'a command' : 'a file'} may not stand in an :include: file`,
-  }))
-  return { value: targets, problems: [...problems, ...refused] }
+  const { targets, problems } = parseTargetFile(text, path, ({ kind }) =>
+    kind === 'command' || kind === 'file' ? `a ${kind} may not stand in an :include: file` : null,
+  )
+  return { value: targets, problems }
 }
 
 export class AliasFile implements AliasMap {

@@ -23,14 +23,20 @@ export function parseTargets(text: string): ParsedTargets {
   return { targets, errors }
 }
 
-/** A file of items: several a line, or one a line. Problems carry the line. */
-export function parseTargetFile(text: string, path: string): { targets: AliasTarget[]; problems: Problem[] } {
+/** A file of items: several a line, or one a line. Problems carry the line; `refuse` says what is wrong with a target here. */
+export function parseTargetFile(
+  text: string,
+  path: string,
+  refuse: (target: AliasTarget) => string | null = () => null,
+): { targets: AliasTarget[]; problems: Problem[] } {
   const targets: AliasTarget[] = []
   const problems: Problem[] = []
   for (const { line, text: content } of logicalLines(text)) {
     const parsed = parseTargets(content)
     targets.push(...parsed.targets)
-    for (const message of parsed.errors) problems.push({ at: { file: path, line, column: 1 }, path: [], message })
+    const refused = parsed.targets.map(refuse).filter((message) => message !== null)
+    for (const message of [...parsed.errors, ...refused])
+      problems.push({ at: { file: path, line, column: 1 }, path: [], message })
   }
   return { targets, problems }
 }

@@ -21,11 +21,16 @@ export function removeAlias(path: string, name: string): void {
     if (!has(text, path, name)) throw permanent(`no such alias: ${name}`)
     const lines = text.split('\n')
     const start = lines.findIndex((line) => /^[^\s#]/.test(line) && has(line, path, name))
-    let end = start + 1
-    while (end < lines.length && /^[ \t]+[^\s#]/.test(lines[end]!)) end += 1
-    lines.splice(start, end - start)
+    lines.splice(start, endOf(lines, start) - start)
     return lines.join('\n')
   })
+}
+
+/** Behind the last line that goes on with the alias of line `start`; comments and empty lines may stand between. */
+function endOf(lines: readonly string[], start: number): number {
+  const next = lines.findIndex((line, i) => i > start && /^[^\s#]/.test(line))
+  const rest = lines.slice(start, next < 0 ? lines.length : next)
+  return start + 1 + rest.findLastIndex((line, i) => i === 0 || /^[ \t]+[^\s#]/.test(line))
 }
 
 /** A single line may lack its targets: they follow on the next. */

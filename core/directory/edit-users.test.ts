@@ -93,9 +93,11 @@ describe('users.yaml', () => {
 
 describe('aliases', () => {
   test('are added and removed with their continuation lines, the rest stays as written', () => {
-    writeFileSync(path('aliases'), '# mine\nteam:\n\tana,\n\tpaco\n# next\nother: eva')
+    writeFileSync(path('aliases'), '# mine\nteam:\n\tana,\n  # and\n\n\tpaco\n# next\nother: eva')
     addAlias(path('aliases'), 'john smith', ['eva', '"|/bin/x y"'])
-    expect(text('aliases')).toBe('# mine\nteam:\n\tana,\n\tpaco\n# next\nother: eva\n"john smith": eva, "|/bin/x y"\n')
+    expect(text('aliases')).toBe(
+      '# mine\nteam:\n\tana,\n  # and\n\n\tpaco\n# next\nother: eva\n"john smith": eva, "|/bin/x y"\n',
+    )
     removeAlias(path('aliases'), 'Team')
     expect(text('aliases')).toBe('# mine\n# next\nother: eva\n"john smith": eva, "|/bin/x y"\n')
     removeAlias(path('aliases'), 'john smith')

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { testPlugin } from 'estafeta/testing'
 import { afterEach, describe, expect, test } from 'vitest'
 import { shown, writeLater } from '../../test/kit/directory.ts'
@@ -138,4 +139,14 @@ test('a mistake in the file keeps the last good version; one from the start defe
   await plugin.close()
   await open({}, 'a b\n')
   expect((await plugin.rcpt('a@example.com')).outcome).toMatchObject({ kind: 'defer' })
+})
+
+test('the example of the README is an alias file', async () => {
+  const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8')
+  await open({}, /^```\n(.*?)^```$/ms.exec(readme)![1]!)
+  expect(shown(await expand('team@example.com'))).toEqual([
+    'ana@example.com',
+    'paco@elsewhere.example',
+    'eva@example.com',
+  ])
 })
