@@ -59,7 +59,7 @@ process.on('message', (down: ToWorker) => {
   perform(id, request)
     .then((value) => answer({ id, value }))
     .catch((thrown) => {
-      const { kind, detail, reply } = refusalOf(storeFailure(thrown))
+      const { kind, detail, reply } = refusalOf(request.ask === 'deliver' ? storeFailure(thrown) : thrown)
       answer({ id, error: { kind, detail: `${request.ask}: ${detail}`, reply } })
     })
     .finally(() => {

@@ -1,7 +1,8 @@
 // The broker's children, one a user, each under that user's id; they end when nobody has needed them for a while.
 import { type ChildProcess, fork } from 'node:child_process'
 import { statSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { lstat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import type { Clock, Timer } from '../base/clock.ts'
 import { permanent, temporary } from '../base/failure.ts'
 import type { SystemUser, SystemUsers } from '../plugin/services.ts'
@@ -41,6 +42,9 @@ export function createUserWorkers(users: SystemUsers, clock: Clock): UserWorkers
   const workers = new Map<string, UserWorker>()
   const alive = new Set<ChildProcess>()
   const owners = new Map<number, UserWorker>()
+  /** Requests that wait for a worker; one that is cancelled goes. */
+  const waiting = new Set<number>()
+  const roomless: (() => void)[] = []
 
   const start = (user: SystemUser, gid: number, key: string): UserWorker => {
     const child = forkWorker(user.uid, gid)
@@ -73,12 +77,14 @@ export function createUserWorkers(users: SystemUsers, clock: Clock): UserWorkers
     }
     worker.tasks.clear()
     worker.process.kill('SIGKILL')
+    roomless.shift()?.()
   }
   const finish = (worker: UserWorker, key: string, id: number): void => {
     worker.tasks.get(id)?.deadline.cancel()
     worker.tasks.delete(id)
     owners.delete(id)
     if (worker.tasks.size > 0) return
+    roomless.shift()?.()
     worker.idle = clock.after(IDLE_MS, () => retire(worker, key))
   }
   const retire = (worker: UserWorker, key: string): void => {
@@ -86,11 +92,13 @@ export function createUserWorkers(users: SystemUsers, clock: Clock): UserWorkers
     if (workers.get(key) === worker) workers.delete(key)
     if (worker.process.connected) worker.process.disconnect()
   }
-  const makeRoom = (): void => {
-    if (workers.size < MAX_WORKERS) return
-    const [key, worker] = [...workers].find(([, { tasks }]) => tasks.size === 0) ?? []
-    if (key === undefined || !worker) throw temporary('too many users at once')
-    retire(worker, key)
+  /** Resolves when another worker may be started: the one that has been idle longest makes room. */
+  const room = async (): Promise<void> => {
+    while (workers.size >= MAX_WORKERS) {
+      const [key, worker] = [...workers].find(([, { tasks }]) => tasks.size === 0) ?? []
+      if (key !== undefined && worker) retire(worker, key)
+      else await new Promise<void>((resolve) => roomless.push(resolve))
+    }
   }
   const send = (worker: UserWorker, message: ToWorker): void => {
     if (worker.process.connected) worker.process.send(message)
@@ -101,9 +109,12 @@ export function createUserWorkers(users: SystemUsers, clock: Clock): UserWorkers
       const user = await users.find(request.user)
       if (!user) throw permanent(`no system user ${request.user}`)
       if (user.uid === 0) throw permanent('nothing is done as root')
+      if (request.ask === 'readForward' && (await hasNoForward(user))) return told({ id, value: null })
       const gid = request.ask === 'deliver' && request.target.spool ? spoolGroup(request.target.path, user) : user.gid
       const key = `${user.uid}:${gid}`
-      if (!workers.has(key)) makeRoom()
+      waiting.add(id)
+      if (!workers.has(key)) await room()
+      if (!waiting.delete(id)) throw temporary('given up')
       const worker = workers.get(key) ?? start(user, gid, key)
       worker.idle?.cancel()
       worker.idle = null
@@ -115,6 +126,7 @@ export function createUserWorkers(users: SystemUsers, clock: Clock): UserWorkers
       send(worker, { id, request })
     },
     follow(message) {
+      if ('cancel' in message) waiting.delete(message.id)
       const worker = owners.get(message.id)
       if (worker) send(worker, message)
     },
@@ -141,6 +153,16 @@ function forkWorker(uid: number, gid: number): ChildProcess {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
+}
+
+/** Most users have none: no process is started to find that out. Any other answer is the user's own process to give. */
+async function hasNoForward({ home }: SystemUser): Promise<boolean> {
+  try {
+    await lstat(join(home, '.forward'))
+    return false
+  } catch (thrown) {
+    return ['ENOENT', 'ENOTDIR'].includes((thrown as NodeJS.ErrnoException).code ?? '')
+  }
 }
 
 function limitOf(request: AsUserRequest): number {

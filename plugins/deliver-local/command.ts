@@ -16,7 +16,7 @@ import type { TargetOptions } from './file.ts'
 const EX_TEMPFAIL = 75
 
 export function createCommandCourier(options: TargetOptions & { readonly limit: number }): Courier {
-  const { asUser, allowed, clock, limit } = options
+  const { asUser, allowed, clock, log, limit } = options
 
   async function deliver(attempt: Attempt, recipient: QueuedRecipient, signal: AbortSignal): Promise<Outcome> {
     const command = recipient.address.local.slice(1)
@@ -36,9 +36,10 @@ export function createCommandCourier(options: TargetOptions & { readonly limit: 
     deliver: (attempt, signal) =>
       Promise.all(
         attempt.recipients.map((recipient) =>
-          deliver(attempt, recipient, signal).catch((error) =>
-            failedOutcome(recipient.n, 'deferred', error.reply ?? replies.internalError(), String(error)),
-          ),
+          deliver(attempt, recipient, signal).catch((error) => {
+            log.warn('local delivery failed', { target: recipient.address.local, error: String(error) })
+            return failedOutcome(recipient.n, 'deferred', error.reply ?? replies.internalError(), String(error))
+          }),
         ),
       ),
   }

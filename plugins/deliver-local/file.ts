@@ -6,6 +6,7 @@ import {
   type Clock,
   type Courier,
   contentChunks,
+  type Logger,
   type Outcome,
   type QueuedRecipient,
   replies,
@@ -15,11 +16,12 @@ import { failedOutcome, withDeliveryFields } from './fields.ts'
 export interface TargetOptions {
   readonly asUser: AsUser
   readonly clock: Clock
+  readonly log: Logger
   /** Without a user's id: under the server's own. */
   readonly allowed: boolean
 }
 
-export function createFileCourier({ asUser, clock, allowed }: TargetOptions): Courier {
+export function createFileCourier({ asUser, clock, log, allowed }: TargetOptions): Courier {
   async function deliver(attempt: Attempt, recipient: QueuedRecipient, signal: AbortSignal): Promise<Outcome> {
     const path = recipient.address.local
     const content = withDeliveryFields(attempt.content, recipient, null)
@@ -38,9 +40,10 @@ export function createFileCourier({ asUser, clock, allowed }: TargetOptions): Co
     deliver: (attempt, signal) =>
       Promise.all(
         attempt.recipients.map((recipient) =>
-          deliver(attempt, recipient, signal).catch((error) =>
-            failedOutcome(recipient.n, 'deferred', error.reply ?? replies.internalError(), String(error)),
-          ),
+          deliver(attempt, recipient, signal).catch((error) => {
+            log.warn('local delivery failed', { target: recipient.address.local, error: String(error) })
+            return failedOutcome(recipient.n, 'deferred', error.reply ?? replies.internalError(), String(error))
+          }),
         ),
       ),
   }

@@ -185,8 +185,14 @@ export default definePlugin({
             )
           },
         },
-        file: createFileCourier({ asUser, clock, allowed: settings.allowPrograms }),
-        pipe: createCommandCourier({ asUser, clock, allowed: settings.allowPrograms, limit: settings.commandLimit }),
+        file: createFileCourier({ asUser, clock, log, allowed: settings.allowPrograms }),
+        pipe: createCommandCourier({
+          asUser,
+          clock,
+          log,
+          allowed: settings.allowPrograms,
+          limit: settings.commandLimit,
+        }),
       },
     }
   },

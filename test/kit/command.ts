@@ -54,8 +54,12 @@ export interface RunningCommand {
 
 /** Starts `bin/<name>` and leaves it running. */
 export function startBin(name: string, args: readonly string[], options: RunOptions = {}): RunningCommand {
+  return startCommand(`${BIN}${name}`, args, options)
+}
+
+export function startCommand(path: string, args: readonly string[], options: RunOptions = {}): RunningCommand {
   const { env, ...rest } = options
-  const child = spawn(`${BIN}${name}`, args, {
+  const child = spawn(path, args, {
     ...rest,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
