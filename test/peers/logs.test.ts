@@ -1,22 +1,23 @@
-// Our log read by the tools of mail administrators: pflogsumm and fail2ban.
+// Our log in the hands of mail administrators' tools: pflogsumm, fail2ban, logrotate.
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ImapFlow } from 'imapflow'
 import { createTransport } from 'nodemailer'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { runBin } from '../kit/command.ts'
+import { BIN, runBin, startBin } from '../kit/command.ts'
 import { needPackages } from '../kit/peers.ts'
 import { startTestServer, type TestServer } from '../kit/server.ts'
 
+const isRoot = process.getuid?.() === 0
 let server: TestServer
 let folder: string
 let log: string
 
 beforeAll(async () => {
-  await needPackages(['pflogsumm', 'fail2ban'])
+  await needPackages(['pflogsumm', 'fail2ban', 'logrotate'])
   folder = mkdtempSync(join(tmpdir(), 'estafeta-logs-'))
   server = await startTestServer({
     users: { 'ana@here.test': 'right', 'paco@here.test': 'right' },
@@ -85,9 +86,44 @@ test('pflogsumm counts what was received, delivered, bounced and rejected', () =
 })
 
 test('fail2ban finds the failed logins and the refused relay, with the client’s address', () => {
+  expect(matchedByFail2ban(log)).toMatch(/Lines: \d+ lines, 0 ignored, 3 matched/)
+})
+
+test('fail2ban finds them in the journal too, as systemd hands the lines on', () => {
+  const journal = join(folder, 'journal.log')
+  const handedOn = server.lines.map((line) => `${line.slice(0, 15)} mx estafeta[77]: ${line}\n`)
+  writeFileSync(journal, handedOn.join(''))
+  expect(matchedByFail2ban(journal)).toMatch(/Lines: \d+ lines, 0 ignored, 3 matched/)
+})
+
+function matchedByFail2ban(file: string): string {
   const filter = fileURLToPath(new URL('../../docs/examples/fail2ban-estafeta.conf', import.meta.url))
-  const report = execFileSync('fail2ban-regex', ['--print-all-matched', log, filter]).toString()
-  expect(report).toMatch(/Lines: \d+ lines, 0 ignored, 3 matched/)
+  return execFileSync('fail2ban-regex', ['--print-all-matched', file, filter]).toString()
+}
+
+test('logrotate moves the log aside as the example says, and the server goes on in a new file', async () => {
+  const own = join(folder, 'rotated')
+  mkdirSync(own)
+  chmodSync(folder, 0o755)
+  if (isRoot) execFileSync('chown', ['nobody:nogroup', own])
+  const config = join(folder, 'rotated.yaml')
+  const file = join(own, 'mail.log')
+  writeFileSync(config, `hostname: mx.here.test\nuser: nobody\ndata: ${own}/data\nlog: { file: ${file} }\n`)
+  const running = startBin('estafeta', ['--config', config, 'serve'])
+  await expect.poll(() => existsSync(file) && readFileSync(file, 'utf8')).toContain('started')
+  const rule = readFileSync(fileURLToPath(new URL('../../docs/examples/logrotate-estafeta', import.meta.url)), 'utf8')
+    .replace(/^#.*\n/, '')
+    .replaceAll('/var/log/estafeta', own)
+    .replace('/opt/estafeta/bin/estafeta', `${BIN}estafeta --config ${config}`)
+    // only root may act for others
+    .replace(/^\t(su|create 0640) estafeta adm\n/gm, isRoot ? '\t$1 nobody nogroup\n' : '')
+  writeFileSync(join(folder, 'rule'), rule, { mode: 0o644 })
+  execFileSync('logrotate', ['--force', '--state', join(folder, 'state'), join(folder, 'rule')])
+  expect(await running.stop()).toBe(0)
+  expect(readFileSync(`${file}.1`, 'utf8')).toContain('started')
+  const fresh = readFileSync(file, 'utf8')
+  expect(fresh).toContain('configuration read anew')
+  expect(fresh).toContain('stopped')
 })
 
 test('no password is in the log', () => {
