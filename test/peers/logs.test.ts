@@ -110,7 +110,9 @@ test('logrotate moves the log aside as the example says, and the server goes on 
   const file = join(own, 'mail.log')
   writeFileSync(config, `hostname: mx.here.test\nuser: nobody\ndata: ${own}/data\nlog: { file: ${file} }\n`)
   const running = startBin('estafeta', ['--config', config, 'serve'])
-  await expect.poll(() => existsSync(file) && readFileSync(file, 'utf8')).toContain('started')
+  await expect
+    .poll(() => (existsSync(file) ? readFileSync(file, 'utf8') : ''), { timeout: 20_000 })
+    .toContain('started')
   const rule = readFileSync(fileURLToPath(new URL('../../docs/examples/logrotate-estafeta', import.meta.url)), 'utf8')
     .replace(/^#.*\n/, '')
     .replaceAll('/var/log/estafeta', own)
