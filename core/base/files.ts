@@ -40,7 +40,6 @@ export interface Files {
   link(from: string, to: string): void
   unlink(path: string): void
   /** Sets the modification time, where the back end keeps one. */
-  utimes?(path: string, mtimeMs: number): void
   futimes?(fd: number, mtimeMs: number): void
   rmdir(path: string): void
   /** Octets free for this user on the file system that holds `path`. */

@@ -76,7 +76,6 @@ export const nodeFiles: Files = {
   link: (from, to) => fs.linkSync(from, to),
   unlink: (path) => fs.unlinkSync(path),
   // as a Date: Node takes a number below 0 for the present
-  utimes: (path, mtimeMs) => fs.utimesSync(path, new Date(mtimeMs), new Date(mtimeMs)),
   futimes: (fd, mtimeMs) => fs.futimesSync(fd, new Date(mtimeMs), new Date(mtimeMs)),
   rmdir: (path) => fs.rmdirSync(path),
   free(path) {

@@ -31,7 +31,7 @@ export class Turns {
     return first.done ? first.value : this.#others(steps)
   }
 
-  /** What is not done by then fails at its next turn. */
+  /** What is not done by then fails at its next turn, after its `finally` blocks. */
   stop(): void {
     this.#stopped = true
   }
@@ -41,7 +41,10 @@ export class Turns {
       // one after another, each in a turn of the event loop of its own
       this.#last = this.#last.then(() => setImmediate())
       await this.#last
-      if (this.#stopped) throw storeClosed()
+      if (this.#stopped) {
+        steps.return(undefined as never)
+        throw storeClosed()
+      }
       const step = this.#turn(steps)
       if (step.done) return step.value
     }

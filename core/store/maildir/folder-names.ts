@@ -26,7 +26,8 @@ export function decodeUtf7(text: string): string {
 const CODED_DOT = '&AC4-'
 const MAX_DIRECTORY = 250
 
-const writtenOf = (name: string): string =>
+/** However long. */
+export const writtenOf = (name: string): string =>
   `.${name
     .split('/')
     .map((level) => encodeUtf7(level).replaceAll('.', CODED_DOT))
@@ -50,10 +51,10 @@ function isReachable(name: string): boolean {
 }
 
 /** null for what is no mailbox: names that start with two dots, have an empty level, or that no client could select. */
-export function folderName(directory: string): string | null {
+export function folderName(directory: string, written: (name: string) => string = writtenOf): string | null {
   if (!/^\.[^.]/.test(directory) || directory.includes('..') || directory.endsWith('.')) return null
   const name = directory.slice(1).split('.').map(decodeUtf7).join('/')
-  return isReachable(name) && writtenOf(name) === directory ? name : null
+  return isReachable(name) && written(name) === directory ? name : null
 }
 
 const SYSTEM_USERS = '@system'

@@ -12,8 +12,6 @@ const GIVE_UP_MS = 30_000
 const STALE_MS = 300_000
 
 export interface DotLock {
-  /** Keeps a long operation's lock from looking stale. */
-  touch(): void
   release(): void
 }
 
@@ -27,6 +25,7 @@ export async function lockMailFile(
   const lock = `${path}.lock`
   const own = `${lock}.${hostname().replaceAll('/', '_')}.${process.pid}.${randomBytes(4).toString('hex')}`
   write(files, own)
+  const made = identityOf(files, own)
   try {
     while (!tryLink(files, own, lock)) {
       removeStale(files, clock, lock)
@@ -39,9 +38,17 @@ export async function lockMailFile(
     files.unlink(own)
   }
   return {
-    touch: () => files.utimes?.(lock, clock.now()),
-    release: () => files.unlink(lock),
+    // somebody who took it for left over may have made one of his own
+    release: () => {
+      if (identityOf(files, lock) === made) files.unlink(lock)
+    },
   }
+}
+
+/** Inodes are given anew. */
+function identityOf(files: Files, path: string): string {
+  const stat = files.stat(path)
+  return stat ? `${stat.ino} ${stat.mtimeMs}` : ''
 }
 
 function write(files: Files, path: string): void {

@@ -26,6 +26,7 @@ import type { CopyResult } from '../open-mailbox.ts'
 import { rawPieces } from '../place-reader.ts'
 import { StagedBodies } from '../staged-bodies.ts'
 import { flagChange } from '../store-flags.ts'
+import { Turns } from '../turns.ts'
 import { uidSet } from '../uid-set.ts'
 import { lockMailFile } from './dotlock.ts'
 import { MboxFile, type NewMboxMessage } from './mbox-file.ts'
@@ -55,14 +56,16 @@ export class MboxEngine implements StoreEngine {
   readonly #staged: StagedBodies
   readonly #events: MailboxEvents
   readonly #late = new LateOutcomes()
+  readonly #turns: Turns
   readonly #stable: Set<string>
   #lastId = 0
 
   constructor(options: MboxOptions) {
-    const { files, directory, emit } = options
+    const { files, clock, directory, emit } = options
     this.#options = options
     this.#stable = new Set([directory])
     this.#staged = new StagedBodies(files, directory)
+    this.#turns = new Turns(clock)
     this.#events = new MailboxEvents(emit, (account) => (this.#accounts.get(account)?.uses ?? 0) > 0)
   }
 
@@ -81,7 +84,6 @@ export class MboxEngine implements StoreEngine {
   async create(account: string, name: string, specialUse: readonly SpecialUse[] | null): Promise<void> {
     const key = mailboxName(name)
     this.#account(account).tree.create(key, specialUse)
-    this.#box(account, key)
     this.#options.emit({ kind: 'list', account })
   }
   async subscribe(account: string, name: string, on: boolean): Promise<void> {
@@ -112,6 +114,7 @@ export class MboxEngine implements StoreEngine {
     if (source === INBOX) {
       tree.create(target, null)
       const inbox = this.#box(account, INBOX)
+      await this.#locked(inbox, () => {})
       await this.move(inbox.id, [...inbox.state.uids()], target, true)
     } else {
       for (const [old, name] of tree.renames(source, target)) {
@@ -137,17 +140,20 @@ export class MboxEngine implements StoreEngine {
     let messages = 0
     let bytes = 0
     for (const name of this.#account(account).tree.names()) {
-      const { state } = this.#box(account, name)
-      messages += state.count
-      bytes += state.totals().size
+      const box = this.#box(account, name)
+      if (!box.loaded) await this.#locked(box, () => {})
+      messages += box.state.count
+      bytes += box.state.totals().size
     }
     return { messages, bytes }
   }
 
   async open(account: string, name: string): Promise<OpenedMailbox> {
     const box = this.#box(account, mailboxName(name))
-    box.uses++
-    return this.#locked(box, () => openedMailbox(box, this.#account(account).tree.path, null))
+    return this.#locked(box, () => {
+      box.uses++
+      return openedMailbox(box, this.#account(account).tree.path, null)
+    })
   }
 
   async close(id: number): Promise<void> {
@@ -217,11 +223,11 @@ export class MboxEngine implements StoreEngine {
     unchangedSince: number | null,
   ): Promise<readonly number[]> {
     const box = this.#opened(id)
-    return this.#locked(box, () => {
+    return this.#locked(box, async () => {
       const change = flagChange(box.state, uids, action, flags, unchangedSince ?? undefined)
       if (change.uids.length > 0) {
         const modSeq = box.nextModSeq()
-        box.setFlags(change.uids, change.flags, modSeq)
+        await this.#turns.run(box.setFlags(change.uids, change.flags, modSeq))
         this.#events.flags(box, change.uids, change.flags, modSeq)
       }
       return change.modified
@@ -242,9 +248,9 @@ export class MboxEngine implements StoreEngine {
   async move(id: number, uids: readonly number[], target: string, keep: boolean): Promise<CopyResult> {
     const source = this.#opened(id)
     const to = this.#box(source.account, mailboxName(target))
-    return this.#lockedBoth(source, to, () => {
+    return this.#lockedBoth(source, to, async () => {
       const result = this.#copy(source, uids, to)
-      this.#expunge(
+      await this.#expunge(
         source,
         result.pairs.map(([uid]) => uid),
         keep,
@@ -275,6 +281,7 @@ export class MboxEngine implements StoreEngine {
   }
 
   async shutdown(): Promise<void> {
+    this.#turns.stop()
     this.#staged.abortAll()
     for (const box of this.#boxes.values()) await box.lock.run(() => box.save())
     this.#boxes.clear()
@@ -324,11 +331,11 @@ export class MboxEngine implements StoreEngine {
   }
 
   /** Runs with the file locked against everybody, after taking over what others did. */
-  #locked<T>(box: MboxFile, run: () => T): Promise<T> {
+  #locked<T>(box: MboxFile, run: () => T | Promise<T>): Promise<T> {
     return box.lock.run(() => this.#dotLocked(box, run))
   }
 
-  async #lockedBoth<T>(a: MboxFile, b: MboxFile, run: () => T): Promise<T> {
+  async #lockedBoth<T>(a: MboxFile, b: MboxFile, run: () => T | Promise<T>): Promise<T> {
     if (a === b) return this.#locked(a, run)
     const [first, second] = a.id < b.id ? [a, b] : [b, a]
     return first.lock.run(() => second.lock.run(() => this.#dotLocked(first, () => this.#dotLocked(second, run))))
@@ -338,15 +345,16 @@ export class MboxEngine implements StoreEngine {
     if (box.gone) throw noSuchMailbox()
     const lock = await lockMailFile(box.file, this.#options)
     try {
-      if (box.changed()) this.#scan(box)
+      if (!box.loaded) await this.#turns.run(box.load())
+      else if (box.changed()) await this.#scan(box)
       return await run()
     } finally {
       lock.release()
     }
   }
 
-  #scan(box: MboxFile): void {
-    const { appended, flagged, expunged } = box.scan()
+  async #scan(box: MboxFile): Promise<void> {
+    const { appended, flagged, expunged } = await this.#turns.run(box.scan())
     this.#events.flags(box, flagged.uids, flagged.flags, flagged.modSeq)
     this.#events.expunged(box, expunged.uids, expunged.modSeq)
     this.#events.appended(box, appended, null)
@@ -379,11 +387,11 @@ export class MboxEngine implements StoreEngine {
     }
   }
 
-  #expunge(box: MboxFile, uids: readonly number[], keep: boolean): number[] {
+  async #expunge(box: MboxFile, uids: readonly number[], keep: boolean): Promise<number[]> {
     const present = [...uidSet(uids)].filter((uid) => box.state.find(uid) >= 0)
     if (present.length === 0) return present
     const modSeq = box.nextModSeq()
-    box.expunge(present, modSeq, keep)
+    await this.#turns.run(box.expunge(present, modSeq, keep))
     this.#events.expunged(box, present, modSeq)
     return present
   }

@@ -13,9 +13,9 @@ export function formatFromLine(sender: string, date: number): string {
   return `From ${sender.replace(/[^\x21-\x7e]+/g, '-') || 'MAILER-DAEMON'} ${day} ${time} ${d.getUTCFullYear()}\n`
 }
 
-/** `From x Thu Jan  1 00:00:00 2026`, with or without seconds, and with a zone where some programs put one. */
+/** `From x Thu Jan  1 00:00:00 2026`, with or without seconds, with a zone where some programs put one, and with what UUCP adds. */
 const FROM_LINE =
-  /^From (?:.* )?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? ([A-Z][a-z]{2}) +(\d{1,2}) (\d{1,2}):(\d{2})(?::(\d{2}))?(?: (?:[A-Z]{1,5}|[+-]\d{4}))? (\d{4})(?: [+-]\d{4})?\s*$/
+  /^From (?:.* )?(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? ([A-Z][a-z]{2}) +(\d{1,2}) (\d{1,2}):(\d{2})(?::(\d{2}))?(?: (?:[A-Z]{1,5}|[+-]\d{4}))? (\d{4})(?: [+-]\d{4})?(?: remote from \S+)?\s*$/
 
 /** Milliseconds since 1970; null when it is no such line. */
 export function parseFromLine(line: string): number | null {

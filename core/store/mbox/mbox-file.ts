@@ -1,4 +1,4 @@
-// One mbox file that is loaded: where its messages lie, what changes in it, and how it is written. The caller holds its lock.
+// One mbox file: where its messages lie, what changes in it, and how it is written. The caller holds its lock, over all turns of a work.
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
@@ -11,10 +11,11 @@ import { MailboxState, type MessageRow } from '../mailbox-state.ts'
 import { ModSeqFile } from '../maildir/mod-seq-file.ts'
 import { Mutex } from '../mutex.ts'
 import { rawPieces } from '../place-reader.ts'
+import type { Steps } from '../turns.ts'
 import { formatFromLine, quoteAfterLine, quoteFrom, unquoteFrom } from './from-line.ts'
 import { formatMailboxList, type ListedMessage, type MailboxList, parseMailboxList } from './mailbox-list.ts'
 import { type ScannedMessage, scanMbox } from './scan.ts'
-import { formatImapBase, formatStatusFields, parseStatusFields, replaceFlags } from './status-fields.ts'
+import { formatImapBase, formatStatusFields, type ImapBase, parseStatusFields, replaceFlags } from './status-fields.ts'
 
 /** Where a message lies. */
 interface Spot {
@@ -47,6 +48,7 @@ const PIECE = 65_536
 /** Of one message, of those that its header names. */
 const MAX_FLAGS = 20
 const LF = Buffer.from('\n')
+const TWO_LF = Buffer.from('\n\n')
 
 export interface MboxDeps {
   readonly files: Files
@@ -73,6 +75,9 @@ export class MboxFile {
   /** UIDs in the order of the file, where new mail may have gone between. */
   #order: number[] = []
   #stamp = ''
+  /** Octets before the first message, which are nobody's: they stay. */
+  #preamble = 0
+  #loaded = false
 
   constructor(deps: MboxDeps, identity: { id: number; account: string; name: string; file: string; path: string }) {
     const { id, account, name, file, path } = identity
@@ -84,7 +89,11 @@ export class MboxFile {
     this.modSeqs = new ModSeqFile(deps.files, this)
     const facts = { name, uidValidity: 0, uidNext: 1, highestModSeq: 1, mailboxId: '' }
     this.state = new MailboxState(facts, new FlagTable())
-    this.#load()
+  }
+
+  /** Read into memory. */
+  get loaded(): boolean {
+    return this.#loaded
   }
 
   get name(): string {
@@ -100,10 +109,12 @@ export class MboxFile {
   }
 
   /** Reads the file again and takes over what changed. */
-  scan(): MboxChanges {
+  *scan(): Steps<MboxChanges> {
     const { state } = this
+    const stamp = this.#stampNow()
     const known = this.#listed()
-    const found = this.#match(this.#scanned(), known, state.facts.uidNext)
+    const { messages, preamble } = yield* this.#scanned()
+    const found = yield* this.#match(messages, known, state.facts.uidNext)
     const present = new Set(found.map(({ uid }) => uid))
     const expunged = [...state.uids()].filter((uid) => !present.has(uid))
     const fresh = found.filter(({ uid }) => state.find(uid) < 0).sort((a, b) => a.uid - b.uid)
@@ -117,7 +128,8 @@ export class MboxFile {
     this.#spots.clear()
     for (const { uid, spot } of found) this.#spots.set(uid, spot)
     this.#order = found.map(({ uid }) => uid)
-    this.#stamp = this.#stampNow()
+    this.#preamble = preamble
+    this.#stamp = stamp
     return {
       appended: rows,
       flagged: { uids: changed.map(({ uid }) => uid), flags: changed.map(({ flags }) => flags), modSeq },
@@ -142,9 +154,10 @@ export class MboxFile {
     const spots: Spot[] = []
     try {
       let at = this.#endAtLine(fd, before)
+      if (this.#order.length === 0) this.#preamble = at
       for (const message of messages) {
         const uid = facts.uidNext + rows.length
-        const base = at === 0 ? formatImapBase(facts.uidValidity, uid, table) : ''
+        const base = this.#order.length + rows.length === 0 ? formatImapBase(facts.uidValidity, uid, table) : ''
         const written = this.#write(fd, at, message, base + formatStatusFields(uid, message.flags, table, message.key))
         spots.push(written.spot)
         rows.push(this.#newRow(uid, message, written, modSeq, clock.now()))
@@ -163,7 +176,7 @@ export class MboxFile {
   }
 
   /** Changes flags in place where there is room, else by writing the file anew. */
-  setFlags(uids: readonly number[], flags: readonly number[], modSeq: number): void {
+  *setFlags(uids: readonly number[], flags: readonly number[], modSeq: number): Steps<void> {
     const { files } = this.#deps
     const fd = files.open(this.file, 'r+')
     let noRoom = false
@@ -174,19 +187,23 @@ export class MboxFile {
         const replaced = replaceFlags(header, flags[i]!, this.state.table)
         if (replaced) files.write(fd, [replaced], start)
         else noRoom = true
+        yield
       }
     } finally {
       files.close(fd)
     }
     for (const [i, uid] of uids.entries()) this.state.setFlags(this.state.find(uid), flags[i]!, modSeq)
     this.#stamp = this.#stampNow()
-    if (noRoom) this.#rewrite(new Set())
+    if (noRoom) yield* this.#rewrite(new Set())
   }
 
   /** Takes messages out; `keep`: they stay readable until `purge`. */
-  expunge(uids: readonly number[], modSeq: number, keep: boolean): void {
-    if (keep) for (const uid of uids) this.#hold(uid)
-    this.#rewrite(new Set(uids))
+  *expunge(uids: readonly number[], modSeq: number, keep: boolean): Steps<void> {
+    for (const uid of keep ? uids : []) {
+      this.#hold(uid)
+      yield
+    }
+    yield* this.#rewrite(new Set(uids))
     for (const uid of uids) this.#spots.delete(uid)
     this.state.expunge(Uint32Array.from(uids), modSeq)
     // the highest UIDs may be gone with them: what comes next must be known
@@ -231,22 +248,21 @@ export class MboxFile {
 
   /** At a clean end: each message's own mod-sequence can be trusted at the next start. */
   save(): void {
-    if (this.gone) return
+    if (this.gone || !this.#loaded) return
     this.purge([...this.held])
     this.saveList(true)
     this.modSeqs.close(this.state.facts.highestModSeq)
   }
 
-  // ------------------------------------------------------------ the inside
-
-  #load(): void {
+  /** Reads it for the first time. */
+  *load(): Steps<void> {
     const { files } = this.#deps
     const { facts, table } = this.state
     for (const name of files.readdir(this.path)) if (name.startsWith('held.')) files.unlink(`${this.path}/${name}`)
     const list = this.#readList()
     const start = this.modSeqs.read()
-    const scanned = this.#scanned()
-    const base = scanned[0] ? parseStatusFields(scanned[0].header).base : null
+    const stamp = this.#stampNow()
+    const { messages, base, preamble } = yield* this.#scanned()
     table.replace(list?.keywords ?? base?.keywords ?? [])
     facts.uidValidity = list?.uidValidity ?? base?.uidValidity ?? this.#deps.nextUidValidity()
     facts.mailboxId = list?.guid ?? randomBytes(16).toString('hex')
@@ -256,14 +272,18 @@ export class MboxFile {
     if (!trusted) facts.highestModSeq++
     // without a list the UIDs of another program hold, if they go with its UIDVALIDITY
     const floor = list?.uidNext ?? (base ? 1 : facts.uidNext)
-    const found = this.#match(scanned, list?.messages ?? [], floor).sort((a, b) => a.uid - b.uid)
+    const found = (yield* this.#match(messages, list?.messages ?? [], floor)).sort((a, b) => a.uid - b.uid)
     const modSeqs = new Map(trusted ? list?.messages.map(({ uid, modSeq }) => [uid, modSeq]) : [])
     this.state.append(found.map((message) => this.#row(message, modSeqs.get(message.uid) ?? facts.highestModSeq)))
     for (const { uid, spot } of found) this.#spots.set(uid, spot)
     this.#order = found.toSorted((a, b) => a.spot.from - b.spot.from).map(({ uid }) => uid)
-    this.#stamp = this.#stampNow()
+    this.#preamble = preamble
+    this.#stamp = stamp
+    this.#loaded = true
     if (list === null || found.length !== list.messages.length) this.saveList(true)
   }
+
+  // ------------------------------------------------------------ the inside
 
   #readList(): MailboxList | null {
     const path = `${this.path}/${LIST}`
@@ -277,16 +297,17 @@ export class MboxFile {
     })
   }
 
-  #scanned(): ScannedMessage[] {
+  *#scanned(): Steps<Scanned> {
     const { files } = this.#deps
-    if (!files.stat(this.file)) return []
+    const stat = files.stat(this.file)
+    if (!stat) return { messages: [], base: null, preamble: 0 }
     const fd = files.open(this.file, 'r')
     try {
-      const messages: ScannedMessage[] = []
-      scanMbox(files, fd, (message) => {
-        if (!isInternal(message.header)) messages.push(message)
-      })
-      return messages
+      const all: ScannedMessage[] = []
+      yield* scanMbox(files, fd, (message) => all.push(message))
+      const [first] = all
+      const base = first ? parseStatusFields(first.header).base : null
+      return { messages: all.filter(({ header }) => !isInternal(header)), base, preamble: first?.from ?? stat.size }
     } finally {
       files.close(fd)
     }
@@ -296,14 +317,15 @@ export class MboxFile {
    * Knows messages again by their header, in order. Others keep the UID in their header if it is above `floor`, all that was
    * given before, or get the next one.
    */
-  #match(scanned: readonly ScannedMessage[], known: readonly ListedMessage[], floor: number): Matched[] {
+  *#match(scanned: readonly ScannedMessage[], known: readonly ListedMessage[], floor: number): Steps<Matched[]> {
     const { facts, table } = this.state
     const places = Map.groupBy(known.entries(), ([, { hash }]) => hash)
     const matched: Matched[] = []
     let next = 0
     let used = this.state.usedFlags()
     for (const message of scanned) {
-      const status = parseStatusFields(message.header)
+      yield
+      const status = parseStatusFields(endedLine(message.header))
       const hash = nameHash(status.header.toString('latin1'))
       const [at, listed] = places.get(hash)?.find(([i]) => i >= next) ?? [-1, null]
       if (listed) next = at + 1
@@ -354,7 +376,7 @@ export class MboxFile {
     const { header: plain } = parseStatusFields(message.header)
     const sender = /^<?([^<>\s]*)>?$/.exec(parseHeader(plain).get('return-path') ?? '')?.[1] ?? ''
     const from = Buffer.from(formatFromLine(sender, message.internalDate), 'utf8')
-    const whole = plain.length === 0 || plain.at(-1) === 10 ? plain : Buffer.concat([plain, LF])
+    const whole = endedLine(plain)
     const head = Buffer.concat([whole, Buffer.from(fields), LF])
     let next = at + files.write(fd, [from, head], at)
     const bodyStart = next
@@ -383,7 +405,7 @@ export class MboxFile {
   }
 
   /** Writes the file anew without these messages; the others get their present flags and room for others. */
-  #rewrite(without: ReadonlySet<number>): void {
+  *#rewrite(without: ReadonlySet<number>): Steps<void> {
     const { files } = this.#deps
     const { facts, table } = this.state
     const temporary = `${this.file}.estafeta`
@@ -391,36 +413,49 @@ export class MboxFile {
     const target = files.open(temporary, 'w')
     const moved = new Map<number, Spot>()
     const order = this.#order.filter((uid) => !without.has(uid) && this.#spots.has(uid))
+    let done = false
     try {
-      let at = 0
-      for (const uid of order) {
+      let at = yield* this.#copyRange(source, 0, this.#preamble, target, 0)
+      for (const [i, uid] of order.entries()) {
         const spot = this.#spots.get(uid)!
         const from = this.#readRange(source, spot.from, spot.start)
         const { header, key } = parseStatusFields(this.#header(source, spot))
-        const base = at === 0 ? formatImapBase(facts.uidValidity, facts.uidNext - 1, table) : ''
+        const base = i === 0 ? formatImapBase(facts.uidValidity, facts.uidNext - 1, table) : ''
         const fields = base + formatStatusFields(uid, this.state.flagsAt(this.state.find(uid)), table, key)
         const start = at + files.write(target, [from], at)
         let next = start + files.write(target, [header, Buffer.from(fields), LF], start)
         const bodyStart = next
-        for (let read = spot.bodyStart; read < spot.end; read += PIECE) {
-          next += files.write(target, [this.#readRange(source, read, Math.min(read + PIECE, spot.end))], next)
-        }
+        next = yield* this.#copyRange(source, spot.bodyStart, spot.end, target, next)
         moved.set(uid, { ...spot, from: at, start, bodyStart, end: next })
-        at = next + files.write(target, [LF], next)
+        at = next + files.write(target, [this.#isEnded(source, spot) ? LF : TWO_LF], next)
       }
       files.fdatasync(target)
-    } catch (error) {
-      files.unlink(temporary)
-      throw error
+      done = true
     } finally {
       files.close(source)
       files.close(target)
+      if (!done) files.unlink(temporary)
     }
     files.rename(temporary, this.file)
     files.fsyncDir(this.file.slice(0, this.file.lastIndexOf('/')))
     for (const [uid, spot] of moved) this.#spots.set(uid, spot)
     this.#order = order
     this.#stamp = this.#stampNow()
+  }
+
+  /** Gives where the copy ends. */
+  *#copyRange(source: number, start: number, end: number, target: number, to: number): Steps<number> {
+    const { files } = this.#deps
+    for (let read = start; read < end; read += PIECE) {
+      to += files.write(target, [this.#readRange(source, read, Math.min(read + PIECE, end))], to)
+      yield
+    }
+    return to
+  }
+
+  /** The last message of a file may lack its last line end. */
+  #isEnded(fd: number, { bodyStart, end }: Spot): boolean {
+    return bodyStart === end || this.#readRange(fd, end - 1, end).at(-1) === 10
   }
 
   #hold(uid: number): void {
@@ -441,10 +476,9 @@ export class MboxFile {
     return `${this.path}/held.${uid}`
   }
 
-  /** Without the empty line. */
+  /** Without the empty line, which a message that ends with its header may lack. */
   #header(fd: number, { start, bodyStart }: Spot): Buffer {
-    const octets = this.#readRange(fd, start, bodyStart)
-    return octets.subarray(0, octets.length - (octets.at(-2) === 13 ? 2 : 1))
+    return endedLine(withoutEmptyLine(this.#readRange(fd, start, bodyStart)))
   }
 
   #readRange(fd: number, start: number, end: number): Buffer {
@@ -501,6 +535,24 @@ interface Written {
   /** Where the next message starts. */
   readonly next: number
   readonly size: number
+}
+
+interface Scanned {
+  readonly messages: readonly ScannedMessage[]
+  /** Of the first message of the file, or of what c-client keeps there. */
+  readonly base: ImapBase | null
+  /** Octets before the first message. */
+  readonly preamble: number
+}
+
+/** Header lines with a line end behind the last. */
+const endedLine = (header: Buffer): Buffer =>
+  header.length === 0 || header.at(-1) === 10 ? header : Buffer.concat([header, LF])
+
+function withoutEmptyLine(block: Buffer): Buffer {
+  const end = block.length - (block.at(-2) === 13 ? 2 : 1)
+  const empty = block.at(-1) === 10 && (end === 0 || block[end - 1] === 10)
+  return empty ? block.subarray(0, end) : block
 }
 
 /** The message that c-client keeps at the start of a file for itself. */

@@ -1,5 +1,6 @@
 // Finds the messages of an mbox file as it streams by: bounded memory, whatever the size of file and lines.
 import type { Files } from '../../base/files.ts'
+import type { Steps } from '../turns.ts'
 import { parseFromLine } from './from-line.ts'
 
 export interface ScannedMessage {
@@ -25,6 +26,8 @@ const LF = 10
 const CR = 13
 const F = 70
 const GREATER = 62
+/** Longer ones are no `From ` lines. */
+const MAX_FROM_LINE = 1024
 const QUOTED = /^>+From /
 
 interface Open {
@@ -35,11 +38,16 @@ interface Open {
   headerSize: number
   bodyStart: number
   bodySize: number
+  /** Before this no message begins, whatever a line looks like. */
+  until: number
 }
 
-/** Calls `found` for each message, in the order of the file. What stands before the first `From ` line is passed over. */
-export function scanMbox(files: Files, fd: number, found: (message: ScannedMessage) => void): void {
-  const scanner = new Scanner(found)
+/**
+ * Calls `found` for each message, in the order of the file. What stands before the first `From ` line is passed over: `found`
+ * is never called where there is none. A Content-Length field is believed where a message, or nothing, begins behind it.
+ */
+export function* scanMbox(files: Files, fd: number, found: (message: ScannedMessage) => void): Steps<void> {
+  const scanner = new Scanner(found, (at) => isBoundary(files, fd, at))
   const piece = Buffer.allocUnsafe(PIECE)
   let held: Buffer = Buffer.alloc(0)
   let at = 0
@@ -47,21 +55,41 @@ export function scanMbox(files: Files, fd: number, found: (message: ScannedMessa
     at += read
     const octets = held.length > 0 ? Buffer.concat([held, piece.subarray(0, read)]) : piece.subarray(0, read)
     held = Buffer.from(octets.subarray(scanner.take(octets)))
+    yield
   }
   scanner.finish(held)
 }
 
+/** The file ends here, or a `From ` line stands here, after an empty line perhaps. */
+function isBoundary(files: Files, fd: number, at: number): boolean {
+  const octets = Buffer.alloc(MAX_FROM_LINE + 1)
+  const read = files.read(fd, octets, 0, octets.length, at - 1)
+  if (read === 0) return false
+  const rest = octets.toString('latin1', 1, read).replace(/^\r?\n/, '')
+  return rest === '' || parseFromLine(rest.slice(0, rest.indexOf('\n') + 1)) !== null
+}
+
+/** Of a header block; null without one. */
+function contentLength(header: readonly Buffer[]): number | null {
+  for (const line of header) {
+    const m = /^Content-Length:\s*(\d{1,15})\s*$/i.exec(line.length < 64 ? line.toString('latin1') : '')
+    if (m) return Number(m[1])
+  }
+  return null
+}
+
 class Scanner {
   readonly #found: (message: ScannedMessage) => void
+  readonly #isBoundary: (at: number) => boolean
   #open: Open | null = null
   #at = 0
-  /** The line before was empty; its octets wait for what follows. */
-  #empty = true
+  /** Octets of an empty line before this one: they wait for what follows. */
   #emptySize = 0
   #lineStart = true
 
-  constructor(found: (message: ScannedMessage) => void) {
+  constructor(found: (message: ScannedMessage) => void, isBoundary: (at: number) => boolean) {
     this.#found = found
+    this.#isBoundary = isBoundary
   }
 
   /** Gives how many octets it used: whole lines, or all when there is no line end in many. */
@@ -84,8 +112,8 @@ class Scanner {
   #line(line: Buffer): void {
     const start = this.#lineStart
     this.#lineStart = line.at(-1) === LF
-    if (start && this.#empty && line[0] === F) {
-      const date = parseFromLine(line.toString('latin1', 0, Math.min(line.length, 1024)))
+    if (start && line[0] === F && this.#at >= (this.#open?.until ?? 0)) {
+      const date = parseFromLine(line.toString('latin1', 0, Math.min(line.length, MAX_FROM_LINE)))
       if (date !== null) {
         this.#close(this.#at - this.#emptySize)
         this.#at += line.length
@@ -97,27 +125,25 @@ class Scanner {
           headerSize: 0,
           bodyStart: -1,
           bodySize: 0,
+          until: 0,
         }
-        this.#empty = false
         this.#emptySize = 0
         return
       }
     }
     const open = this.#open
     this.#at += line.length
-    if (!open) {
-      this.#empty = start && isEmpty(line)
-      return
-    }
+    if (!open) return
     if (open.bodyStart < 0) this.#headerLine(open, line, start)
     else this.#bodyLine(open, line, start)
   }
 
   #headerLine(open: Open, line: Buffer, start: boolean): void {
-    this.#empty = start && isEmpty(line)
-    // the empty line after a header may also be the one before the next message
-    if (this.#empty) open.bodyStart = this.#at
-    else if (open.headerSize + line.length <= MAX_HEADER) {
+    if (start && isEmpty(line)) {
+      open.bodyStart = this.#at
+      const length = contentLength(open.header)
+      if (length !== null && this.#isBoundary(this.#at + length)) open.until = this.#at + length
+    } else if (open.headerSize + line.length <= MAX_HEADER) {
       open.header.push(Buffer.from(line))
       open.headerSize += line.length
     }
@@ -126,13 +152,13 @@ class Scanner {
   #bodyLine(open: Open, line: Buffer, start: boolean): void {
     if (this.#emptySize > 0) open.bodySize += 2
     this.#emptySize = 0
-    this.#empty = start && isEmpty(line)
-    if (this.#empty) {
+    if (start && isEmpty(line)) {
       this.#emptySize = line.length
       return
     }
     const bare = line.at(-1) === LF && line.at(-2) !== CR
-    const quoted = start && line[0] === GREATER && QUOTED.test(line.toString('latin1', 0, Math.min(line.length, 1024)))
+    const quoted =
+      start && line[0] === GREATER && QUOTED.test(line.toString('latin1', 0, Math.min(line.length, MAX_FROM_LINE)))
     open.bodySize += line.length + (bare ? 1 : 0) - (quoted ? 1 : 0)
   }
 

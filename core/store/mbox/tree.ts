@@ -3,12 +3,14 @@ import type { Files } from '../../base/files.ts'
 import { AccountFiles } from '../account-files.ts'
 import { inboxStays, mailboxExists, noSuchMailbox } from '../errors.ts'
 import type { MailboxInfo, SpecialUse } from '../mailbox-store.ts'
-import { folderDirectory, folderName } from '../maildir/folder-names.ts'
+import { folderDirectory, folderName, writtenOf } from '../maildir/folder-names.ts'
 import { makeStable } from '../maildir/tree.ts'
 import { INBOX, listTree, renames } from '../names.ts'
 
 const MAIL = 'mbox'
 const BESIDE = 'mbox-state'
+/** Locks and files being written. */
+const BESIDE_FILE = /\.(lock|estafeta)(\.|$)/
 
 export class MboxTree {
   readonly path: string
@@ -36,9 +38,9 @@ export class MboxTree {
   names(): string[] {
     const names: string[] = []
     for (const entry of this.#files.readdir(`${this.path}/${MAIL}`)) {
-      const name = entry === INBOX ? INBOX : folderName(`.${entry}`)
-      // locks and files being written are no mailboxes
-      if (name !== null && !/\.(lock|estafeta)(\.|$)/.test(entry)) names.push(name)
+      const name = entry === INBOX ? INBOX : folderName(`.${entry}`, (known) => `.${coded(writtenOf(known).slice(1))}`)
+      if (name !== null && !BESIDE_FILE.test(entry) && this.#files.stat(`${this.path}/${MAIL}/${entry}`)?.isFile)
+        names.push(name)
     }
     return names
   }
@@ -109,4 +111,8 @@ export class MboxTree {
   }
 }
 
-const fileName = (name: string): string => (name === INBOX ? INBOX : folderDirectory(name).slice(1))
+/** Levels that would make the name of a lock, or of a file being written, have their last letter coded. */
+const coded = (file: string): string =>
+  file.replace(/\.lock(?=\.|$)/g, '.loc&AGs-').replace(/\.estafeta(?=\.|$)/g, '.estafet&AGE-')
+
+const fileName = (name: string): string => (name === INBOX ? INBOX : coded(folderDirectory(name).slice(1)))
