@@ -1,7 +1,7 @@
 // What only the queue on disk does: sharing syncs, large bodies, damage, giving space back, and knowing all at the next start.
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { FakeClock } from '../base/clock.ts'
 import { Failure } from '../base/failure.ts'
@@ -208,6 +208,64 @@ it('reads a segment by the second copy of its header, and puts one aside that ha
   expect([...queue.list()].map(({ id }) => id)).toEqual([b])
   expect(told[0]).toMatch(/^error queue log: a segment with a damaged header was put aside/)
   expect(fs.readdirSync(join(directory, 'damaged'))).toEqual([first])
+})
+
+it('does not take the newest segment for unacknowledged when only its header is damaged', async () => {
+  for (let i = 0; i < 3; i++) await add()
+  await queue.close()
+  const path = join(directory, 'log', logs().sort().at(-1)!)
+  flip(path, 3)
+  flip(path, 515)
+  queue = await open()
+  expect(told).toEqual([
+    expect.stringMatching(/^error queue log: a segment with a damaged header was put aside; mail in it was not read/),
+  ])
+})
+
+/** Files of which the disk gives no octet of one stretch of one file any more. */
+function unreadable(path: string, from: number, to: number): typeof nodeFiles {
+  const paths = new Map<number, string>()
+  return {
+    ...nodeFiles,
+    open(name, ...more) {
+      const fd = nodeFiles.open(name, ...more)
+      paths.set(fd, name)
+      return fd
+    },
+    read(fd, buffer, offset, length, position) {
+      const hit = paths.get(fd) === path && position !== null && position < to && position + length > from
+      if (hit) throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })
+      return nodeFiles.read(fd, buffer, offset, length, position)
+    },
+  }
+}
+
+it('serves what is left of a segment that the disk gives only in part, and says which part is missing', async () => {
+  const ids: string[] = []
+  for (let i = 0; i < 10; i++) ids.push(await add(memoryContent(text(4000, String(i)))))
+  await queue.close()
+  const path = join(directory, 'log', logs()[0]!)
+  const bad = fs.readFileSync(path).indexOf('4'.repeat(500)) & ~4095
+  queue = await open({ files: unreadable(path, bad, bad + 4096) })
+  const left = [...queue.list()].map(({ id }) => id)
+  expect(ids.filter((id) => !left.includes(id)).length).toBeLessThanOrEqual(2)
+  expect(left).not.toContain(ids[4])
+  expect(told[0]).toBe(`error queue log: part of a segment cannot be read; mail in it is missing ${path}`)
+  expect(await read(left[0]!)).toEqual(text(4000, '0'))
+  // it is kept when nothing lives in it any more
+  await queue.remove(left)
+  while (logs().includes(basename(path))) await add()
+  expect(fs.readdirSync(join(directory, 'damaged'))).toContain(basename(path))
+})
+
+it('leaves a segment where it is of which the disk gives nothing', async () => {
+  const id = await add()
+  await queue.close()
+  const path = join(directory, 'log', logs()[0]!)
+  queue = await open({ files: unreadable(path, 0, 1 << 30) })
+  expect([...queue.list()]).toEqual([])
+  await reopen()
+  expect([...queue.list()].map((item) => item.id)).toEqual([id])
 })
 
 it('leaves unknown files alone', async () => {

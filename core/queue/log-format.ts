@@ -137,3 +137,22 @@ export function scanSegment(bytes: Buffer, nonce: bigint): Scan {
   const damages = holes.map((hole) => ({ ...hole, acknowledged: hole.from < synced }))
   return { records, damages, end, torn: bytes.indexOf(mark, end) >= 0 }
 }
+
+/** What looks like a record is checked up to this many octets in all: mail may be made to look like many. */
+const CHECKED_MAX = 64 << 20
+
+/**
+ * Does a segment whose header is gone hold a record of a batch that is not its first? Then the header was durable once. What a
+ * message holds may pass for one here: the answer is for the log alone.
+ */
+export function hasLaterBatch(bytes: Buffer): boolean {
+  let checked = 0
+  for (let at = HEADER_SIZE; at + RECORD_HEADER <= bytes.length && checked < CHECKED_MAX; at += 8) {
+    const length = bytes.readUInt32LE(at + 12)
+    const batchStart = bytes.readUInt32LE(at + 16)
+    if (length < RECORD_HEADER || at + length > bytes.length || batchStart <= HEADER_SIZE || batchStart > at) continue
+    if (recordAt(bytes, at, bytes.readBigUInt64LE(at))) return true
+    checked += length
+  }
+  return false
+}

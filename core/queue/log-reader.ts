@@ -1,8 +1,9 @@
 // Reads the whole log at start: every record in order; what is damaged is put aside and reported, never skipped in silence.
 import { basename, dirname, join } from 'node:path'
+import { asFailure, permanent } from '../base/failure.ts'
 import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/log.ts'
-import { type Damage, type LogRecord, parseHeader, scanSegment } from './log-format.ts'
+import { type Damage, hasLaterBatch, type LogRecord, parseHeader, scanSegment } from './log-format.ts'
 import type { Operation } from './operations.ts'
 import { cutPath, parseLogFile, Segment } from './segment.ts'
 
@@ -33,6 +34,9 @@ interface Found {
   readonly number: number
   readonly cut: number | null
 }
+
+/** What a disk gives, or gives no more, as a whole. */
+const BLOCK = 4096
 
 class LogReader {
   readonly #options: LogReaderOptions
@@ -65,13 +69,14 @@ class LogReader {
   }
 
   #segment(file: Found, newest: boolean): Segment | null {
-    const whole = this.#load(file.path)
+    const { bytes: whole, missing } = this.#load(file.path)
     const bytes = file.cut === null ? whole : whole.subarray(0, file.cut)
     const nonce = parseHeader(bytes, file.number)
-    if (typeof nonce !== 'bigint') return this.#noSegment(file, bytes, nonce, newest)
+    if (typeof nonce !== 'bigint') return missing ? null : this.#noSegment(file, bytes, nonce, newest)
     const scan = scanSegment(bytes, nonce)
     const segment = new Segment(file.number, nonce, file.path, scan.end, whole.length)
-    segment.poisoned = file.cut !== null
+    segment.poisoned = file.cut !== null || missing
+    if (missing) segment.keepAs = this.#aside(basename(file.path))
     for (const damage of scan.damages) this.#quarantine(file, bytes, damage)
     if (scan.torn) this.#tail(segment, bytes, newest && file.cut === null)
     for (const record of scan.records) {
@@ -94,7 +99,7 @@ class LogReader {
     files.fsyncDir(dirname(to))
     files.fsyncDir(directory)
     const fields = { segment: file.path, file: to }
-    if (newest)
+    if (newest && !hasLaterBatch(bytes))
       log.warn(
         'queue log: a segment that a crash left without its header was put aside; nothing in it was acknowledged',
         fields,
@@ -140,18 +145,44 @@ class LogReader {
     return join(damaged, name)
   }
 
-  #load(path: string): Buffer {
+  /** `missing`: octets that the disk does not give any more stand there as zeros. */
+  #load(path: string): { bytes: Buffer; missing: boolean } {
     const { files } = this.#options
     const size = files.stat(path)?.size ?? 0
     if (this.#buffer.length < size) this.#buffer = Buffer.allocUnsafe(size)
     const fd = files.open(path, 'r')
-    let octets = 0
     try {
-      for (let more = -1; more !== 0 && octets < size; octets += more)
-        more = files.read(fd, this.#buffer, octets, size - octets, octets)
+      return { bytes: this.#buffer.subarray(0, this.#fill(fd, 0, size)), missing: false }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EIO')
+        throw permanent(`queue log: ${path}: ${asFailure(error).detail}`, { cause: error })
+      return { bytes: this.#salvage(fd, path, size), missing: true }
     } finally {
       files.close(fd)
     }
-    return this.#buffer.subarray(0, octets)
+  }
+
+  /** Reads from one place to another, or to the end of the file; gives where it stopped. */
+  #fill(fd: number, from: number, to: number): number {
+    let at = from
+    for (let more = -1; more !== 0 && at < to; at += more)
+      more = this.#options.files.read(fd, this.#buffer, at, to - at, at)
+    return at
+  }
+
+  #salvage(fd: number, path: string, size: number): Buffer {
+    let octets = 0
+    for (let at = 0; at < size; at += BLOCK) {
+      const end = Math.min(size, at + BLOCK)
+      try {
+        this.#fill(fd, at, end)
+      } catch {
+        this.#buffer.fill(0, at, end)
+        octets += end - at
+      }
+    }
+    const fields = { file: path, octets }
+    this.#options.log.error('queue log: part of a segment cannot be read; mail in it is missing', fields)
+    return this.#buffer.subarray(0, size)
   }
 }

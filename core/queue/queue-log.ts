@@ -129,13 +129,13 @@ export class QueueLog {
   async retire(segment: Segment): Promise<boolean> {
     const wanted = !this.full && this.#spares.length < SPARES
     const spare = wanted && !segment.poisoned && segment.allocated <= this.#options.segmentSize
-    const to = spare ? sparePath(this.#options.directory, segment.number) : null
+    const to = spare ? sparePath(this.#options.directory, segment.number) : segment.keepAs
     const result = await this.#run({ kind: 'rename', from: segment.path, to })
     if (!result.ok) {
       this.#options.log.error('queue log: cannot remove a segment', { segment: segment.path, error: result.error })
       return false
     }
-    if (to !== null) this.#spares.push({ path: to, size: segment.allocated })
+    if (spare && to !== null) this.#spares.push({ path: to, size: segment.allocated })
     return true
   }
 

@@ -15,6 +15,8 @@ export class Segment {
   liveBytes = 0
   /** A sync of it failed: it is not written to again, nor used again. */
   poisoned = false
+  /** The disk did not give all of it: when nothing lives in it any more it is kept under this name. */
+  keepAs: string | null = null
 
   constructor(number: number, nonce: bigint, path: string, end: number, allocated: number) {
     this.number = number
