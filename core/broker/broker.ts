@@ -8,6 +8,7 @@ import { systemClock } from '../base/clock.ts'
 import { type Failure, permanent } from '../base/failure.ts'
 import type { Site } from '../config/site.ts'
 import { systemUsers } from '../directory/system-users.ts'
+import { bindAddress } from '../net/bind.ts'
 import type { SystemUser } from '../plugin/services.ts'
 import { type BindRequest, type Down, type ReadKeyRequest, refusalOf, type Up } from './protocol.ts'
 import { createUserWorkers } from './user-workers.ts'
@@ -117,13 +118,8 @@ async function bind({ listener }: BindRequest, site: () => Site, allowed: Allowe
   const isListed = ({ listen }: Site): boolean =>
     path === null && listen.some((l) => l.host === host && l.port === port && l.path === path)
   allowed(isListed, `the address ${host}:${port}`)
-  const { protocols } = site()
   const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    const address = host === '*' ? (protocols === 'ipv4' ? '0.0.0.0' : '::') : host
-    server.listen({ host: address, port, ipv6Only: protocols === 'ipv6' }, resolve)
-  })
+  await bindAddress(server, listener, site().protocols)
   return server
 }
 

@@ -89,8 +89,8 @@ export function connectBroker(): Broker | null {
   }
 
   return {
-    async bind({ host, port, path }) {
-      const { handle } = await ask({ ask: 'bind', listener: { host, port, path } })
+    async bind({ service, host, port, path }) {
+      const { handle } = await ask({ ask: 'bind', listener: { service, host, port, path } })
       if (!handle) throw temporary(`no socket came with the answer for ${host}:${port}`)
       return handle
     },

@@ -1,12 +1,12 @@
 // What the unprivileged server may ask of its root parent, and what it gets: nothing else crosses between them.
 import { asFailure, type Reply } from '../base/failure.ts'
-import type { ListenerSettings } from '../config/site.ts'
+import type { Place } from '../net/bind.ts'
 import type { UserCommand, UserTarget } from '../plugin/services.ts'
 
 /** An address of the configuration; the answer comes with the listening socket. */
 export interface BindRequest {
   readonly ask: 'bind'
-  readonly listener: Pick<ListenerSettings, 'host' | 'port' | 'path'>
+  readonly listener: Place
 }
 /** Certificate or key as the configuration names them. */
 export interface ReadKeyRequest {

@@ -1,16 +1,15 @@
 // Binds one listener of the configuration and hands each connection to its service, after PROXY header and implicit TLS.
 import { chmodSync, rmSync, statSync } from 'node:fs'
-import { connect, createServer, type ListenOptions, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
-import { temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import type { ListenerSettings } from '../config/site.ts'
+import { BACKLOG, bindAddress, listen } from './bind.ts'
 import { createNetworks, type Networks, normalIp } from './networks.ts'
 import { type ProxyAddresses, readProxyHeader } from './proxy-protocol.ts'
 import type { Connection, ProtocolService } from './service.ts'
 import type { TlsService } from './tls.ts'
 
-const BACKLOG = 1024
 /** Connections of one listener within their PROXY header or TLS handshake, before admission counts them. */
 const PENDING_MAX = 1000
 /** Services that speak TLS from the first octet (RFC 8314 §3). */
@@ -132,56 +131,10 @@ async function prepare(
 
 async function bind(server: Server, settings: ListenerSettings, deps: ListenerDeps): Promise<void> {
   if (deps.bound !== undefined) return listen(server, deps.bound, settings)
-  if (settings.path !== null) {
-    await removeStaleSocket(settings.path)
-    await listen(server, { path: settings.path, backlog: BACKLOG }, settings)
-    chmodSync(settings.path, Number.parseInt(String(settings.options.mode ?? '0666'), 8))
-    return
-  }
-  const { host, port } = settings
-  const options = { port, backlog: BACKLOG }
-  if (host !== '*') return listen(server, { ...options, host }, settings)
-  if (deps.protocols === 'ipv4') return listen(server, { ...options, host: '0.0.0.0' }, settings)
-  if (deps.protocols === 'ipv6') return listen(server, { ...options, host: '::', ipv6Only: true }, settings)
-  try {
-    await listen(server, { ...options, host: '::' }, settings)
-  } catch (error) {
-    const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code
-    if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL') throw error
-    await listen(server, { ...options, host: '0.0.0.0' }, settings)
-  }
-}
-
-function listen(
-  server: Server,
-  options: ListenOptions | Server | { readonly fd: number },
-  settings: ListenerSettings,
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException): void => {
-      server.off('listening', done)
-      reject(temporary(bindMessage(error, settings), { cause: error }))
-    }
-    const done = (): void => {
-      server.off('error', failed)
-      resolve()
-    }
-    server.once('error', failed)
-    server.once('listening', done)
-    server.listen(options)
-  })
-}
-
-function bindMessage(error: NodeJS.ErrnoException, settings: ListenerSettings): string {
-  const where = settings.path ?? `${settings.host}:${settings.port}`
-  const reasons: { [code: string]: string } = {
-    EADDRINUSE: 'another program listens there already',
-    EACCES: settings.path ? 'no permission for this path' : 'no permission: ports below 1024 need root',
-    EADDRNOTAVAIL: 'this machine has no such address',
-    ENOTFOUND: 'this host name has no address',
-    ENOENT: 'its folder does not exist',
-  }
-  return `${settings.service}: cannot listen on ${where}: ${reasons[error.code ?? ''] ?? error.message}`
+  if (settings.path === null) return bindAddress(server, settings, deps.protocols)
+  await removeStaleSocket(settings.path)
+  await listen(server, { path: settings.path, backlog: BACKLOG }, settings)
+  chmodSync(settings.path, Number.parseInt(String(settings.options.mode ?? '0666'), 8))
 }
 
 /** Removes a socket file that nobody answers on any more; one that is in use stays, and binding it fails. */

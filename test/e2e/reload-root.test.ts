@@ -1,6 +1,8 @@
 // Started as root: a reload may bring addresses that only the broker can bind, and a server that dies is told by its exit code.
 import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
@@ -111,6 +113,21 @@ describe.runIf(isRoot)('a server behind its broker', () => {
     expect(await ended).toBe(137)
     server = startBin('estafeta', ['--config', config, 'serve'])
     await server.printed(/started, version/)
+  })
+
+  test('an address that is taken is told as without the broker, and the old configuration stays', async () => {
+    const other = createServer()
+    await once(other.listen(0, '127.0.0.1'), 'listening')
+    const { port } = other.address() as AddressInfo
+    write([...ports, port])
+    expect(await runBin('estafeta', ['--config', config, 'reload'])).toMatchObject({
+      code: 75,
+      stderr: expect.stringContaining(
+        `smtp: cannot listen on 127.0.0.1:${port}: another program listens there already`,
+      ),
+    })
+    await new Promise((resolve) => other.close(resolve))
+    write(ports)
   })
 
   test('a server that is killed ends the broker with its signal', async () => {
