@@ -36,7 +36,14 @@ export default definePlugin({
       if (message.header.get('subject') === 'new body') return { body: log.newBody() }
       return { add: [{ name: 'X-Seen', value: 'yes' }] }
     },
-    ...(log.queuedHook ? { queued: () => ({ body: log.newBody() }) } : {}),
+    ...(log.queuedHook
+      ? {
+          queued: ({ header }) =>
+            header.get('subject') === 'late one'
+              ? { perRecipient: new Map([[0, reject(replies.virusFound('X'))]]) }
+              : { body: log.newBody() },
+        }
+      : {}),
     expand(recipient) {
       const to = (local) => ({ address: { local, domain: 'here.test', original: local }, reversePath: recipient.reversePath, notify: recipient.notify, orcpt: recipient.orcpt })
       if (recipient.address.local === 'list') return [to('ok'), to('ok2'), to('list2')]
@@ -70,7 +77,7 @@ interface Shared {
   attempts: string[]
   /** Attempts wait for it. */
   gate: Promise<void> | null
-  /** The plugin also has a `queued` hook, which replaces the body. */
+  /** The plugin also has a `queued` hook, which replaces the body, or refuses the first recipient of `late one`. */
   queuedHook: boolean
   /** Holders of the bodies that the plugin gave. */
   bodies: number
@@ -298,6 +305,21 @@ describe('intake', () => {
     await until(() => queue.stats().items === 0)
     expect(shared.pipelineTest.attempts).toEqual(['ok'])
     expect(shared.pipelineTest.bodies).toBe(0)
+  })
+
+  test('whom an after-queue filter refuses is settled in the record that says that it was asked', async () => {
+    shared.pipelineTest.queuedHook = true
+    await generations.reload(loaded)
+    const left: (string[] | undefined)[] = []
+    const update = queue.update.bind(queue)
+    queue.update = async (change) => {
+      await update(change)
+      if (change.filtered) left.push(queue.get(change.id)?.recipients.map(({ status }) => status))
+    }
+    await submit({ to: ['ok@here.test', 'ok2@here.test'], subject: 'late one' })
+    await until(() => queue.stats().items === 0)
+    expect(left[0]).toEqual(['failed', 'pending'])
+    expect(shared.pipelineTest.attempts.filter((local) => local.startsWith('ok'))).toEqual(['ok2'])
   })
 
   test('more than 100 Received fields are a loop', async () => {

@@ -91,13 +91,12 @@ async function filterQueued(
       return false
     }
     const changed = decision.content !== content
-    await deps.queue.update({
-      id: item.id,
+    // in one record: as soon as it counts as filtered, others may take what it has not settled
+    await settle(deps, events, item, outcomes, null, content, {
       filtered: true,
       ...(changed ? { content: decision.content } : {}),
       ...(decision.quarantine ? { held: { reason: decision.quarantine, quarantine: true } } : {}),
     })
-    if (outcomes.length > 0) await settle(deps, events, item, outcomes, null, content)
     return true
   } finally {
     content.body.release()

@@ -3,7 +3,7 @@ import { asFailure, type Reply } from '../base/failure.ts'
 import type { Site } from '../config/site.ts'
 import type { MessageContent } from '../message/content.ts'
 import { isSaidBy, replies, replyLine } from '../message/reply.ts'
-import type { Lease, QueuedRecipient, QueueItem, Settlement } from '../queue/queue.ts'
+import type { ItemUpdate, Lease, QueuedRecipient, QueueItem, Settlement } from '../queue/queue.ts'
 import { nextAttempt } from '../queue/retry-schedule.ts'
 import { createReports, type Report } from './bounce.ts'
 import type { PipelineDeps } from './deps.ts'
@@ -34,7 +34,7 @@ const STATUS_WORDS = {
   discarded: 'discarded',
 } as const
 
-/** Resolves when the outcomes are durable; a queue that cannot write is tried again until it can, so that nothing is delivered twice. */
+/** Resolves when the outcomes, and what else changes with them, are durable; a queue that cannot write is tried again until it can, so that nothing is delivered twice. */
 export async function settle(
   deps: PipelineDeps,
   events: PipelineEvents,
@@ -42,6 +42,7 @@ export async function settle(
   outcomes: readonly RecipientOutcome[],
   lease: Lease | null,
   content: MessageContent | null,
+  besides: Pick<ItemUpdate, 'filtered' | 'content' | 'held'> = {},
 ): Promise<void> {
   const now = deps.clock.now()
   const { site } = deps.generations.current()
@@ -60,6 +61,7 @@ export async function settle(
       await deps.queue.update({
         id: item.id,
         settled,
+        ...besides,
         ...(lease ? { lease: lease.token } : {}),
         ...(enqueue.length > 0 ? { enqueue } : {}),
       })

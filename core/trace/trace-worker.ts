@@ -127,14 +127,17 @@ function find(about: string, limit: number): TraceEvent[] {
     .all(text, mid, limit * 10) as { tid: string; qid: string; sid: string }[]
   const keys = new Set(seeds.map((s) => s.qid || s.tid || s.sid))
   const events: TraceEvent[] = []
+  // a message is met by its transaction, too, in rows from before it had a queue id
+  const met = new Set<number>()
   for (const key of [...keys].slice(0, limit)) {
     const rows = db
       .prepare(
-        `SELECT time, sid, tid, qid, events FROM trace WHERE qid = ?1 OR tid = ?1 OR sid = ?1
+        `SELECT id, time, sid, tid, qid, events FROM trace WHERE qid = ?1 OR tid = ?1 OR sid = ?1
          OR tid IN (SELECT tid FROM trace WHERE qid = ?1 AND tid <> '') ORDER BY time, id`,
       )
-      .all(key) as { time: number; sid: string; tid: string; qid: string; events: string }[]
-    for (const row of rows) events.push(...decodeEvents(row))
+      .all(key) as { id: number; time: number; sid: string; tid: string; qid: string; events: string }[]
+    for (const row of rows) if (!met.has(row.id)) events.push(...decodeEvents(row))
+    for (const { id } of rows) met.add(id)
   }
   return events.sort((a, b) => a.time - b.time)
 }

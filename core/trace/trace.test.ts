@@ -115,3 +115,11 @@ test('rows beyond the days go, and a file beyond its octets loses the oldest', a
   expect(await trace.find({ about: 'q0-0' })).toEqual([])
   expect(await trace.find({ about: 'q99-19' })).toHaveLength(1)
 })
+
+test('events of a message are given once, though an address leads to it before and after it had a queue id', async () => {
+  const trace = open()
+  trace.record(at({ sid: 's1', tid: 's1.1', hook: 'rcpt', rcpt: 'ana@here.test' }))
+  await trace.find({ about: 's1' }) // a row of its own
+  trace.record(at({ sid: 's1', tid: 's1.1', qid: 'q1', event: 'queued', rcpt: 'ana@here.test' }))
+  expect((await trace.find({ about: 'ana@here.test' })).map(({ event }) => event)).toEqual(['hook', 'queued'])
+})
