@@ -1,5 +1,7 @@
 // Reload: a new generation beside the old; sessions are not dropped, and what cannot be used changes nothing.
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -128,9 +130,12 @@ test('users added and removed are known at once, without a reload', async () => 
 })
 
 test('a port that is taken, a plugin that cannot be set up, a broken users.yaml: each leaves everything as it was', async () => {
-  const taken = server.port('imap')
-  const occupied = { ...(settings.listen as object), pop3: [`127.0.0.2:${await freePort()}`, `localhost:${taken}`] }
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port: taken } = other.address() as AddressInfo
+  const occupied = { ...(settings.listen as object), pop3: [`127.0.0.2:${await freePort()}`, `127.0.0.1:${taken}`] }
   await expect(server.reload(load({ plugins: plugins('two'), listen: occupied }))).rejects.toThrow(/another program/)
+  other.close()
   expect(() => server.port('pop3')).toThrow()
   await expect(
     server.reload(load({ plugins: plugins('two', { tagger: { ...plugins('').tagger, tag: 7 } }) })),
