@@ -3,7 +3,7 @@ import type { ListenOptions, Server } from 'node:net'
 import { temporary } from '../base/failure.ts'
 import type { ListenerSettings, Site } from '../config/site.ts'
 
-export const BACKLOG = 1024
+const BACKLOG = 1024
 
 /** Where a listener listens, as messages name it. */
 export type Place = Pick<ListenerSettings, 'service' | 'host' | 'port' | 'path'>
@@ -11,16 +11,15 @@ export type Place = Pick<ListenerSettings, 'service' | 'host' | 'port' | 'path'>
 /** `*` is every address that `protocols` and the machine allow. */
 export async function bindAddress(server: Server, place: Place, protocols: Site['protocols']): Promise<void> {
   const { host, port } = place
-  const options = { port, backlog: BACKLOG }
-  if (host !== '*') return listen(server, { ...options, host }, place)
-  if (protocols === 'ipv4') return listen(server, { ...options, host: '0.0.0.0' }, place)
-  if (protocols === 'ipv6') return listen(server, { ...options, host: '::', ipv6Only: true }, place)
+  if (host !== '*') return listen(server, { port, host }, place)
+  if (protocols === 'ipv4') return listen(server, { port, host: '0.0.0.0' }, place)
+  if (protocols === 'ipv6') return listen(server, { port, host: '::', ipv6Only: true }, place)
   try {
-    await listen(server, { ...options, host: '::' }, place)
+    await listen(server, { port, host: '::' }, place)
   } catch (error) {
     const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code
     if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL') throw error
-    await listen(server, { ...options, host: '0.0.0.0' }, place)
+    await listen(server, { port, host: '0.0.0.0' }, place)
   }
 }
 
@@ -40,7 +39,7 @@ export function listen(
     }
     server.once('error', failed)
     server.once('listening', done)
-    server.listen(options)
+    server.listen(options, BACKLOG)
   })
 }
 

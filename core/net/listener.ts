@@ -4,7 +4,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { ListenerSettings } from '../config/site.ts'
-import { BACKLOG, bindAddress, listen } from './bind.ts'
+import { bindAddress, listen } from './bind.ts'
 import { createNetworks, type Networks, normalIp } from './networks.ts'
 import { type ProxyAddresses, readProxyHeader } from './proxy-protocol.ts'
 import type { Connection, ProtocolService } from './service.ts'
@@ -133,7 +133,7 @@ async function bind(server: Server, settings: ListenerSettings, deps: ListenerDe
   if (deps.bound !== undefined) return listen(server, deps.bound, settings)
   if (settings.path === null) return bindAddress(server, settings, deps.protocols)
   await removeStaleSocket(settings.path)
-  await listen(server, { path: settings.path, backlog: BACKLOG }, settings)
+  await listen(server, { path: settings.path }, settings)
   chmodSync(settings.path, Number.parseInt(String(settings.options.mode ?? '0666'), 8))
 }
 

@@ -1,10 +1,10 @@
 // A site of system users, started as root: accounts of this machine that go again, a mail spool, a local-only server.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTransport } from 'nodemailer'
-import { type RunningCommand, startBin } from './command.ts'
+import { BIN, type RunningCommand, startCommand } from './command.ts'
 import { freePort } from './free-port.ts'
 
 export const isRoot = process.getuid?.() === 0
@@ -68,9 +68,9 @@ export async function startUserSite(users: readonly string[], delivery = ''): Pr
     port,
     config,
     account,
-    server: startBin('estafeta', ['--config', config, 'serve']),
+    server: startAsRoot(config),
     async start() {
-      site.server = startBin('estafeta', ['--config', config, 'serve'])
+      site.server = startAsRoot(config)
       await site.server.printed(/started, version/)
     },
     async submit(to, subject, text = 'hello\nFrom here on') {
@@ -96,4 +96,12 @@ export async function startUserSite(users: readonly string[], delivery = ''): Pr
   }
   await site.server.printed(/started, version/)
   return site
+}
+
+/** With the capabilities that the example of a systemd unit leaves to root. */
+function startAsRoot(config: string): RunningCommand {
+  const unit = readFileSync('docs/examples/estafeta.service', 'utf8')
+  const kept = /^CapabilityBoundingSet=(.*)$/m.exec(unit)![1]!.split(' ')
+  const set = ['-all', ...kept.map((name) => name.toLowerCase().replace('cap_', '+'))].join(',')
+  return startCommand('setpriv', ['--bounding-set', set, `${BIN}estafeta`, '--config', config, 'serve'])
 }
