@@ -1,6 +1,6 @@
 // Sections of one message for FETCH: found by offsets, streamed from the store, decoded for BINARY, in bounded memory.
 import { transferDecoder } from '../message/body-text.ts'
-import type { MimePart } from '../message/mime.ts'
+import { MAX_HEADER_BLOCK, type MimePart } from '../message/mime.ts'
 import { createDescriber } from '../message/structure.ts'
 import type { StoredMessage } from '../store/mailbox-store.ts'
 import { type Completion, no, type Session } from './command.ts'
@@ -9,8 +9,6 @@ import type { FetchItem, Partial } from './wire/fetch-items.ts'
 
 type SectionItem = Extract<FetchItem, { kind: 'section' }>
 
-/** Header sections of more octets are cut before fields are picked from them. */
-const MAX_FILTERED_HEADER = 1024 * 1024
 const DECODABLE = new Set(['7bit', '8bit', 'binary', 'base64', 'quoted-printable'])
 
 /** RFC 9051 §7.1 UNKNOWN-CTE */
@@ -39,7 +37,7 @@ export class MessageReader {
         : placeOf(await this.#root(), this.#message.size, section)
     if (place === null) return this.#session.text(`${item.label} NIL`)
     if (section.fields.length === 0) return this.#writeOctets(item.label, cut(place, item.partial))
-    const header = await this.#message.read(place.start, Math.min(place.end, place.start + MAX_FILTERED_HEADER))
+    const header = await this.#message.read(place.start, Math.min(place.end, place.start + MAX_HEADER_BLOCK))
     writeBuffer(this.#session, item, filterHeader(header, section.fields, section.text === 'HEADER.FIELDS.NOT'))
   }
 

@@ -1,11 +1,14 @@
 // Text of a message's bodies for search: transfer encoding and charset undone as the octets pass (RFC 2045 §6).
-import { textDecoder } from './encoded-word.ts'
+import { type CharsetDecoder, textDecoder } from './encoded-word.ts'
 import type { LeafSink, MimePart } from './mime.ts'
 
-/** A sink for `createDescriber` that gives `emit` the text of every text part, piece by piece. Tags of HTML stay. */
+/**
+ * A sink for `createDescriber` that gives `emit` the text of every text part, piece by piece. Tags of HTML stay. What is no
+ * message within but of the type message is text too: delivery reports, fragments (RFC 3464 §2, RFC 2046 §5.2).
+ */
 export function textSink(emit: (text: string, part: MimePart) => void): LeafSink {
   let decode: ((octets: Buffer, last: boolean) => Buffer) | null = null
-  let charset = new TextDecoder()
+  let charset: CharsetDecoder = new TextDecoder()
   const pass = (octets: Buffer, part: MimePart, last: boolean) => {
     if (decode === null) return
     const text = charset.decode(decode(octets, last), { stream: !last })
@@ -15,7 +18,7 @@ export function textSink(emit: (text: string, part: MimePart) => void): LeafSink
   return {
     start(part) {
       current = part
-      decode = part.type === 'text' ? transferDecoder(part.encoding) : null
+      decode = part.type === 'text' || part.type === 'message' ? transferDecoder(part.encoding) : null
       charset = textDecoder(part.parameters.find(([name]) => name === 'charset')?.[1] ?? 'utf-8')
     },
     data(octets) {

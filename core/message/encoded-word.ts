@@ -1,15 +1,22 @@
 // Encoded words and character sets (RFC 2047): octets of header fields and bodies as text, for search and threading.
+import { Utf7Decoder } from './utf7.ts'
+
+/** What undoes a character set. */
+export interface CharsetDecoder {
+  decode(octets: Uint8Array, options?: { readonly stream?: boolean }): string
+}
 
 const ENCODED_WORD = /=\?([^?\s]{1,75})\?([bBqQ])\?([^?\s]*)\?=/g
+const UTF7 = new Set(['utf-7', 'utf7', 'unicode-1-1-utf-7'])
 const SUPPLEMENTS: { readonly [charset: string]: string } = {
-  'utf-7': 'us-ascii',
   unknown: 'utf-8',
   'x-unknown': 'utf-8',
 }
 
 /** A decoder for the charset; UTF-8 for one that nobody knows. Bad octets become U+FFFD, nothing throws. */
-export function textDecoder(charset: string): TextDecoder {
+export function textDecoder(charset: string): CharsetDecoder {
   const label = charset.toLowerCase().replace(/^cp-?(\d{4})$/, 'windows-$1')
+  if (UTF7.has(label)) return new Utf7Decoder()
   try {
     return new TextDecoder(SUPPLEMENTS[label] ?? label)
   } catch {

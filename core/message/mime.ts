@@ -14,8 +14,8 @@ export const MAX_MIME_DEPTH = 50
 /** What follows this many parts is not described: it counts as the last multipart's epilogue. */
 export const MAX_MIME_PARTS = 1000
 /** Octets of one header block, and of all blocks of a message, that are looked at; fields beyond are not seen. */
-export const MAX_HEADER_BLOCK = 256 * 1024
-export const MAX_HEADER_TOTAL = 1024 * 1024
+export const MAX_HEADER_BLOCK = 1024 * 1024
+export const MAX_HEADER_TOTAL = 2 * MAX_HEADER_BLOCK
 /** Longer lines are no boundaries, and are not kept whole. */
 const MAX_HELD_LINE = 1000
 

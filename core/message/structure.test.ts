@@ -242,6 +242,25 @@ dXMgQmVybGlu
     }
   })
 
+  it('reads UTF-7, whatever the chunks', () => {
+    const bytes = Buffer.from('Content-Type: text/plain; charset=UTF-7\n\nHi Mom +Jjo--! 1 +- 1, +2D3eAA +ZeU!-x, +\n')
+    for (const size of [1, 3, 100]) {
+      let text = ''
+      const describer = createDescriber(textSink((piece) => (text += piece)))
+      for (let at = 0; at < bytes.length; at += size) describer.write(bytes.subarray(at, at + size))
+      describer.end()
+      expect(text).toBe('Hi Mom ☺-! 1 + 1, 😀 日!-x, +\n')
+    }
+    expect(decodeHeaderText('=?utf-7?Q?a_+Jjo-?=')).toBe('a ☺')
+  })
+
+  it('sees the fields behind a very long one', () => {
+    const header = `To: ${'a@b.test,\n '.repeat(70_000)}a@b.test\n`
+    const d = describeMessage(`${header}Subject: behind\nContent-Type: text/html\n\n<p>\n`)
+    expect(d.subject).toBe('behind')
+    expect(d.bodyStructure).toMatch(/^\("text" "html" /)
+  })
+
   it('never throws, and always gives well-formed strings (property)', () => {
     const piece = fc.oneof(
       fc.constantFrom(
@@ -313,6 +332,7 @@ dXMgQmVybGlu
       'Content-Type: multipart/mixed; boundary=b\n\n' +
         '--b\nContent-Type: multipart/mixed; boundary=b\n\n'.repeat(20_000),
       'Content-Transfer-Encoding: quoted-printable\n\n' + ' '.repeat(400_000) + 'x',
+      'Content-Type: text/plain; charset=utf-7\n\n' + '+A'.repeat(200_000) + '!',
     ]
     for (const message of hostile) {
       const started = performance.now()

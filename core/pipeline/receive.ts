@@ -3,6 +3,7 @@ import { Failure, type Reply } from '../base/failure.ts'
 import { findBodyStart, type MessageContent, type SpooledBody } from '../message/content.ts'
 import { editHeader, withHeader } from '../message/edit-header.ts'
 import { fieldsEnd, type HeaderView, parseHeader, precede } from '../message/header.ts'
+import { MAX_HEADER_BLOCK } from '../message/mime.ts'
 import { formatReceived } from '../message/received.ts'
 import { replies } from '../message/reply.ts'
 import type { BodySpool } from '../message/spool.ts'
@@ -11,7 +12,6 @@ import { fixUp } from './submission.ts'
 
 /** RFC 5321 §6.3: a large threshold, at least 100. */
 export const MAX_RECEIVED_FIELDS = 100
-export const MAX_HEADER = 1024 * 1024
 
 export interface ReceivedMessage {
   readonly content: MessageContent
@@ -44,13 +44,13 @@ export function receiveMessage(
 
 async function readHeader(body: SpooledBody): Promise<Buffer> {
   let block: Buffer = Buffer.alloc(0)
-  for await (const chunk of body.chunks(0, MAX_HEADER)) {
+  for await (const chunk of body.chunks(0, MAX_HEADER_BLOCK)) {
     block = Buffer.concat([block, chunk])
     const end = findBodyStart(block)
     if (end < block.length) return block.subarray(0, end)
   }
   const tooLong = block.length < body.size && fieldsEnd(parseHeader(block)) > block.lastIndexOf(10)
-  if (tooLong) throw refusal(replies.headerTooBig(MAX_HEADER))
+  if (tooLong) throw refusal(replies.headerTooBig(MAX_HEADER_BLOCK))
   return block
 }
 

@@ -1,6 +1,7 @@
 // Reads messages for sessions and searches, and keeps the index of what it read: on a thread of its own, or at once where there is none.
 import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/log.ts'
+import { MAX_HEADER_BLOCK } from '../message/mime.ts'
 import { createDescriber } from '../message/structure.ts'
 import { matchHeader, matchText } from './content-match.ts'
 import type { MessagePlace } from './engine.ts'
@@ -10,7 +11,7 @@ import { describeForIndex, withEmptyLine } from './index/describe.ts'
 import { type IndexAnswer, indexedHeaders, searchIndex } from './index/index-search.ts'
 import { toCrlf } from './line-ends.ts'
 import type { MessageStructure } from './mailbox-store.ts'
-import { headerBlock } from './maildir/message-file.ts'
+import { collectHeader } from './maildir/message-file.ts'
 import { rawPieces, readMessage } from './place-reader.ts'
 import { type ContentKey, isTextKey } from './search.ts'
 
@@ -102,7 +103,6 @@ export interface ContentService {
   close(): Promise<void>
 }
 
-const HEADER_PIECES = 4
 const MAX_OPEN = 64
 /** Messages between which others get their turn. */
 const SLICE = 8
@@ -217,16 +217,8 @@ function describeItem(files: Files, { uid, places }: Item): MessageStructure {
 }
 
 /** With its empty line and CRLF line ends. */
-function readHeader(files: Files, { places }: Item): Buffer {
-  const pieces: Buffer[] = []
-  for (const piece of rawPieces(files, places)) {
-    pieces.push(piece)
-    const all = pieces.length === 1 ? piece : Buffer.concat(pieces)
-    const block = headerBlock(all)
-    if (block.length < all.length || pieces.length >= HEADER_PIECES) return withEmptyLine(toCrlf(block))
-  }
-  return withEmptyLine(toCrlf(headerBlock(Buffer.concat(pieces))))
-}
+const readHeader = (files: Files, { places }: Item): Buffer =>
+  withEmptyLine(toCrlf(collectHeader(rawPieces(files, places), MAX_HEADER_BLOCK)))
 
 async function matchItem(deps: ContentDeps, key: ContentKey, item: Item): Promise<boolean | null> {
   try {

@@ -33,6 +33,9 @@ export const message = (octets: string | Buffer, options: Partial<NewMessage> = 
   ...options,
 })
 
+/** A mail file adds it to a message that is all header. */
+const withEmptyLine = (octets: string): string => (octets.includes('\r\n\r\n') ? octets : `${octets}\r\n`)
+
 export async function collect<T>(batches: AsyncIterable<readonly T[]>): Promise<T[]> {
   const all: T[] = []
   for await (const batch of batches) all.push(...batch)
@@ -136,6 +139,27 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
           [1, 'From'],
           [3, 'From'],
         ])
+      })
+
+      it('keeps messages with a very long header as they are', async () => {
+        const long = `X-Long: ${'y'.repeat(500_000)}\r\n ${'z'.repeat(400_000)}\r\n`
+        const octets = [
+          `${long}${text('behind', 'body\r\n')}`,
+          `${long}Subject: all header\r\n`,
+          `${long.repeat(3)}\r\nx\r\n`,
+        ]
+        await inbox.append(octets.map((one) => message(one)))
+        const read: string[] = []
+        for await (const { message: stored } of inbox.messages(inbox.uids()))
+          read.push((await stored.read()).toString())
+        expect(read.slice(-3).map(withEmptyLine)).toEqual(octets.map(withEmptyLine))
+        const sizes = inbox
+          .uids()
+          .slice(-3)
+          .map((uid) => inbox.meta(uid)!.size)
+        expect([...sizes]).toEqual(read.slice(-3).map((one) => one.length))
+        const [header] = await collect(inbox.headers(inbox.uids().slice(-3, -2)))
+        expect(header?.header.toString()).toBe(`${long}${text('behind', '')}`)
       })
 
       it('gives headers whole or field by field', async () => {
@@ -434,6 +458,20 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         expect(await found(body('Plain'))).toEqual([])
         expect(await found(body('brown jumps'))).toEqual([])
         expect(await found(body('fox\r\njumps'))).toEqual([1])
+      })
+
+      it('finds in reports, in UTF-7, and what a very long field stands before', async () => {
+        const report = 'Content-Type: message/delivery-status\r\n'
+        await inbox.append([
+          message(text('Report', 'Final-Recipient: rfc822; gone@example.org\r\n', report)),
+          message(text('+ZeVnLIqe-', 'Hi +ZeVnLIqe- +- x\r\n', 'Content-Type: text/plain; charset=utf-7\r\n')),
+          message(`X-Long: ${'y'.repeat(900_000)}\r\n${text('behind', 'short\r\n')}`),
+        ])
+        expect(await found(body('gone@EXAMPLE'))).toEqual([4])
+        expect(await found(body('日本語 + x'))).toEqual([5])
+        expect(await found(header('subject', 'behind'))).toEqual([6])
+        expect(await found({ kind: 'text', value: 'behind' })).toEqual([6])
+        expect(await found({ kind: 'on', of: 'sent', day: '2026-03-14' })).toEqual([1, 2, 3, 4, 5, 6])
       })
 
       it('finds by text anywhere', async () => {

@@ -1,5 +1,5 @@
 // SEARCH (RFC 9051 §6.4.4): return options, charset and keys, sequence sets still unresolved.
-import { isKnownCharset, textDecoder } from '../../message/encoded-word.ts'
+import { type CharsetDecoder, isKnownCharset, textDecoder } from '../../message/encoded-word.ts'
 import { parseDay } from './dates.ts'
 import { type Decoder, SyntaxFault } from './decoder.ts'
 import { parseSequenceSet, type SequenceSet } from './sequence-set.ts'
@@ -127,7 +127,7 @@ const WITH_ARGUMENTS = new Set(
 class KeyReader {
   modSeq = false
   readonly #d: Decoder
-  readonly #decoder: TextDecoder
+  readonly #decoder: CharsetDecoder
   #keys = 0
 
   constructor(d: Decoder, charset: string) {

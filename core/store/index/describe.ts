@@ -1,5 +1,6 @@
 // Reads one message for the index: structure, header and searchable text in one pass over its octets.
 import { parseHeader } from '../../message/header.ts'
+import { MAX_HEADER_BLOCK } from '../../message/mime.ts'
 import { createDescriber } from '../../message/structure.ts'
 import { foldedFields, sentDay } from '../header-text.ts'
 import { toCrlf } from '../line-ends.ts'
@@ -9,7 +10,6 @@ import { FAST_FIELDS, type FastField, type IndexedMessage } from './account-inde
 
 /** Longer text is not kept in the index: a search reads the message. */
 const MAX_TEXT = 1_048_576
-const MAX_HEADER = 262_144
 /** Parts stretches of text that do not belong together: no search text can contain it. */
 const BREAK = '\x00'
 
@@ -33,7 +33,7 @@ export function describeForIndex(uid: number, pieces: Iterable<Buffer>): Indexed
   let held = 0
   for (const piece of pieces) {
     describer.write(piece)
-    if (held < MAX_HEADER) first.push(piece)
+    if (held < MAX_HEADER_BLOCK) first.push(piece)
     held += piece.length
   }
   const { envelope, body, bodyStructure } = describer.end()

@@ -100,11 +100,27 @@ export function copyMessage(files: Files, from: string, to: string, internalDate
 /** The header block and its empty line at the start of `octets`, or as much as there is of it. */
 export function headerBlock(octets: Buffer): Buffer {
   if (octets[0] === 10) return octets.subarray(0, 1)
+  if (octets[0] === 13 && octets[1] === 10) return octets.subarray(0, 2)
   for (let lf = octets.indexOf(10); lf >= 0; lf = octets.indexOf(10, lf + 1)) {
     if (octets[lf + 1] === 10) return octets.subarray(0, lf + 2)
     if (octets[lf + 1] === 13 && octets[lf + 2] === 10) return octets.subarray(0, lf + 3)
   }
   return octets
+}
+
+/** The same of octets that come in pieces; one that does not end within about `bound` octets is cut. */
+export function collectHeader(pieces: Iterable<Buffer>, bound: number): Buffer {
+  const held: Buffer[] = []
+  let size = 0
+  let seam: Buffer = Buffer.alloc(0)
+  for (const piece of pieces) {
+    held.push(piece)
+    size += piece.length
+    seam = Buffer.concat([seam, piece])
+    if (size >= bound || seam.includes('\n\n') || seam.includes('\n\r\n')) break
+    seam = seam.subarray(-2)
+  }
+  return headerBlock(held.length === 1 ? held[0]! : Buffer.concat(held))
 }
 
 const threadOfOctets = (octets: Buffer): bigint | null =>

@@ -20,7 +20,7 @@ import { toLf } from '../line-ends.ts'
 import { MailboxEvents, openedMailbox } from '../mailbox-events.ts'
 import type { Flag, MailboxInfo, SpecialUse } from '../mailbox-store.ts'
 import { accountDirectory } from '../maildir/folder-names.ts'
-import { headerBlock, type MessageWriter } from '../maildir/message-file.ts'
+import { collectHeader, headerBlock, type MessageWriter } from '../maildir/message-file.ts'
 import { INBOX, mailboxName } from '../names.ts'
 import type { CopyResult } from '../open-mailbox.ts'
 import { rawPieces } from '../place-reader.ts'
@@ -47,7 +47,9 @@ interface Account {
 }
 
 const MAX_LOADED = 500
-const PIECE = 65_536
+const LF = Buffer.from('\n')
+/** The end of a line, and the empty one. */
+const EMPTY_LINE = Buffer.from('\n\n')
 
 export class MboxEngine implements StoreEngine {
   readonly #options: MboxOptions
@@ -426,11 +428,11 @@ export class MboxEngine implements StoreEngine {
   #stagedParts({ path }: MessageWriter): Pick<NewMboxMessage, 'header' | 'body'> {
     const { files } = this.#options
     const whole = { path, start: 0, end: null, quoted: false }
-    const fd = files.open(path, 'r')
-    const first = Buffer.alloc(PIECE)
-    const header = headerBlock(first.subarray(0, files.read(fd, first, 0, PIECE, 0)))
-    files.close(fd)
-    return { header: header.subarray(0, -1), body: () => rawPieces(files, [{ ...whole, start: header.length }]) }
+    const block = collectHeader(rawPieces(files, [whole]), Number.POSITIVE_INFINITY)
+    return {
+      header: withoutEmptyLine(block),
+      body: () => rawPieces(files, [{ ...whole, start: block.length }]),
+    }
   }
 
   #trim(): void {
@@ -447,10 +449,12 @@ export class MboxEngine implements StoreEngine {
 /** LF line ends; the header without its empty line. */
 function splitMessage(octets: Buffer): Pick<NewMboxMessage, 'header' | 'body'> {
   const block = headerBlock(octets)
-  const ended = block.length < octets.length || block.subarray(-2).toString() === '\n\n' || block.length === 1
-  const header = ended ? block.subarray(0, -1) : block
-  return { header, body: () => [octets.subarray(block.length)] }
+  return { header: withoutEmptyLine(block), body: () => [octets.subarray(block.length)] }
 }
+
+/** A message that is all header may lack it. */
+const withoutEmptyLine = (block: Buffer): Buffer =>
+  block.equals(LF) || block.subarray(-2).equals(EMPTY_LINE) ? block.subarray(0, -1) : block
 
 function* chain(...parts: Iterable<Buffer>[]): Generator<Buffer> {
   for (const part of parts) yield* part

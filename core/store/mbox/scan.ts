@@ -1,5 +1,6 @@
 // Finds the messages of an mbox file as it streams by: bounded memory, whatever the size of file and lines.
 import type { Files } from '../../base/files.ts'
+import { MAX_HEADER_BLOCK } from '../../message/mime.ts'
 import type { Steps } from '../turns.ts'
 import { parseFromLine } from './from-line.ts'
 
@@ -14,14 +15,13 @@ export interface ScannedMessage {
   readonly end: number
   /** Of the `From ` line, ms since 1970. */
   readonly date: number
-  /** As it lies in the file, without the empty line; at most 256 KiB. */
+  /** As it lies in the file, without the empty line; at most 1 MiB. */
   readonly header: Buffer
   /** Octets of the body with CRLF line ends and without quoting. */
   readonly bodySize: number
 }
 
 const PIECE = 65_536
-const MAX_HEADER = 262_144
 const LF = 10
 const CR = 13
 const F = 70
@@ -143,7 +143,7 @@ class Scanner {
       open.bodyStart = this.#at
       const length = contentLength(open.header)
       if (length !== null && this.#isBoundary(this.#at + length)) open.until = this.#at + length
-    } else if (open.headerSize + line.length <= MAX_HEADER) {
+    } else if (open.headerSize + line.length <= MAX_HEADER_BLOCK) {
       open.header.push(Buffer.from(line))
       open.headerSize += line.length
     }
