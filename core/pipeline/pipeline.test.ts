@@ -348,6 +348,13 @@ describe('intake', () => {
     expect(text).toMatch(/\r\nMessage-ID: <\w{16}@mx\.here\.test>\r\n/)
     expect(text).not.toContain('secret')
   })
+
+  test('a submission’s address lists beyond all measure stay as they are', async () => {
+    const to = 'a,'.repeat(200_000)
+    await submit({ to: ['later@here.test'], service: 'submission', message: `From: ana\r\nTo: ${to}\r\n\r\nx\r\n` })
+    await until(() => events.some((e) => e.event === 'attempt'))
+    expect(await bytesOf(only().id)).toContain(`\r\nFrom: ana\r\nTo: ${to}\r\n`)
+  })
 })
 
 describe('dispatch', () => {

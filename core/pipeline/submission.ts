@@ -4,6 +4,7 @@ import { type Address, formatAddress } from '../message/address.ts'
 import { formatDate } from '../message/date.ts'
 import { editHeader } from '../message/edit-header.ts'
 import { type HeaderView, parseHeader } from '../message/header.ts'
+import { qualify } from './qualify.ts'
 
 export interface FixUpFacts {
   readonly site: Site
@@ -23,6 +24,10 @@ const ADDRESS_FIELDS = new Set([
   'resent-cc',
   'resent-sender',
 ])
+/** Characters of all address fields together; longer lists than a thousand recipients make are left as they are. */
+const MENDED_MAX = 131_072
+
+type HeaderField = HeaderView['fields'][number]
 
 /** The mended block, and the Message-ID that was added (null: there was one). */
 export function fixUp(block: Buffer, facts: FixUpFacts): { header: Buffer; messageId: string | null } {
@@ -37,44 +42,22 @@ export function fixUp(block: Buffer, facts: FixUpFacts): { header: Buffer; messa
       value: `<${formatAddress(facts.reversePath) || `MAILER-DAEMON@${facts.site.origin}`}>`,
     })
   }
-  const unqualified = view.fields.filter((f) => ADDRESS_FIELDS.has(f.name.toLowerCase()) && hasUnqualified(f.value))
-  for (const f of unqualified) {
-    append.push({ name: f.name, value: qualify(f.value, facts.site.origin) })
-  }
-  const gone = new Set<unknown>(unqualified)
+  const qualified = qualifiedFields(view, facts.site.origin)
+  for (const [{ name }, value] of qualified) append.push({ name, value })
   const hasBcc = view.get('bcc') !== null || view.get('resent-bcc') !== null
   if (append.length === 0 && !hasBcc) return { header: block, messageId: null }
-  const remove = (f: HeaderView['fields'][number]) => gone.has(f) || /^(resent-)?bcc$/i.test(f.name)
+  const remove = (f: HeaderField) => qualified.has(f) || /^(resent-)?bcc$/i.test(f.name)
   return { header: editHeader(block, view, { append, remove }), messageId }
 }
 
-/** Pieces of an address list: comments and quoted strings stay whole, so that nothing inside them is mistaken for an address. */
-const PIECES = /\((?:[^()\\]|\\.)*\)|"(?:[^"\\]|\\.)*"|<[^>]*>|[,;:]|[^,;:<("]+/g
-
-const hasUnqualified = (value: string): boolean => qualify(value, 'x.invalid') !== value
-
-/** Adds `@origin` to addresses without a domain; leaves display names, groups and comments alone. */
-export function qualify(value: string, origin: string): string {
-  const pieces = value.match(PIECES) ?? []
-  const out: string[] = []
-  for (let i = 0; i < pieces.length; i++) {
-    const piece = pieces[i]!
-    if (piece.startsWith('<')) out.push(piece.replace(/^<([^@<>\s]+)>$/, `<$1@${origin}>`))
-    else if (isBareAddress(piece) && standsAlone(pieces, i)) out.push(piece.replace(/(\S+)/, `$1@${origin}`))
-    else out.push(piece)
+/** The fields that hold an address without a domain, each with its new value. */
+function qualifiedFields({ fields }: HeaderView, origin: string): Map<HeaderField, string> {
+  const qualified = new Map<HeaderField, string>()
+  const found = fields.filter(({ name }) => ADDRESS_FIELDS.has(name.toLowerCase()))
+  if (found.reduce((sum, { value }) => sum + value.length, 0) > MENDED_MAX) return qualified
+  for (const field of found) {
+    const value = qualify(field.value, origin)
+    if (value !== field.value) qualified.set(field, value)
   }
-  return out.join('')
+  return qualified
 }
-
-const isBareAddress = (piece: string): boolean => /^\s*[^\s@,;:<>()"]+\s*$/.test(piece)
-
-/** A single word is an address only when no angle address or group colon follows in its list entry. */
-function standsAlone(pieces: readonly string[], i: number): boolean {
-  for (let j = i - 1; j >= 0 && !/^[,;:]$/.test(pieces[j]!); j--) if (!isBlank(pieces[j]!)) return false
-  for (let j = i + 1; j < pieces.length && !/^[,;]$/.test(pieces[j]!); j++) {
-    if (pieces[j] === ':' || !isBlank(pieces[j]!)) return false
-  }
-  return true
-}
-
-const isBlank = (piece: string): boolean => piece.trim() === '' || piece.startsWith('(')
