@@ -286,6 +286,7 @@ export interface AuthHook {
 }
 
 export interface MailboxEvent {
+  /** A move is asked about twice: `move` of the mailbox it leads to, `expunge` of the one it leaves. To delete a mailbox is to `expunge` it. */
   readonly action: 'append' | 'move' | 'flag' | 'expunge' | 'login'
   readonly account: string
   readonly mailbox: string | null

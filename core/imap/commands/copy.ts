@@ -22,7 +22,9 @@ async function run(session: Session, args: CopyArguments, byUid: boolean, move: 
   const target = session.mailboxName(args.mailbox)
   const uids = [...session.view.resolve(args.set, byUid)]
   if (move && session.readOnly) return no('CANNOT', 'Mailbox is read-only')
-  const refused = (await session.gate(move ? 'move' : 'append', target)) ?? null
+  const refused = move
+    ? ((await session.gate('move', target)) ?? (await session.gate('expunge', mailbox.name)))
+    : await session.gate('append', target)
   if (refused) return refused
   if (uids.length === 0) return ok('Nothing to do')
   // what moves takes no more room than before: one quota is the whole account's

@@ -10,6 +10,9 @@ export const deleteMailbox = defineCommand({
   },
   async run(session, mailbox) {
     const name = session.mailboxName(mailbox)
+    // its messages go with it
+    const refused = await session.gate('expunge', name)
+    if (refused) return refused
     const own = session.isSelected && session.view.mailbox.name === name
     await session.account.delete(name)
     if (!own) return ok('Deleted')

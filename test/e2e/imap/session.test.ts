@@ -206,6 +206,24 @@ describe('plugins', () => {
     ana.send('f FETCH 1 (BODY[TEXT])\r\n')
     expect((await ana.until('f ')).at(0)).toBe('* 1 FETCH (BODY[TEXT] {20}')
   })
+  it('may keep messages where they are, whichever command would take them away', async () => {
+    await start({
+      hooks: {
+        mailbox: ({ action, mailbox }) =>
+          action === 'expunge' && mailbox !== 'Drafts' ? reject(replies.accessDenied('kept')) : { kind: 'pass' },
+      },
+    })
+    await fill([sampleMessage(1)])
+    const ana = await loggedIn()
+    for (const name of ['Drafts', 'Archive']) expect(await ask(ana, `CREATE ${name}`)).toMatch(/^t OK/)
+    expect(await ask(ana, 'SELECT INBOX')).toMatch(/^t OK/)
+    expect(await ask(ana, 'MOVE 1 Drafts')).toBe('t NO [NOPERM] kept')
+    expect(await ask(ana, 'COPY 1 Drafts')).toMatch(/^t OK/)
+    expect(await ask(ana, 'DELETE Archive')).toBe('t NO [NOPERM] kept')
+    expect(await ask(ana, 'SELECT Drafts')).toMatch(/^t OK/)
+    expect(await ask(ana, 'MOVE 1 Archive')).toMatch(/^t OK/)
+    expect(await ask(ana, 'DELETE Drafts')).toMatch(/^t OK/)
+  })
 })
 
 describe('large answers', () => {
