@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import type { QueueView } from '../admin/queue-actions.ts'
 import { systemClock } from '../base/clock.ts'
+import { isSaidBy } from '../message/reply.ts'
 import { print } from './output.ts'
 import { openQueueAccess } from './queue-access.ts'
 
@@ -37,7 +38,8 @@ function printOne(view: QueueView): void {
   if (view.held) print(`(${view.held.reason})`)
   let reason: string | null = null
   for (const r of open) {
-    if (r.reply && r.reply !== reason) print(`(${r.relay ? `host ${r.relay} said: ` : ''}${r.reply})`)
+    if (r.reply && r.reply !== reason)
+      print(`(${isSaidBy(r.relay, r.reply) ? `host ${r.relay} said: ` : ''}${r.reply})`)
     reason = r.reply
     print(`${' '.repeat(49)}${r.address}`)
   }

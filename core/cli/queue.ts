@@ -30,7 +30,9 @@ const DESCRIPTIONS: { readonly [action in QueueAction]: string } = {
 
 export function build(): Command {
   const queue = new Command('queue')
-  withFilter(queue.command('list', { isDefault: true }).description('list queued messages')).action(list)
+  withFilter(queue.command('list', { isDefault: true }).description('list queued messages'))
+    .allowExcessArguments() // among them, to the default command, are names of commands that are none
+    .action(list)
   queue
     .command('show')
     .description('one message: envelope, recipients, last replies')
@@ -76,13 +78,16 @@ function readFilter(options: FilterOptions, now: number): QueueFilter {
   }
 }
 
-async function list(options: FilterOptions): Promise<void> {
+async function list(options: FilterOptions, { args: [unknown] }: Command): Promise<void> {
+  if (unknown !== undefined)
+    throw new CliError(`queue: unknown command '${unknown}'; one message: queue show <id>`, EX.usage)
   const access = await openQueueAccess()
   try {
+    const filter = readFilter(options, systemClock.now())
     const views: QueueView[] = []
-    for await (const view of access.list(readFilter(options, systemClock.now()))) views.push(view)
+    for await (const view of access.list(filter)) views.push(view)
     if (options.json) return printJson(views)
-    if (views.length === 0) return print('The queue is empty.')
+    if (views.length === 0) return print(none(filter))
     print(
       formatTable(
         ['ID', 'AGE', 'SIZE', 'SENDER', 'RECIPIENTS', 'STATE'],
@@ -93,6 +98,9 @@ async function list(options: FilterOptions): Promise<void> {
     await access.close()
   }
 }
+
+const none = (filter: QueueFilter): string =>
+  Object.keys(filter).length === 0 ? 'The queue is empty.' : 'No message in the queue is of that kind.'
 
 function row(view: QueueView, now: number): string[] {
   const open = view.recipients.filter((r) => r.status === 'pending' || r.status === 'ready')

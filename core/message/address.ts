@@ -84,3 +84,9 @@ export function splitDetail(local: string, delimiter: string): { user: string; d
   const at = delimiter === '' ? -1 : local.indexOf(delimiter)
   return at < 1 ? null : { user: local.slice(0, at), detail: local.slice(at + delimiter.length) }
 }
+
+/** What somebody asks for, an address or `@domain`, with the domain as it is kept; any other text stays. */
+export function withALabels(text: string): string {
+  const at = text.lastIndexOf('@') + 1
+  return at === 0 || !/[^\u0000-\u007f]/.test(text.slice(at)) ? text : text.slice(0, at) + domainToASCII(text.slice(at))
+}

@@ -1,13 +1,13 @@
 // Which items a listing names.
-import { formatAddress } from '../message/address.ts'
+import { formatAddress, withALabels } from '../message/address.ts'
 import { replyLine } from '../message/reply.ts'
 import { type PackedItem, unpackAddress, unpackMeta } from './packed.ts'
 import type { QueueFilter } from './queue.ts'
 
-/** An address, `@domain` for all of a domain, or `<>`; letter case does not matter. */
+/** An address, `@domain` for all of a domain, or `<>`; letter case does not matter, nor whether U-labels or A-labels. */
 function addressMatches(address: string, wanted: string): boolean {
   const have = address.toLowerCase()
-  const want = wanted.toLowerCase().replace(/^<(.*)>$/, '$1')
+  const want = withALabels(wanted.replace(/^<(.*)>$/, '$1')).toLowerCase()
   return want.startsWith('@') ? have.endsWith(want) : have === want
 }
 

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
+import { withALabels } from '../message/address.ts'
 import type { Trace, TraceEvent, TraceQuery } from './trace.ts'
 import { Rows } from './trace-row.ts'
 import type { TraceRequest, TraceResponse } from './trace-worker.ts'
@@ -93,7 +94,7 @@ export function openTrace(options: TraceOptions): Trace {
       const id = ++question
       return new Promise((resolve, reject) => {
         answers.set(id, { resolve, reject })
-        post({ kind: 'find', id, about: query.about, limit: query.limit ?? 20 })
+        post({ kind: 'find', id, about: withALabels(query.about), limit: query.limit ?? 20 })
       })
     },
     async close() {

@@ -106,6 +106,9 @@ describe.each(['up', 'down'] as const)('the queue with the server %s', (state) =
     expect(await queued('--recipient', `y-${state}@out.test`)).toMatchObject([{ id: y, sender: PACO }])
     expect(await queued('--sender', '@nowhere.test')).toEqual([])
     expect(await queued('--older-than', '1d')).toEqual([])
+    expect((await estafeta(['queue', 'list', '--older-than', '1d'])).stdout).toBe(
+      'No message in the queue is of that kind.\n',
+    )
     expect(await queued('--reason', 'ECONNREFUSED')).toHaveLength(2)
     const mailq = await face('mailq', [])
     expect(mailq.code).toBe(0)
@@ -157,6 +160,7 @@ describe.each(['up', 'down'] as const)('the queue with the server %s', (state) =
       expect(run, args.join(' ')).toMatchObject({ code: 64, stdout: '' })
       expect(run.stderr).not.toBe('')
       expect(run.stderr).not.toContain('    at ')
+      if (args[1] === 'frobnicate') expect(run.stderr).toContain("unknown command 'frobnicate'")
     }
   })
 
