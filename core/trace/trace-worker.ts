@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock, type Timer } from '../base/clock.ts'
 import type { TraceEvent } from './trace.ts'
 import { decodeEvents, decodeRows } from './trace-row.ts'
+import { ROWS_OF, SCHEMA, SEEDS } from './trace-tables.ts'
 
 export type TraceRequest =
   | { kind: 'write'; now: number; batch: string; rows: number }
@@ -28,16 +29,7 @@ const { user_version } = db.prepare('PRAGMA user_version').get() as { user_versi
 // what an older version wrote cannot be read any more, and is not worth more
 if (user_version < FORMAT)
   db.exec(`DROP TABLE IF EXISTS trace; DROP TABLE IF EXISTS address; PRAGMA user_version=${FORMAT}`)
-db.exec(`
-  PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; PRAGMA journal_size_limit=4194304;
-  CREATE TABLE IF NOT EXISTS trace (id INTEGER PRIMARY KEY, time INTEGER, sid TEXT, tid TEXT, qid TEXT, mid TEXT, events TEXT);
-  CREATE INDEX IF NOT EXISTS trace_qid ON trace (qid) WHERE qid <> '';
-  CREATE INDEX IF NOT EXISTS trace_tid ON trace (tid) WHERE tid <> '';
-  CREATE INDEX IF NOT EXISTS trace_sid ON trace (sid) WHERE sid <> '';
-  CREATE INDEX IF NOT EXISTS trace_mid ON trace (mid) WHERE mid <> '';
-  CREATE INDEX IF NOT EXISTS trace_time ON trace (time);
-  CREATE TABLE IF NOT EXISTS address (address TEXT, id INTEGER, PRIMARY KEY (address, id)) WITHOUT ROWID;
-`)
+db.exec(SCHEMA)
 const insert = db.prepare('INSERT INTO trace (time, sid, tid, qid, mid, events) VALUES (?, ?, ?, ?, ?, ?)')
 const insertAddress = db.prepare('INSERT OR IGNORE INTO address VALUES (?, ?)')
 
@@ -91,9 +83,14 @@ function guarded(action: () => void): void {
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
 
+const DAY = 86_400_000
+/** Rows go a twentieth of the days at a time: each time all addresses are gone through. */
+const SHARE = 0.05
+
 /** Keeps the file within its days and octets. */
 function clean(): void {
-  drop('time < ?', now - days * 86_400_000)
+  const oldest = db.prepare('SELECT id, time FROM trace ORDER BY id LIMIT 1').get() as Place | undefined
+  if (oldest && oldest.time < now - days * DAY * (1 + SHARE)) drop(lastBefore(now - days * DAY, oldest.id))
   const octets = (): number => {
     const pages = db.prepare('PRAGMA page_count').get() as { page_count: number }
     const free = db.prepare('PRAGMA freelist_count').get() as { freelist_count: number }
@@ -106,36 +103,55 @@ function clean(): void {
       high: number
     }
     if (span.low === null) break
-    drop('id <= ?', span.low + Math.floor((span.high - span.low) / 10))
+    drop(span.low + Math.floor((span.high - span.low) / 10))
   }
   db.exec('PRAGMA incremental_vacuum')
 }
 
-function drop(where: string, value: number): void {
-  db.prepare(`DELETE FROM address WHERE id IN (SELECT id FROM trace WHERE ${where})`).run(value)
-  db.prepare(`DELETE FROM trace WHERE ${where}`).run(value)
+interface Place {
+  readonly id: number
+  readonly time: number
 }
+
+/** The last row from before `time`, by halves: rows stand in the order of their times, but for those of one batch. */
+function lastBefore(time: number, first: number): number {
+  const from = db.prepare('SELECT id, time FROM trace WHERE id >= ? ORDER BY id LIMIT 1')
+  const { high } = db.prepare('SELECT max(id) AS high FROM trace').get() as { high: number }
+  let [low, end] = [first, high]
+  while (low < end) {
+    const middle = Math.ceil((low + end) / 2)
+    if ((from.get(middle) as unknown as Place).time < time) low = middle
+    else end = middle - 1
+  }
+  return low
+}
+
+/** All rows up to this one. */
+function drop(last: number): void {
+  db.prepare('DELETE FROM address WHERE id <= ?').run(last)
+  db.prepare('DELETE FROM trace WHERE id <= ?').run(last)
+}
+
+const findSeeds = db.prepare(SEEDS)
+const findRows = db.prepare(ROWS_OF)
 
 function find(about: string, limit: number): TraceEvent[] {
   const text = about.trim()
   const mid = text.startsWith('<') ? text : `<${text}>`
-  const seeds = db
-    .prepare(
-      `SELECT tid, qid, sid FROM trace WHERE qid = ?1 OR tid = ?1 OR sid = ?1 OR mid = ?2
-       OR id IN (SELECT id FROM address WHERE address = lower(?1)) ORDER BY time DESC LIMIT ?3`,
-    )
-    .all(text, mid, limit * 10) as { tid: string; qid: string; sid: string }[]
+  const seeds = findSeeds.all(text, mid, limit * 10) as { tid: string; qid: string; sid: string }[]
   const keys = new Set(seeds.map((s) => s.qid || s.tid || s.sid))
   const events: TraceEvent[] = []
-  // a message is met by its transaction, too, in rows from before it had a queue id
+  // a message is met by its transaction, too
   const met = new Set<number>()
   for (const key of [...keys].slice(0, limit)) {
-    const rows = db
-      .prepare(
-        `SELECT id, time, sid, tid, qid, events FROM trace WHERE qid = ?1 OR tid = ?1 OR sid = ?1
-         OR tid IN (SELECT tid FROM trace WHERE qid = ?1 AND tid <> '') ORDER BY time, id`,
-      )
-      .all(key) as { id: number; time: number; sid: string; tid: string; qid: string; events: string }[]
+    const rows = findRows.all(key) as {
+      id: number
+      time: number
+      sid: string
+      tid: string
+      qid: string
+      events: string
+    }[]
     for (const row of rows) if (!met.has(row.id)) events.push(...decodeEvents(row))
     for (const { id } of rows) met.add(id)
   }

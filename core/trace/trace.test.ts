@@ -1,11 +1,13 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { FakeClock } from '../base/clock.ts'
 import { silentLogger } from '../base/log.ts'
 import type { Trace, TraceEvent } from './trace.ts'
 import { openTrace } from './trace-store.ts'
+import { ROWS_OF, SCHEMA, SEEDS } from './trace-tables.ts'
 
 let folder: string
 let clock: FakeClock
@@ -124,4 +126,21 @@ test('events of a message are given once, though an address leads to it before a
   await trace.find({ about: 's1' }) // a row of its own
   trace.record(at({ sid: 's1', tid: 's1.1', qid: 'q1', event: 'queued', rcpt: 'ana@here.test' }))
   expect((await trace.find({ about: 'ana@here.test' })).map(({ event }) => event)).toEqual(['hook', 'queued'])
+})
+
+test('a session is found with what was no part of a transaction', async () => {
+  const trace = open()
+  trace.record(at({ sid: 's1', hook: 'connect', plugin: 'rbl', verdict: 'pass' }))
+  trace.record(at({ sid: 's1', tid: 's1.1', hook: 'mail', plugin: 'access', verdict: 'pass' }))
+  trace.record(at({ sid: 's10', hook: 'connect', plugin: 'rbl', verdict: 'reject' }))
+  expect((await trace.find({ about: 's1' })).map(({ hook }) => hook)).toEqual(['connect', 'mail'])
+})
+
+test.each([SEEDS, ROWS_OF])('no search goes through all that there is: %s', (query) => {
+  const db = new DatabaseSync(':memory:')
+  db.exec(SCHEMA)
+  const steps = db.prepare(`EXPLAIN QUERY PLAN ${query}`).all() as { detail: string }[]
+  db.close()
+  expect(steps.length).toBeGreaterThan(5)
+  expect(steps.filter(({ detail }) => /^SCAN (trace|address)/.test(detail))).toEqual([])
 })
