@@ -1,9 +1,12 @@
 // The docs say what the code says: maps name every folder, generated pages are up to date, nothing is shipped without a page and a test.
-import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { generatedDocs, generatedFolder } from '../core/cli/docs.ts'
+import { program } from '../core/cli/main.ts'
+import { loadConfig } from '../core/config/load.ts'
 import { profileNames } from '../core/config/profiles.ts'
 import { shippedPlugins } from '../core/plugin/definitions.ts'
 
@@ -55,6 +58,50 @@ it('links between the pages lead somewhere', () => {
       .map(([, target]) => `${page}: ${target}`),
   )
   expect(dead).toEqual([])
+})
+
+describe('the operator guide', () => {
+  const guide = read('docs/operator-guide.md')
+  const blocks = [...guide.matchAll(/^( *)```(\w*)\n([\s\S]*?)^\1```/gm)].map(([, indent, language, text]) => ({
+    language,
+    text: text!.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+  }))
+
+  it('has a configuration for every profile that is put to use, and all of them load', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'estafeta-guide-'))
+    const path = join(folder, 'estafeta.yaml')
+    const profiles = blocks
+      .filter(({ language }) => language === 'yaml')
+      .map(({ text }) => {
+        writeFileSync(path, text)
+        return loadConfig({ path }).profile
+      })
+    rmSync(folder, { recursive: true })
+    expect(profiles.sort()).toEqual(profileNames().filter((name) => !['demo', 'no-configuration'].includes(name)))
+  })
+
+  it('names commands and flags that exist', async () => {
+    const prose = guide.replace(/^( *)```[\s\S]*?^\1```/gm, '')
+    const lines = [
+      ...[...prose.matchAll(/`([^`\n]+)`/g)].map(([, text]) => text!),
+      ...blocks.filter(({ language }) => language === '').flatMap(({ text }) => text.split('\n')),
+    ]
+    const calls = lines.flatMap((line) => /(?:^|bin\/)estafeta ([a-z][^']*)/.exec(line)?.[1] ?? [])
+    expect(calls.length).toBeGreaterThan(25)
+    for (const call of calls) {
+      const words = call.split(/\s+/)
+      const command = (await program(words[0]!)).commands.find((one) => one.name() === words[0])
+      const nested = words.length > 1 && command && command.commands.length > 0
+      const found = nested ? command.commands.find((one) => one.name() === words[1]) : command
+      expect(found, call).toBeDefined()
+      const flags = words.flatMap((word) => /^--[a-z-]+/.exec(word)?.[0] ?? [])
+      const known = found!.options.map(({ long }) => long)
+      expect(
+        flags.filter((flag) => !known.includes(flag)),
+        call,
+      ).toEqual([])
+    }
+  })
 })
 
 it('the changelog begins with what is not yet released, or with the present version', () => {

@@ -1,6 +1,15 @@
 // Our log in the hands of mail administrators' tools: pflogsumm, fail2ban, logrotate.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -110,9 +119,9 @@ test('logrotate moves the log aside as the example says, and the server goes on 
   const file = join(own, 'mail.log')
   writeFileSync(config, `hostname: mx.here.test\nuser: nobody\ndata: ${own}/data\nlog: { file: ${file} }\n`)
   const running = startBin('estafeta', ['--config', config, 'serve'])
-  await expect
-    .poll(() => (existsSync(file) ? readFileSync(file, 'utf8') : ''), { timeout: 20_000 })
-    .toContain('started')
+  const written = (text: string) =>
+    expect.poll(() => (existsSync(file) ? readFileSync(file, 'utf8') : ''), { timeout: 20_000 }).toContain(text)
+  await written('started')
   const rule = readFileSync(fileURLToPath(new URL('../../docs/examples/logrotate-estafeta', import.meta.url)), 'utf8')
     .replace(/^#.*\n/, '')
     .replaceAll('/var/log/estafeta', own)
@@ -120,12 +129,16 @@ test('logrotate moves the log aside as the example says, and the server goes on 
     // only root may act for others
     .replace(/^\t(su|create 0640) estafeta adm\n/gm, isRoot ? '\t$1 nobody nogroup\n' : '')
   writeFileSync(join(folder, 'rule'), rule, { mode: 0o644 })
-  execFileSync('logrotate', ['--force', '--state', join(folder, 'state'), join(folder, 'rule')])
-  expect(await running.stop()).toBe(0)
+  const rotate = () =>
+    execFileSync('logrotate', ['--force', '--state', join(folder, 'state'), join(folder, 'rule')], { stdio: 'pipe' })
+  rotate()
   expect(readFileSync(`${file}.1`, 'utf8')).toContain('started')
-  const fresh = readFileSync(file, 'utf8')
-  expect(fresh).toContain('configuration read anew')
-  expect(fresh).toContain('stopped')
+  await written('configuration read anew')
+  appendFileSync(config, 'limits: { recipients: 5 }\n')
+  expect(rotate).toThrow('limits.recipients: expected at least 100')
+  expect(readFileSync(`${file}.1`, 'utf8')).toContain('configuration read anew')
+  expect(await running.stop()).toBe(0)
+  expect(readFileSync(file, 'utf8')).toContain('stopped')
 })
 
 test('no password is in the log', () => {
