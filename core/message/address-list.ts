@@ -21,7 +21,8 @@ export function parseAddressList(value: string): ListedAddress[] {
   const list: ListedAddress[] = []
   let at = 0
   let words: string[] = []
-  let quoted = false
+  /** Which of the words was quoted last. */
+  let quotedAt = -1
   let comment: string | null = null
   let host: string | null = null
   let angle: { route: string | null; mailbox: string; host: string } | null = null
@@ -29,13 +30,20 @@ export function parseAddressList(value: string): ListedAddress[] {
 
   const finish = () => {
     const text = words.join('').trim()
-    if (angle) list.push({ name: text || comment, ...angle })
+    if (angle) list.push({ name: (host === null ? text : `${text}@${host.trim()}`) || comment, ...angle })
     else if (host === null && text.includes(' ')) list.push({ name: text, route: null, mailbox: '', host: '' })
     else if (text !== '' || host !== null) {
-      list.push({ name: comment, route: null, mailbox: quoted ? text : compact(text), host: host ?? '' })
+      const gap = host === null ? -1 : lastGap(words)
+      const local = words
+        .slice(gap + 1)
+        .join('')
+        .trim()
+      const mailbox = quotedAt > gap ? local : compact(local)
+      const name = gap < 0 ? comment : words.slice(0, gap).join('').trim()
+      list.push({ name, route: null, mailbox, host: compact(host ?? '') })
     }
     words = []
-    quoted = false
+    quotedAt = -1
     comment = null
     host = null
     angle = null
@@ -53,8 +61,7 @@ export function parseAddressList(value: string): ListedAddress[] {
       at = end
     } else if (c === '"') {
       const string = readQuoted(value, at)
-      words.push(string.value)
-      quoted = true
+      quotedAt = words.push(string.value) - 1
       at = string.next
     } else if (c === '<') {
       const end = closing(value, at)
@@ -62,7 +69,7 @@ export function parseAddressList(value: string): ListedAddress[] {
       at = end + 1
     } else if (c === '@') {
       const end = hostEnd(value, at + 1)
-      host = compact(value.slice(at + 1, end))
+      host = value.slice(at + 1, end)
       at = end
     } else if (c === ',') {
       finish()
@@ -78,7 +85,8 @@ export function parseAddressList(value: string): ListedAddress[] {
       if (inGroup) list.push({ name: null, route: null, mailbox: null, host: null })
       inGroup = false
       at++
-    } else if (c === ' ') {
+    } else if (c === '>') at++
+    else if (c === ' ') {
       if (host === null && words.at(-1) !== ' ') words.push(' ')
       at = skipSpaces(value, at)
     } else {
@@ -90,6 +98,13 @@ export function parseAddressList(value: string): ListedAddress[] {
   finish()
   if (inGroup) list.push({ name: null, route: null, mailbox: null, host: null })
   return list
+}
+
+/** Of `A Name user` before an `@`: where the local part's words begin, those that a dot joins being one; -1: at the first. */
+function lastGap(words: readonly string[]): number {
+  for (let i = words.length - 2; i > 0; i--)
+    if (words[i] === ' ' && !words[i - 1]!.endsWith('.') && !words[i + 1]!.startsWith('.')) return i
+  return -1
 }
 
 function parseAngle(inside: string): { route: string | null; mailbox: string; host: string } {

@@ -91,6 +91,13 @@ Content-Type: TEXT/PLAIN; CHARSET=US-ASCII`
       'To: Mary Smith <mary@x.test>,\n\tjdoe@example.org,, Who? <one@y.test>',
       '(("Mary Smith" NIL "mary" "x.test")(NIL NIL "jdoe" "example.org")("Who?" NIL "one" "y.test"))',
     ],
+    ['To: Ana de la Torre ana@b.test', '(("Ana de la Torre" NIL "ana" "b.test"))'],
+    ['To: "A B" a@b.test, x . y @ b.test', '(("A B" NIL "a" "b.test")(NIL NIL "x.y" "b.test"))'],
+    [
+      'To: me@x.test <you@y.test>, i@x.test too <me@y.test>',
+      '(("me@x.test" NIL "you" "y.test")("i@x.test too" NIL "me" "y.test"))',
+    ],
+    ['To: a@b.test>, c@d.test', '((NIL NIL "a" "b.test")(NIL NIL "c" "d.test"))'],
     ['To: a@b.test\nTo: c@d.test', '((NIL NIL "a" "b.test")(NIL NIL "c" "d.test"))'],
     ['To: Joe Q. Public <john.q.public@example.com>', '(("Joe Q. Public" NIL "john.q.public" "example.com"))'],
     ['To: A1 (The Enforcer) Gore <gore@example.org>', '(("A1 Gore" NIL "gore" "example.org"))'],
