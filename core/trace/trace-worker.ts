@@ -98,7 +98,8 @@ function clean(): void {
     return (pages.page_count - free.freelist_count) * size.page_size
   }
   while (octets() > maxSize) {
-    const span = db.prepare('SELECT min(id) AS low, max(id) AS high FROM trace').get() as {
+    // asked for both at once, SQLite goes through all rows
+    const span = db.prepare('SELECT (SELECT min(id) FROM trace) AS low, (SELECT max(id) FROM trace) AS high').get() as {
       low: number | null
       high: number
     }
