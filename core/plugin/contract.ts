@@ -221,6 +221,8 @@ export interface MessageAnswer {
   /** Keeps the message in the queue, held, with this reason. */
   readonly quarantine?: string
   readonly detail?: string
+  /** A bare verdict is no answer: it stands in `all`. */
+  readonly kind?: never
 }
 
 /** Where a recipient goes next. */
