@@ -68,7 +68,7 @@ const inboxSize = async (server: TestServer): Promise<number> => {
 describe('clamd is down', () => {
   test('onError defer: the client is asked to come back, and the trace says why', async () => {
     const server = await start({ clamav: { enabled: true, port: await freePort(), onError: 'defer' } })
-    expect(await send(server, ANA)).toBe('451 4.7.1 A content check is not available now, try again later')
+    expect(await send(server, ANA)).toBe('451 4.7.1 A required check is not available now, try again later')
     expect(server.queue.stats().items).toBe(0)
     const events = await traced(server, 'client@away.test')
     expect(events.find((e) => e.plugin === 'clamav')).toMatchObject({
@@ -214,7 +214,7 @@ export default definePlugin({
 
 describe('a plugin that throws, hangs or talks nonsense', () => {
   test.each([
-    ['defer', '451 4.7.1 A content check is not available now, try again later'],
+    ['defer', '451 4.7.1 A required check is not available now, try again later'],
     ['reject', '554 5.3.0 A required check failed'],
     ['pass', '250 2.0.0 OK queued as *'],
   ] as const)('onError %s', async (onError, expected) => {
