@@ -50,11 +50,18 @@ export class Decoder {
   }
 
   expect(char: string): void {
-    if (!this.skip(char)) throw new SyntaxFault(char === ' ' ? 'Missing argument' : `Expected ${char}`)
+    if (!this.skip(char)) throw new SyntaxFault(char === ' ' ? this.#noSpace() : `Expected ${char}`)
   }
 
   space(): void {
     this.expect(' ')
+  }
+
+  /** An atom ended before a char that it cannot hold, or the arguments did. */
+  #noSpace(): string {
+    const next = this.peek()
+    if (next === '') return 'Missing argument'
+    return /[!-~]/.test(next) ? `Unexpected ${next}` : 'Unexpected octet'
   }
 
   atom(what = 'atom'): string {
