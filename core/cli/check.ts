@@ -12,6 +12,7 @@ import type { HookOrder } from '../plugin/generations.ts'
 import { pluginProblems } from '../plugin/registry.ts'
 import { leaveRoot } from './as-server.ts'
 import { certificateNotes, certificateProblems } from './certificates.ts'
+import { openToOthers } from './config-access.ts'
 import { loadFound } from './context.ts'
 import { openDryRun } from './dry-run.ts'
 import { print, printJson } from './output.ts'
@@ -25,8 +26,9 @@ async function check(options: { json?: true }): Promise<void> {
   const { problems: found, order: asked } = await tryOut(loaded)
   const certificates = certificateProblems(loaded)
   const notes = certificates.length > 0 ? [] : await notesOn(loaded)
+  const open = process.getuid?.() === 0 ? openToOthers(loaded) : []
   const served = await leaveRoot(loaded.site)
-  const problems = [...found, ...certificates, ...(served ? accessProblems(loaded) : [])]
+  const problems = [...open, ...found, ...certificates, ...(served ? accessProblems(loaded) : [])]
   if (problems.length > 0) throw new ConfigError(problems)
   const order = asked.filter(({ plugins }) => plugins.length > 0)
   if (options.json) {

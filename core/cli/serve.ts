@@ -6,6 +6,7 @@ import { connectBroker } from '../broker/client.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { ConfigError } from '../config/problems.ts'
 import { leaveRoot } from './as-server.ts'
+import { openToOthers } from './config-access.ts'
 import { loadFound } from './context.ts'
 
 /** The command itself, which the broker starts a second time under the server's user. */
@@ -20,6 +21,8 @@ export function build(): Command {
     })
     const broker = connectBroker()
     if (process.getuid?.() === 0 && broker === null) {
+      const open = openToOthers(loaded)
+      if (open.length > 0) throw new ConfigError(open)
       process.exitCode = await runBroker({
         site: loaded.site,
         reread: () => loaded.reread().site,

@@ -77,6 +77,15 @@ describe.runIf(isRoot)('root', () => {
     expect(await answers('team@box.test')).toMatch(/^250/)
   })
 
+  test.each([0o646, 0o664])('a configuration of mode %o, which others can write, starts nothing', async (mode) => {
+    chownSync(config, 0, 1)
+    chmodSync(config, mode)
+    const why = `${config}:1:1: others than its owner can write it`
+    for (const command of ['serve', 'check'])
+      expect(await estafeta(command)).toMatchObject({ code: 78, stderr: expect.stringContaining(why) })
+    chmodSync(config, 0o644)
+  })
+
   test('works on the queue while the server is down', async () => {
     expect(await answers('x@elsewhere.test')).toMatch(/^250/)
     await server.printed(/status=deferred/)
