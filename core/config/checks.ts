@@ -4,6 +4,7 @@ import { checkAgainst, keysAt, missing } from './issues.ts'
 import { didYouMean, formatPath, type KeyPath, type Position, type Problem } from './problems.ts'
 import { configSchema, SERVICES, type Settings, UNBUILT_SERVICES, UNBUILT_USER_SOURCES } from './schema.ts'
 import { childOf, plainValue, positionAt, removeAt, type Tree, treeAt } from './tree.ts'
+import { parseDuration } from './units.ts'
 
 export interface Checked {
   /** With what is wrong left out; null when nothing sensible is left. */
@@ -98,7 +99,8 @@ function checkEntries(merged: Tree, complete: boolean): Problem[] {
     const onError = off
       ? []
       : missing(merged, [...path, 'onError'], 'missing: say what its failure means: defer, reject or pass')
-    return [...onError, ...(complete ? neighbours(entry, path, names) : []), ...servicesOf(entry, path)]
+    const wishes = complete ? neighbours(entry, path, names) : []
+    return [...onError, ...wishes, ...servicesOf(entry, path), ...neverAsked(entry, path)]
   })
 }
 
@@ -124,6 +126,20 @@ function servicesOf(entry: Tree, path: KeyPath): Problem[] {
       message: `no service is called '${value}'${didYouMean(value, names)}`,
     }))
 }
+
+/** Keys with which no hook would ever be asked, or none have the time to answer. */
+function neverAsked(entry: Tree, path: KeyPath): Problem[] {
+  const listeners = childOf(entry, 'listeners')
+  const timeout = childOf(entry, 'timeout')
+  const none = listeners?.kind === 'list' && listeners.items.length === 0
+  const time = timeout?.kind === 'scalar' ? parseDuration(String(timeout.value)) : null
+  return [
+    ...(none ? [{ at: listeners.at, path: [...path, 'listeners'], message: NO_LISTENER }] : []),
+    ...(time?.ok && time.value === 0 ? [{ at: timeout!.at, path: [...path, 'timeout'], message: NO_TIME }] : []),
+  ]
+}
+const NO_LISTENER = "no service is named: leave it out for all, or say 'enabled: false'"
+const NO_TIME = 'no hook answers in no time: leave it out for the default'
 
 function textsOf(tree: Tree | null): { value: string; at: Position | null }[] {
   const items = tree?.kind === 'list' ? tree.items : tree === null ? [] : [tree]

@@ -183,6 +183,7 @@ networks: 192.0.2.0/24
 limits: { recipients: 5, messageSize: true }
 plugins:
   lottery: { use: ./filters/lottery.ts, after: acess, listeners: [smpt] }
+  idle: { use: ./filters/idle.ts, onError: pass, listeners: [], timeout: 0 }
 `),
     ).toMatchInlineSnapshot(`
       "estafeta.yaml:2:1: hostname: missing: profile internet-site asks: What is the full name of this machine? (for example mail.example.com)
@@ -205,7 +206,9 @@ plugins:
       estafeta.yaml:17:26: limits.messageSize: expected a size, not true
       estafeta.yaml:19:3: plugins.lottery.onError: missing: say what its failure means: defer, reject or pass
       estafeta.yaml:19:41: plugins.lottery.after: no plugin entry is called 'acess' (did you mean 'access'?)
-      estafeta.yaml:19:67: plugins.lottery.listeners: no service is called 'smpt' (did you mean 'smtp'?)"
+      estafeta.yaml:19:67: plugins.lottery.listeners: no service is called 'smpt' (did you mean 'smtp'?)
+      estafeta.yaml:20:50: plugins.idle.listeners: no service is named: leave it out for all, or say 'enabled: false'
+      estafeta.yaml:20:65: plugins.idle.timeout: no hook answers in no time: leave it out for the default"
     `)
   })
   it.each([
