@@ -56,6 +56,7 @@ it('shows, compares, explains, sets', { timeout: 60_000 }, async () => {
   })
 
   expect(await estafeta('config', 'set', 'limits.messageSize', '2MiB')).toMatchObject({ code: 0, err: '' })
+  expect((await estafeta('config', 'set', 'log.level', 'warn')).out).toMatch(/; restart the server to have it taken\n$/)
   expect(readFileSync(file, 'utf8')).toContain('messageSize: 2MiB')
   const refused = await estafeta('config', 'set', 'limits.messageSize', 'huge')
   expect(refused).toMatchObject({ code: 78, out: '' })

@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import { setSetting } from '../config/edit.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { formatPath } from '../config/problems.ts'
-import { describeSchema, editorSchema, rowsOf, type SettingRow } from '../config/reference.ts'
+import { describeSchema, editorSchema, findRow, rowsOf, type SettingRow } from '../config/reference.ts'
 import { differences, effective, explainKey, toYaml } from '../config/show.ts'
 import { findDefinition } from '../plugin/definitions.ts'
 import { CliError, EX, findConfig, loadFound } from './context.ts'
@@ -100,7 +100,8 @@ function set(key: string, value: string | undefined, options: { unset?: true }):
   const file = findConfig()
   const loaded = setSetting(file, key, value)
   const at = loaded.locate(key.split('.'))
+  const next = findRow(key).row?.restart ? 'restart the server' : "run 'estafeta reload'"
   print(
-    `${formatPath(key.split('.'))} ${options.unset ? 'taken out of' : 'set in'} ${file}${at ? `:${at.line}` : ''}; run 'estafeta reload' to have the server take it`,
+    `${formatPath(key.split('.'))} ${options.unset ? 'taken out of' : 'set in'} ${file}${at ? `:${at.line}` : ''}; ${next} to have it taken`,
   )
 }

@@ -108,8 +108,15 @@ function rowOf(key: string, schema: JsonSchema, required: boolean): SettingRow {
   }
 }
 
+const REQUIRED = 'required'
+const NONE = '–'
+
+/** What holds where nothing is set; undefined for what then is not there. */
+export const presetOf = (row: SettingRow | null): string | undefined =>
+  row === null || row.default === REQUIRED || row.default === NONE ? undefined : row.default
+
 function defaultOf(schema: JsonSchema, required: boolean): string {
-  if (schema.default === undefined) return required ? 'required' : '–'
+  if (schema.default === undefined) return required ? REQUIRED : NONE
   if (typeof schema.default === 'number' && schema.form === 'size') return formatSize(schema.default)
   if (typeof schema.default === 'number' && schema.form === 'duration') return formatDuration(schema.default)
   const isEmptyMap = typeof schema.default === 'object' && !Array.isArray(schema.default)

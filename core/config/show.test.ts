@@ -79,6 +79,8 @@ describe('diff', () => {
       is: undefined,
     })
     expect(found.find(({ key }) => key === 'plugins.rbl.enabled')).toMatchObject({ was: false, is: true })
+    const own = found.filter(({ key }) => key === 'relay.host' || key === 'relay.username')
+    expect(own.map(({ was }) => was)).toEqual([undefined, undefined])
   })
 })
 

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { stringify } from 'yaml'
 import type { LoadedConfig } from './load.ts'
 import { formatPath, type KeyPath, type Position } from './problems.ts'
-import { findRow, type SettingRow, settingRows } from './reference.ts'
+import { findRow, presetOf, type SettingRow, settingRows } from './reference.ts'
 import { configSchema } from './schema.ts'
 import { emptyMapping, mergeTrees, plainValue, type Tree, treeAt } from './tree.ts'
 import { formatDuration, formatSize } from './units.ts'
@@ -74,7 +74,7 @@ export function differences(loaded: LoadedConfig): readonly Difference[] {
       const under = treeAt(profile, path)
       const was =
         under === null
-          ? (valueAt(readable(settled, ''), path) ?? findRow(formatPath(path), ROWS).row?.default)
+          ? (valueAt(readable(settled, ''), path) ?? presetOf(findRow(formatPath(path), ROWS).row))
           : hide(plainValue(under), path)
       const is = tree.kind === 'scalar' && tree.value === null ? undefined : hide(plainValue(tree), path)
       return { key: formatPath(path), was, is, at: tree.at }
