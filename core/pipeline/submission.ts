@@ -3,7 +3,7 @@ import type { Site } from '../config/site.ts'
 import { type Address, formatAddress } from '../message/address.ts'
 import { formatDate } from '../message/date.ts'
 import { editHeader } from '../message/edit-header.ts'
-import { type HeaderView, parseHeader } from '../message/header.ts'
+import { type HeaderField, type HeaderView, parseHeader } from '../message/header.ts'
 import { qualify } from './qualify.ts'
 
 export interface FixUpFacts {
@@ -26,8 +26,6 @@ const ADDRESS_FIELDS = new Set([
 ])
 /** Characters of all address fields together; longer lists than a thousand recipients make are left as they are. */
 const MENDED_MAX = 131_072
-
-type HeaderField = HeaderView['fields'][number]
 
 /** The mended block, and the Message-ID that was added (null: there was one). */
 export function fixUp(block: Buffer, facts: FixUpFacts): { header: Buffer; messageId: string | null } {
