@@ -6,18 +6,21 @@ import { contentChunks, type MessageFacts } from 'estafeta/plugin'
 /** Each signature may cost a key lookup and a pass over the body: more than these are not looked at. */
 export const MAX_SIGNATURES = 10
 
+/** Mailauth goes through all lines of a header again for each that continues a field. */
+const FOLDS_MAX = 2_000
+
 /** Octets between two turns of the event loop: well below a millisecond's work. */
 const STRIDE = 64 * 1024
 
 export function messageSource(message: MessageFacts): Buffer | Readable {
   const { bytes } = message.content.body
   if (bytes === null || message.content.size > STRIDE) return Readable.from(chunks(message), { objectMode: false })
-  return Buffer.concat([withoutSurplus(message), bytes.subarray(message.content.bodyStart)])
+  return Buffer.concat([boundedHeader(message), bytes.subarray(message.content.bodyStart)])
 }
 
 async function* chunks(message: MessageFacts): AsyncIterable<Buffer> {
   const { content } = message
-  const header = withoutSurplus(message)
+  const header = boundedHeader(message)
   let first = true
   for await (const chunk of contentChunks(content)) {
     // contentChunks gives the header first, in one piece
@@ -28,6 +31,15 @@ async function* chunks(message: MessageFacts): AsyncIterable<Buffer> {
       if (octets.length > STRIDE) await setImmediate()
     }
   }
+}
+
+/** A header folded beyond all measure is given unfolded: a signature survives that if it is relaxed (RFC 6376 §3.4.2). */
+function boundedHeader(message: MessageFacts): Buffer {
+  const header = withoutSurplus(message)
+  if (header.length < 3 * FOLDS_MAX) return header
+  const text = header.toString('latin1')
+  const folds = text.match(/\r\n(?=[ \t])/g)?.length ?? 0
+  return folds > FOLDS_MAX ? Buffer.from(text.replace(/\r\n(?=[ \t])/g, ''), 'latin1') : header
 }
 
 /** The header without the DKIM-Signature fields beyond the first few. */

@@ -263,6 +263,14 @@ describe('spf-dkim-dmarc: bounds', () => {
     expect(answer.detail?.match(/dkim=/g)).toHaveLength(10)
   })
 
+  test('a header folded three hundred thousand times is checked all the same', async () => {
+    const folds = '\r\n '.repeat(300_000)
+    const beside = Buffer.concat([Buffer.from(`X-Long: a${folds}b\r\n`), await signed()])
+    expect(flat(field(await ask(beside, { remoteIp: BAD_IP }), 'Authentication-Results'))).toContain('dkim=pass')
+    const within = await ask(RAW.replace('From:', `From:${folds}`), { remoteIp: BAD_IP })
+    expect(flat(field(within, 'Authentication-Results'))).toMatch(/dmarc=fail .*header\.from=sender\.test/)
+  })
+
   test('a message in a file is read as a stream and verifies', async () => {
     const raw = await signed(`${RAW}${'0123456789\r\n'.repeat(100_000)}`)
     const facts = messageFacts(raw, { remoteIp: GOOD_IP })
