@@ -93,6 +93,21 @@ describe('dkim-sign: what it signs verifies', () => {
     expect(suited(HARD_CASES)).toEqual([])
   })
 
+  test.each([
+    ['as large as dkim-signer takes', 60_000],
+    ['larger', 250_000],
+  ])('a header folded beyond all measure, %s', async (_name, folds) => {
+    putKey('estafeta.test', 'r1', rsa.pem)
+    putKey('estafeta.test', 'e1', ed25519.pem)
+    const folded = `From: ana@estafeta.test\r\nTo: ${',\r\n '.repeat(folds)}b\r\n\r\nbody\r\n`
+    const answer = await askMessage(await setUp(), messageFacts(Buffer.from(folded), LOCAL))
+    // relaxed, it is the same header (RFC 6376 §3.4.2), and quick to verify
+    expect(await results(Buffer.from(folded.replaceAll('\r\n ', ' ')), answer)).toEqual([
+      'pass ed25519-sha256 estafeta.test e1',
+      'pass rsa-sha256 estafeta.test r1',
+    ])
+  })
+
   test('two From fields are both signed', async () => {
     putKey('estafeta.test', 'r1', rsa.pem)
     const message = Buffer.concat([Buffer.from('From: other@estafeta.test\r\n'), MAIL])

@@ -3,6 +3,8 @@
 const MAX_SIZE = 256 * 1024
 /** dkim-signer's expressions are quadratic in the length of a run of white space or of blank lines. */
 const MAX_RUN = 1000
+/** And in the number of lines that continue a field. */
+const MAX_FOLDS = 1000
 const TAB = 9
 const LF = 10
 const CR = 13
@@ -11,11 +13,12 @@ const TILDE = 126
 
 /**
  * True if a message has plain ASCII octets, CRLF line ends alone, a body with something in it, no long runs of white space
- * or blank lines, and at most 256 KiB. `bodyStart` is where the empty line before the body stands.
+ * or blank lines, few folds, and at most 256 KiB. `bodyStart` is where the empty line before the body stands.
  */
 export function suitsDkimSigner(message: Buffer, bodyStart: number): boolean {
   if (message.length > MAX_SIZE) return false
   let run = 0
+  let folds = 0
   let bodyHasText = false
   for (let i = 0; i < message.length; i++) {
     const octet = message[i]!
@@ -27,7 +30,8 @@ export function suitsDkimSigner(message: Buffer, bodyStart: number): boolean {
     if (octet === CR ? message[i + 1] !== LF : octet === LF ? message[i - 1] !== CR : octet !== TAB && octet !== SPACE)
       return false
     run += 1
-    if (run > MAX_RUN) return false
+    if (i < bodyStart && octet !== CR && octet !== LF && message[i - 1] === LF) folds += 1
+    if (run > MAX_RUN || folds > MAX_FOLDS) return false
   }
   return bodyHasText
 }

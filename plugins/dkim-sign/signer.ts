@@ -61,11 +61,23 @@ async function signEasy(
 async function signAny(request: SignRequest, keys: readonly SigningKey[], signal: AbortSignal): Promise<string[]> {
   const { OversigningSigner } = await loadMailauth()
   const signer = new OversigningSigner(request, keys)
-  await pipeline(Readable.from(contentChunks(request.content)), signer, { signal })
+  await pipeline(Readable.from(unfolded(request.content)), signer, { signal })
   const [failed] = signer.errors
   if (failed) throw new Error(`DKIM signing with selector ${failed.selector} failed: ${failed.err.message}`)
   if (signer.signatureHeaders.length !== keys.length) throw new Error('DKIM signing gave too few signatures')
   return [...signer.signatureHeaders]
+}
+
+/**
+ * Mailauth copies what it has of a field for each line that continues it; relaxed, a field is signed the same without
+ * its folds (RFC 6376 §3.4.2).
+ */
+async function* unfolded(content: MessageContent): AsyncIterable<Buffer> {
+  let isHeader = true
+  for await (const chunk of contentChunks(content)) {
+    yield isHeader ? Buffer.from(chunk.toString('latin1').replace(/\r\n(?=[ \t])/g, ''), 'latin1') : chunk
+    isHeader = false
+  }
 }
 
 function asField(signature: string): HeaderEdit {
