@@ -44,3 +44,15 @@ function become(uid: number, gid: number): void {
   process.setgid!(gid)
   process.setuid!(uid)
 }
+
+/**
+ * As root: from here on this process may do no more than the server of this site, which is who owns the data folder or will.
+ * False: it stays as it is, since nobody is there yet whom the server could run as.
+ */
+export async function actAsServer(site: Site): Promise<boolean> {
+  if (!isRoot()) return true
+  const owner = existsSync(site.data) ? statSync(site.data) : await systemUsers.find(site.user)
+  if (!owner || owner.uid === 0) return false
+  become(owner.uid, owner.gid)
+  return true
+}

@@ -10,7 +10,7 @@ import type { Site } from '../config/site.ts'
 import { systemUsers } from '../directory/system-users.ts'
 import type { HookOrder } from '../plugin/generations.ts'
 import { pluginProblems } from '../plugin/registry.ts'
-import { leaveRoot } from './as-server.ts'
+import { actAsServer } from './as-server.ts'
 import { certificateNotes, certificateProblems } from './certificates.ts'
 import { openToOthers } from './config-access.ts'
 import { loadFound } from './context.ts'
@@ -23,11 +23,12 @@ export function build(): Command {
 
 async function check(options: { json?: true }): Promise<void> {
   const loaded = await (async () => loadFound())().catch((thrown: unknown) => wholeReport(thrown))
-  const { problems: found, order: asked } = await tryOut(loaded)
   const certificates = certificateProblems(loaded)
   const notes = certificates.length > 0 ? [] : await notesOn(loaded)
   const open = process.getuid?.() === 0 ? openToOthers(loaded) : []
-  const served = await leaveRoot(loaded.site)
+  // what root alone may read has been read: plugins are tried out with the server's rights
+  const served = await actAsServer(loaded.site)
+  const { problems: found, order: asked } = await tryOut(loaded)
   const problems = [...open, ...found, ...certificates, ...(served ? accessProblems(loaded) : [])]
   if (problems.length > 0) throw new ConfigError(problems)
   const order = asked.filter(({ plugins }) => plugins.length > 0)

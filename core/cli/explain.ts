@@ -20,6 +20,7 @@ import {
 } from '../plugin/fakes.ts'
 import type { HookRunner, HookTrace, RcptDecision } from '../plugin/generation.ts'
 import type { QueuedRecipient } from '../queue/queue.ts'
+import { actAsServer } from './as-server.ts'
 import { CliError, EX, loadFound } from './context.ts'
 import { type DryRun, openDryRun } from './dry-run.ts'
 import { print, printJson } from './output.ts'
@@ -60,6 +61,7 @@ async function explain(message: string | undefined, options: ExplainOptions): Pr
   checkOptions(options)
   const text = message === undefined ? madeUp(options) : readFileSync(message === '-' ? 0 : message)
   const loaded = loadFound()
+  await actAsServer(loaded.site)
   const dryRun = await openDryRun(loaded)
   try {
     const steps = await walk(dryRun, options, text)

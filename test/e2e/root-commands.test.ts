@@ -86,6 +86,25 @@ describe.runIf(isRoot)('root', () => {
     chmodSync(config, 0o644)
   })
 
+  test('tries plugins out with the server’s rights, not its own', async () => {
+    const plugin = join(folder, 'whoami.ts')
+    writeFileSync(
+      plugin,
+      `import { definePlugin, permanent } from 'estafeta/plugin'
+       export default definePlugin({
+         name: 'whoami', description: 'Says who it is', inject: {},
+         setup() { throw permanent('set up as ' + process.getuid()) },
+       })`,
+    )
+    const own = join(folder, 'own.yaml')
+    writeFileSync(own, `${readFileSync(config, 'utf8')}plugins: { whoami: { use: ./whoami.ts, onError: defer } }\n`)
+    const envelope = ['--from', 'x@box.test', '--to', 'ana@box.test', '--ip', '192.0.2.1']
+    const uid = statSync(join(folder, 'data')).uid
+    expect(uid).toBeGreaterThan(0)
+    for (const args of [['check'], ['explain', ...envelope]])
+      expect((await runBin('estafeta', ['--config', own, ...args])).stderr).toContain(`set up as ${uid}`)
+  })
+
   test('works on the queue while the server is down', async () => {
     expect(await answers('x@elsewhere.test')).toMatch(/^250/)
     await server.printed(/status=deferred/)
