@@ -481,6 +481,18 @@ describe('dispatch', () => {
     expect([...queue.list()].map(({ recipients }) => recipients[0]!.attempts)).toEqual([0, 0])
   })
 
+  test('of a message deleted while it was being delivered the outcome is on record', async () => {
+    const gate = Promise.withResolvers<void>()
+    shared.pipelineTest.gate = gate.promise
+    await submit({ to: ['ok@here.test'] })
+    await vi.waitFor(() => expect(pipeline.lanes()).toMatchObject([{ running: 1 }]))
+    const { id } = only()
+    await queue.remove([id])
+    gate.resolve()
+    await until(() => events.some((e) => e.event === 'attempt'))
+    expect(events.find((e) => e.event === 'attempt')).toMatchObject({ qid: id, rcpt: 'ok@here.test', verdict: 'sent' })
+  })
+
   test('a held message waits until it is released', async () => {
     await submit({ to: ['later@here.test'] })
     await until(() => events.some((e) => e.event === 'attempt'))

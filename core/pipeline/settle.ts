@@ -70,6 +70,8 @@ export async function settle(
       const failure = asFailure(thrown)
       if (failure.kind === 'permanent') {
         deps.log.warn(`outcome not recorded: ${failure.detail}`, { qid: item.id, component: 'qmgr' })
+        // deleted meanwhile, say: what happened to it is still worth knowing
+        tell(events, item, outcomes, settled)
         return
       }
       deps.log.error(`outcome not recorded yet, trying again: ${failure.detail}`, { qid: item.id, component: 'qmgr' })
