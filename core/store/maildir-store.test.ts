@@ -132,6 +132,20 @@ describe('Maildir on disk', () => {
     expect(await change).toMatchObject({ kind: 'expunged', uids: [2] })
   })
 
+  test('a folder that another program removes is gone, and new when it is made again', async () => {
+    await account.create('Work')
+    const work = await account.open('Work')
+    await work.append([message(text('a'))])
+    const changes = firstValueFrom(work.changes$)
+    rmSync(join(home, '.Work'), { recursive: true })
+    expect(await changes).toMatchObject({ kind: 'deleted' })
+    await expect(account.open('Work')).rejects.toThrow('no such mailbox')
+    for (const part of ['cur', 'new', 'tmp']) mkdirSync(join(home, '.Work', part), { recursive: true })
+    const again = await account.open('Work')
+    expect([...again.uids()]).toEqual([])
+    expect(again.uidValidity).toBeGreaterThan(work.uidValidity)
+  })
+
   test('refresh finds the same where no watch tells', async () => {
     await inbox.append([message(text('a'))])
     inbox.close()

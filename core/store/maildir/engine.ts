@@ -31,7 +31,7 @@ import { uidSet } from '../uid-set.ts'
 import { Committer, type Outcome } from './commit.ts'
 import { FileNamer } from './file-name.ts'
 import type { FolderDeps, MaildirFolder, NewFile, Placed } from './folder.ts'
-import { scanFolder } from './load.ts'
+import { type Found, scanFolder } from './load.ts'
 import { LoadedFolders } from './loaded.ts'
 import { Watches } from './watches.ts'
 
@@ -146,7 +146,8 @@ export class MaildirEngine implements StoreEngine {
         this.#deps.clock.after(VERIFY_MS, () => {
           if (folder.unverified) this.#look(folder, () => folder.unverified)
         })
-      if (folder.gone) throw noSuchMailbox()
+      // another may stand in its place by now
+      if (folder.gone) return this.open(account, name)
       return openedMailbox(folder, tree.path, { directory: folder.path, bases: packStrings(folder.bases) })
     })
   }
@@ -342,7 +343,7 @@ export class MaildirEngine implements StoreEngine {
     if (folder.gone) return
     const watch = this.#watches.of(folder)
     if (watch) watch.touched = false
-    const found = await this.#turns.run(scanFolder(folder))
+    const found = await this.#found(folder)
     if (found === null) {
       this.#forget(folder)
       return
@@ -351,6 +352,17 @@ export class MaildirEngine implements StoreEngine {
     this.#events.flags(folder, flagged.uids, flagged.flags, flagged.modSeq)
     this.#events.expunged(folder, expunged.uids, expunged.modSeq)
     if (appended.length > 0) this.#tellAppended(folder, appended, folder.bases.slice(-appended.length))
+  }
+
+  /** null also for a folder that another program removed. */
+  async #found(folder: MaildirFolder): Promise<Found | null> {
+    try {
+      return await this.#turns.run(scanFolder(folder))
+    } catch (error) {
+      const isThere = ['cur', 'new'].every((part) => this.#deps.files.stat(`${folder.path}/${part}`)?.isDirectory)
+      if (isThere) throw error
+      return null
+    }
   }
 
   #shown(folder: MaildirFolder, placed: Placed): void {
