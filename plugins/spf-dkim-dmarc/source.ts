@@ -6,6 +6,9 @@ import { contentChunks, type MessageFacts } from 'estafeta/plugin'
 /** Each signature may cost a key lookup and a pass over the body: more than these are not looked at. */
 export const MAX_SIGNATURES = 10
 
+/** Each name in `h=` is looked for among all fields: so many comparisons for all signatures of a message together. */
+const MAX_COMPARISONS = 2_000_000
+
 /** Mailauth goes through all lines of a header again for each that continues a field. */
 const FOLDS_MAX = 2_000
 
@@ -33,6 +36,21 @@ async function* chunks(message: MessageFacts): AsyncIterable<Buffer> {
   }
 }
 
+/** DKIM-Signature fields beyond the first few, and what would make too many comparisons. */
+function surplusSignatures(fields: MessageFacts['header']['fields']): typeof fields {
+  let signatures = 0
+  let comparisons = 0
+  return fields.filter(({ name, value }) => {
+    const kind = name.toLowerCase()
+    if (kind !== 'dkim-signature' && kind !== 'arc-message-signature') return false
+    const cost = value.split(':').length * fields.length
+    if (comparisons + cost > MAX_COMPARISONS) return true
+    if (kind === 'dkim-signature' && ++signatures > MAX_SIGNATURES) return true
+    comparisons += cost
+    return false
+  })
+}
+
 /** A header folded beyond all measure is given unfolded: a signature survives that if it is relaxed (RFC 6376 §3.4.2). */
 function boundedHeader(message: MessageFacts): Buffer {
   const header = withoutSurplus(message)
@@ -42,10 +60,9 @@ function boundedHeader(message: MessageFacts): Buffer {
   return folds > FOLDS_MAX ? Buffer.from(text.replace(/\r\n(?=[ \t])/g, ''), 'latin1') : header
 }
 
-/** The header without the DKIM-Signature fields beyond the first few. */
+/** The header without the signatures that cost too much. */
 function withoutSurplus({ header, content }: MessageFacts): Buffer {
-  const signatures = header.fields.filter((field) => field.name.toLowerCase() === 'dkim-signature')
-  const surplus = signatures.slice(MAX_SIGNATURES)
+  const surplus = surplusSignatures(header.fields)
   if (surplus.length === 0) return content.header
   const pieces: Buffer[] = []
   let at = 0
