@@ -347,7 +347,7 @@ export class SmtpSession implements ChannelOwner, Member {
     if (this.state === 'chunking') return 'BDAT or RSET expected'
     if (verb === 'mail') return 'Nested MAIL command'
     if (verb === 'rcpt' || verb === 'data') return 'Need MAIL before this command'
-    return 'Not within a mail transaction'
+    return 'Not allowed within a mail transaction'
   }
 
   #countIdle(): void {

@@ -805,7 +805,7 @@ const auth: Dialogue[] = [
       C: MAIL FROM:<ana@example.com>
       C: AUTH PLAIN ${PLAIN_ANA}
       S: 250 *
-      S: 503 5.5.1 *`,
+      S: 503 5.5.1 Not allowed within a mail transaction`,
   },
   {
     name: 'AUTH PLAIN after a challenge, and AUTH LOGIN',
