@@ -10,6 +10,8 @@ const UIDVALIDITY = 'dovecot-uidvalidity'
 export class AccountFiles {
   readonly #files: Files
   readonly #path: string
+  /** Its file may be gone with all others. */
+  #lastUidValidity = 0
 
   constructor(files: Files, path: string) {
     this.#files = files
@@ -27,8 +29,9 @@ export class AccountFiles {
   nextUidValidity(now: number): number {
     const path = `${this.#path}/${UIDVALIDITY}`
     const last = this.#files.stat(path) ? Number.parseInt(this.#files.readFile(path).toString('latin1'), 16) || 0 : 0
-    const next = Math.max(last + 1, Math.floor(now / 1000))
+    const next = Math.max(last + 1, this.#lastUidValidity + 1, Math.floor(now / 1000))
     this.#replace(UIDVALIDITY, next.toString(16).padStart(8, '0'))
+    this.#lastUidValidity = next
     return next
   }
 

@@ -146,6 +146,18 @@ describe('Maildir on disk', () => {
     expect(again.uidValidity).toBeGreaterThan(work.uidValidity)
   })
 
+  test('an INBOX that another program removes is made again for what is delivered', async () => {
+    await inbox.append([message(text('a'))])
+    const validity = inbox.uidValidity
+    const changes = firstValueFrom(inbox.changes$)
+    rmSync(home, { recursive: true })
+    expect(await changes).toMatchObject({ kind: 'deleted' })
+    inbox = await account.open('INBOX')
+    expect(inbox.uidValidity).toBeGreaterThan(validity)
+    expect(await inbox.append([message(text('b'))])).toEqual([1])
+    expect(files('new')).toHaveLength(1)
+  })
+
   test('refresh finds the same where no watch tells', async () => {
     await inbox.append([message(text('a'))])
     inbox.close()

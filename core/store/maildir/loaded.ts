@@ -158,7 +158,11 @@ export class LoadedFolders {
 
   #load(account: Account, name: string): MaildirFolder | Promise<MaildirFolder> {
     const { tree } = account
-    if (!tree.exists(name)) throw noSuchMailbox()
+    if (!tree.exists(name)) {
+      if (name !== INBOX) throw noSuchMailbox()
+      // it is always there: another program removed it
+      tree.forget(name)
+    }
     tree.make(name)
     const make = {
       uidValidity: () => tree.account.nextUidValidity(this.#deps.clock.now()),

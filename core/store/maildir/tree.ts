@@ -62,7 +62,8 @@ export class MaildirTree {
     this.#stable.add(`${path}/cur`)
   }
 
-  #forget(name: string): void {
+  /** What is known of its directories no longer holds. */
+  forget(name: string): void {
     const path = this.directoryOf(name)
     this.#stable.delete(path)
     this.#stable.delete(`${path}/cur`)
@@ -79,7 +80,7 @@ export class MaildirTree {
     if (name === INBOX) throw inboxStays()
     if (!this.exists(name)) throw noSuchMailbox()
     const removed = `${this.path}/${DELETED}${randomBytes(6).toString('hex')}`
-    this.#forget(name)
+    this.forget(name)
     this.#files.rename(this.directoryOf(name), removed)
     this.#files.fsyncDir(this.path)
     this.account.changeSpecialUse((uses) => uses.delete(name))
@@ -114,7 +115,7 @@ export class MaildirTree {
   }
 
   move(from: string, to: string): void {
-    this.#forget(from)
+    this.forget(from)
     this.#files.rename(this.directoryOf(from), this.directoryOf(to))
     this.account.changeSpecialUse((uses) => {
       const use = uses.get(from)
