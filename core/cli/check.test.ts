@@ -109,13 +109,14 @@ describe.each(['check', 'serve'])('%s', (command) => {
   })
 })
 
-it('several mistakes in one listener hide none of the plugins', { timeout: 60_000 }, async () => {
-  const { err } = await estafeta(
-    'listen: { smtp: { auth: maybe }, imap: { auth: maybe } }\nplugins:\n  lottery: { use: ./lottery.ts, onError: pass }\n',
-    'check',
-  )
-  expect(err).toContainEqual(expect.stringMatching(/^site.yaml:3:\d+: plugins.lottery: there is no plugin at/))
-})
+it.each(['listen: { smtp: { auth: maybe }, imap: { auth: maybe } }', 'domains: ["*.example.com", "a b"]'])(
+  'several mistakes in one place hide none of the plugins: %s',
+  { timeout: 60_000 },
+  async (line) => {
+    const { err } = await estafeta(`${line}\nplugins:\n  lottery: { use: ./lottery.ts, onError: pass }\n`, 'check')
+    expect(err).toContainEqual(expect.stringMatching(/^site.yaml:3:\d+: plugins.lottery: there is no plugin at/))
+  },
+)
 
 it('repeated keys, YAML aliases and odd keys hide nothing', { timeout: 60_000 }, async () => {
   const { code, err } = await estafeta(

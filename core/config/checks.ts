@@ -45,8 +45,8 @@ function settle(merged: Tree): Checked {
       // what a map lacks now, or is no more fit for, comes of what was left out
       const follows = leftOut.some((other) => `${other}.`.startsWith(`${formatPath(path)}.`))
       if (!follows) problems.push(problem)
-      // its map was left out as a whole
-      if (leftOut.some((other) => formatPath(path).startsWith(`${other}.`))) continue
+      // its map or list was left out as a whole
+      if (leftOut.some((other) => ['.', '['].some((next) => formatPath(path).startsWith(other + next)))) continue
       if (isUnknown(path)) tree = removeAt(tree, path)
       else {
         whole &&= path[0] === 'plugins'
