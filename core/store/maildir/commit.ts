@@ -105,7 +105,13 @@ export class Committer {
     const slow = folder.lock
       .run(async () => {
         await this.#attemptAsync(groups, async () => {
-          if (folder.listChanged()) await this.#host.catchUp(folder)
+          await folder.listLock.enter()
+          try {
+            if (folder.listChanged()) await this.#host.catchUp(folder)
+          } catch (error) {
+            folder.listLock.leave()
+            throw error
+          }
         })
         await this.#commit(byFolder(groups))
       })
@@ -116,7 +122,7 @@ export class Committer {
     this.#slow.add(slow)
   }
 
-  /** Files of all folders into place, one sync for all of them, then they are shown. Folders are locked. */
+  /** Files of all folders into place, one sync for all of them, then they are shown. Folders and their lists are locked. */
   async #commit(folders: Map<MaildirFolder, Group[]>): Promise<void> {
     const placed: { folder: MaildirFolder; groups: Group[]; items: NewFile[]; placed: Placed }[] = []
     for (const [folder, groups] of folders) {
@@ -125,6 +131,7 @@ export class Committer {
         const good = groups.filter(({ failure }) => failure === null)
         placed.push({ folder, groups: good, items, placed: folder.placeFiles(items) })
       })
+      folder.listLock.leave()
     }
     const groups = placed.flatMap((entry) => entry.groups)
     await this.#attemptAsync(groups, () =>
@@ -173,7 +180,7 @@ export class Committer {
   #newFiles(folder: MaildirFolder, groups: Group[]): NewFile[] {
     if (folder.gone) throw temporary('the mailbox was deleted or replaced')
     const { table } = folder.state
-    const before = [...table.keywords]
+    const before = folder.currentKeywords()
     let given = 0
     const used = () => folder.state.usedFlags() | given
     const names = new Set<string>()
@@ -244,10 +251,13 @@ function fail(groups: readonly Group[], error: unknown): void {
   for (const group of groups) group.failure ??= postFailure(error)
 }
 
-/** Nobody is at work in it, and there is nothing to look for first. When that cannot be told, the attempt will say why. */
+/** Nobody is at work in it, and there is nothing to look for first: its list is locked then. When that cannot be told, the attempt will say why. */
 function isFree(folder: MaildirFolder): boolean {
   try {
-    return !folder.lock.busy && !folder.listChanged()
+    if (folder.lock.busy || !folder.listLock.tryEnter()) return false
+    if (!folder.listChanged()) return true
+    folder.listLock.leave()
+    return false
   } catch {
     return false
   }

@@ -194,10 +194,7 @@ export class MaildirEngine implements StoreEngine {
   ): Promise<readonly number[]> {
     const folder = this.#loaded.opened(id)
     return folder.lock.run(async () => {
-      const { table } = folder.state
-      const before = [...table.keywords]
-      const change = flagChange(folder.state, uids, action, flags, unchangedSince ?? undefined)
-      folder.saveKeywords(before)
+      const change = await this.#flagChange(folder, uids, action, flags, unchangedSince)
       if (change.uids.length === 0) return change.modified
       const modSeq = folder.nextModSeq()
       this.#watches.expectChange(folder, change.uids, change.flags)
@@ -224,6 +221,25 @@ export class MaildirEngine implements StoreEngine {
       if (error) throw error
       return change.modified
     })
+  }
+
+  /** What the flags become; new keywords are in their list when it resolves. */
+  async #flagChange(
+    folder: MaildirFolder,
+    uids: readonly number[],
+    action: 'add' | 'remove' | 'replace',
+    flags: readonly Flag[],
+    unchangedSince: number | null,
+  ): Promise<ReturnType<typeof flagChange>> {
+    await folder.listLock.enter()
+    try {
+      const before = folder.currentKeywords()
+      const change = flagChange(folder.state, uids, action, flags, unchangedSince ?? undefined)
+      folder.saveKeywords(before)
+      return change
+    } finally {
+      folder.listLock.leave()
+    }
   }
 
   async expunge(id: number, uids: readonly number[], keep: boolean): Promise<readonly number[]> {
@@ -357,11 +373,20 @@ export class MaildirEngine implements StoreEngine {
   /** null also for a folder that another program removed. */
   async #found(folder: MaildirFolder): Promise<Found | null> {
     try {
-      return await this.#turns.run(scanFolder(folder))
+      return await this.#scanLocked(folder)
     } catch (error) {
       const isThere = ['cur', 'new'].every((part) => this.#deps.files.stat(`${folder.path}/${part}`)?.isDirectory)
       if (isThere) throw error
       return null
+    }
+  }
+
+  async #scanLocked(folder: MaildirFolder): Promise<Found | null> {
+    await folder.listLock.enter()
+    try {
+      return await this.#turns.run(scanFolder(folder))
+    } finally {
+      folder.listLock.leave()
     }
   }
 
@@ -385,10 +410,19 @@ export class MaildirEngine implements StoreEngine {
   }
 
   async #copy(source: MaildirFolder, uids: readonly number[], to: MaildirFolder): Promise<CopyResult> {
+    await to.listLock.enter()
+    try {
+      return await this.#copyLocked(source, uids, to)
+    } finally {
+      to.listLock.leave()
+    }
+  }
+
+  async #copyLocked(source: MaildirFolder, uids: readonly number[], to: MaildirFolder): Promise<CopyResult> {
     if (to.listChanged()) await this.#scan(to)
     if (source.gone || to.gone) throw noSuchMailbox()
     const { table } = to.state
-    const before = [...table.keywords]
+    const before = to.currentKeywords()
     let used = to.state.usedFlags()
     const present = [...uidSet(uids)].filter((uid) => source.state.find(uid) >= 0)
     const items = present.map((uid): NewFile => {

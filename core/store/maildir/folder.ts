@@ -6,8 +6,9 @@ import { nameHash } from '../header-text.ts'
 import type { MailboxState, MessageRow } from '../mailbox-state.ts'
 import { Mutex } from '../mutex.ts'
 import { type FileNamer, fileName, flagLetters, parseFileName, savedAt, unsized } from './file-name.ts'
-import { formatKeywords, KEYWORDS } from './keywords-file.ts'
+import { formatKeywords, KEYWORDS, parseKeywords } from './keywords-file.ts'
 import { LeftOut } from './left-out.ts'
+import { ListLock } from './list-lock.ts'
 import { copyMessage } from './message-file.ts'
 import { ModSeqFile } from './mod-seq-file.ts'
 import { CACHE, formatCache, stampOf } from './state-cache.ts'
@@ -87,6 +88,8 @@ export class MaildirFolder {
   #names: Set<bigint> | null = null
   #staleLines = 0
   readonly leftOut: LeftOut
+  /** Around all that writes the UID list. */
+  readonly listLock: ListLock
 
   constructor(
     deps: FolderDeps,
@@ -103,6 +106,7 @@ export class MaildirFolder {
     this.state = state
     this.guids = guids
     this.modSeqs = new ModSeqFile(deps.files, this)
+    this.listLock = new ListLock(deps, this)
     this.leftOut = new LeftOut(deps.log.with({ user: account, mailbox: state.facts.name }))
   }
 
@@ -156,7 +160,8 @@ export class MaildirFolder {
     const before = { ...this.uidlist }
     const undo = () => {
       for (const path of done) ignoreErrors(() => files.unlink(path))
-      ignoreErrors(() => this.#truncateList(before.size))
+      // lines without a file do no harm, another program's must stay
+      ignoreErrors(() => this.listChanged() || this.#truncateList(before.size))
     }
     try {
       const next = this.state.facts.highestModSeq + 1
@@ -278,6 +283,21 @@ export class MaildirFolder {
     }
   }
 
+  /** Takes over what another program wrote; a list that is gone or spoilt is written again. */
+  takeKeywords(): void {
+    const { files } = this.deps
+    const path = `${this.path}/${KEYWORDS}`
+    const keywords = files.stat(path) ? parseKeywords(files.readFile(path)) : []
+    if (keywords.length > 0) this.state.table.replace(keywords)
+    else this.saveKeywords([])
+  }
+
+  /** The keywords as they are, before new ones are added; with the list locked. */
+  currentKeywords(): readonly (string | null)[] {
+    if (this.listLock.keepsOut) this.takeKeywords()
+    return [...this.state.table.keywords]
+  }
+
   /** Writes dovecot-keywords when `before` was another list: before any name uses a new letter. */
   saveKeywords(before: readonly (string | null)[]): void {
     const { keywords } = this.state.table
@@ -319,7 +339,7 @@ export class MaildirFolder {
     if (this.gone) return
     this.purge([...this.held.keys()])
     ignoreErrors(() => {
-      if (this.#staleLines > 100 && this.#staleLines > this.bases.length) this.writeList()
+      if (this.#staleLines > 100 && this.#staleLines > this.bases.length) this.#tidyList()
       if (!this.modSeqs.reserving) return
       // the names hold the flags that the numbers below vouch for; what flags moved must be in cur/ before it is gone from new/
       for (const directory of ['cur', 'new']) this.deps.files.fsyncDir(`${this.path}/${directory}`)
@@ -329,6 +349,16 @@ export class MaildirFolder {
       )
       this.modSeqs.close(this.state.facts.highestModSeq)
     })
+  }
+
+  /** When no other program is about to write it, or has done so. */
+  #tidyList(): void {
+    if (!this.listLock.tryEnter()) return
+    try {
+      if (!this.listChanged()) this.writeList()
+    } finally {
+      this.listLock.leave()
+    }
   }
 
   /** `guid` of a copy: the message it is a copy of. */

@@ -15,6 +15,7 @@ import {
 } from './file-name.ts'
 import { type FolderDeps, MaildirFolder } from './folder.ts'
 import { KEYWORDS, parseKeywords } from './keywords-file.ts'
+import { ListLock } from './list-lock.ts'
 import { type Inspection, inspect, Unreadable } from './message-file.ts'
 import { CACHE, type CachedRow, IN_NEW, parseCache, type StateCache, stampOf } from './state-cache.ts'
 import { parseUidList, UIDLIST, type UidList } from './uidlist.ts'
@@ -85,14 +86,28 @@ export interface NewIdentity {
   readonly guid: () => string
 }
 
+interface Identity {
+  readonly id: number
+  readonly account: string
+  readonly name: string
+  readonly path: string
+}
+
 /** Loads a folder whose directories exist. What it gives UIDs to is stable in the UID list when it is done. */
-export function* loadFolder(
-  deps: FolderDeps,
-  identity: { id: number; account: string; name: string; path: string },
-  make: NewIdentity,
-): Steps<MaildirFolder> {
+export function* loadFolder(deps: FolderDeps, identity: Identity, make: NewIdentity): Steps<MaildirFolder> {
+  // another program that has it just now will be done in a moment: what it does is found by the first scan
+  const lock = new ListLock(deps, identity)
+  lock.sweep()
+  const locked = lock.tryEnter()
+  try {
+    return yield* load(deps, identity, make)
+  } finally {
+    if (locked) lock.leave()
+  }
+}
+
+function* load(deps: FolderDeps, { id, account, name, path }: Identity, make: NewIdentity): Steps<MaildirFolder> {
   const { files } = deps
-  const { id, account, name, path } = identity
   sweepTmp(files, path)
   settle(files, path)
   const list = parseUidList(readIf(files, `${path}/${UIDLIST}`) ?? Buffer.alloc(0))
@@ -279,7 +294,7 @@ export function* scanFolder(folder: MaildirFolder): Steps<Found | null> {
     ? parseUidList(readIf(files, `${folder.path}/${UIDLIST}`) ?? Buffer.alloc(0))
     : null
   if (foreign && foreign.uidValidity !== state.facts.uidValidity) return null
-  takeKeywords(folder)
+  folder.takeKeywords()
   const listing = yield* listFiles(folder)
   const first = yield* compare(folder, listing, state.uids())
   // a file that was renamed while its directory was read can be missed once
@@ -292,14 +307,6 @@ export function* scanFolder(folder: MaildirFolder): Steps<Found | null> {
     folder.drop(expunged.uids, expunged.modSeq)
   }
   return { appended: yield* takeFound(folder, listing, foreign), flagged, expunged }
-}
-
-/** What another program wrote; a list that is gone or spoilt is written again. */
-function takeKeywords(folder: MaildirFolder): void {
-  const { table } = folder.state
-  const keywords = parseKeywords(readIf(folder.deps.files, `${folder.path}/${KEYWORDS}`) ?? Buffer.alloc(0))
-  if (keywords.length > 0) table.replace(keywords)
-  else folder.saveKeywords([])
 }
 
 interface Comparison {
