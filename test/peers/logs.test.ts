@@ -15,7 +15,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ImapFlow } from 'imapflow'
 import { createTransport } from 'nodemailer'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { BIN, runBin, startBin } from '../kit/command.ts'
 import { needPackages } from '../kit/peers.ts'
 import { startTestServer, type TestServer } from '../kit/server.ts'
@@ -119,6 +119,7 @@ test('logrotate moves the log aside as the example says, and the server goes on 
   const file = join(own, 'mail.log')
   writeFileSync(config, `hostname: mx.here.test\nuser: nobody\ndata: ${own}/data\nlog: { file: ${file} }\n`)
   const running = startBin('estafeta', ['--config', config, 'serve'])
+  onTestFinished(() => void running.stop())
   const written = (text: string) =>
     expect.poll(() => (existsSync(file) ? readFileSync(file, 'utf8') : ''), { timeout: 20_000 }).toContain(text)
   await written('started')
