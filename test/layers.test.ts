@@ -1,4 +1,4 @@
-// Who may import whom (core/README.md), and that time comes from the clock alone. Proves itself by planted violations.
+// Who may import whom (core/README.md), that time comes from the clock alone and places from one module. Proves itself by planted violations.
 import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, posix } from 'node:path'
@@ -116,11 +116,22 @@ const RULES = [layers, libraries, wire, plugins, conformance]
 
 const TIME = /\b(Date\.now\(|new Date\(\)|performance\.now\()|(?<![.\w])(setTimeout\(|setInterval\()/
 
-function timeOf(file: string, text: string): string[] {
-  if (file === 'core/base/clock.ts' || file.startsWith('conformance/')) return []
+/** In the build that runs, a module's own URL is that of the file it was put into (rolldown.config.ts). */
+const PLACE = /\bimport\.meta\.(url|dirname)\b/
+
+const WORDS: readonly { readonly words: RegExp; readonly home: string; readonly why: string }[] = [
+  { words: TIME, home: 'core/base/clock.ts', why: 'time comes from Clock' },
+  { words: PLACE, home: 'core/base/program.ts', why: 'places come from moduleUrl' },
+]
+
+function wordsOf(file: string, text: string): string[] {
+  if (file.startsWith('conformance/')) return []
   return text.split('\n').flatMap((line, i) => {
-    const found = line.startsWith('//') || /^\s*(\/\/|\*)/.test(line) ? null : TIME.exec(line)
-    return found ? [`${file}:${i + 1}: ${found[0]}…): time comes from Clock`] : []
+    if (/^\s*(\/\/|\*)/.test(line)) return []
+    return WORDS.flatMap(({ words, home, why }) => {
+      const found = file === home ? null : words.exec(line)
+      return found ? [`${file}:${i + 1}: ${found[0]}: ${why}`] : []
+    })
   })
 }
 
@@ -138,7 +149,7 @@ function violations(folder: string): string[] {
         return problem === null ? [] : [`${file} imports ${used.specifier}: ${problem}`]
       })
     })
-    return [...broken, ...timeOf(file, text)]
+    return [...broken, ...wordsOf(file, text)]
   })
 }
 
@@ -164,6 +175,7 @@ it('finds each kind of violation when one is planted', () => {
   plant('core/store/type.ts', "import type { Observable } from 'rxjs'\n")
   plant('core/cli/box.ts', "import { container } from 'tsyringe'\n")
   plant('core/cli/late.ts', '// setTimeout( in a comment\nconst t = Date.now()\n')
+  plant('core/cli/place.ts', "const worker = new URL('./worker.ts', import.meta.url)\n")
   plant('plugins/one/index.ts', "import two from '../two/index.ts'\nimport { x } from 'estafeta/testing'\n")
   plant('plugins/one/deep.ts', "import { Clock } from '../../core/base/clock.ts'\nimport 'clamscan'\n")
   plant('plugins/one/one.test.ts', "import { x } from '../../core/base/clock.ts'\n")
@@ -174,7 +186,8 @@ it('finds each kind of violation when one is planted', () => {
     'conformance/smtp/x.ts imports ../../core/smtp/wire/parse.ts: a suite that shares the parser shares its bugs',
     'core/base/up.ts imports ../smtp/session.ts: base may not import smtp: it stands above',
     'core/cli/box.ts imports tsyringe: tsyringe is not used here',
-    'core/cli/late.ts:2: Date.now(…): time comes from Clock',
+    'core/cli/late.ts:2: Date.now(: time comes from Clock',
+    'core/cli/place.ts:1: import.meta.url: places come from moduleUrl',
     'core/imap/sideways.ts imports ../pop3/wire/x.ts: imap may not import pop3: protocols stay apart',
     'core/novel/x.ts imports ../base/ok.ts: core/novel has no row among the layers',
     'core/queue/chart.ts imports xstate: xstate is for *.machine.ts and the session or client beside it',

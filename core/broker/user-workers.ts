@@ -5,6 +5,7 @@ import { lstat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { Clock, Timer } from '../base/clock.ts'
 import { permanent, temporary } from '../base/failure.ts'
+import { modulePath } from '../base/program.ts'
 import type { SystemUser, SystemUsers } from '../plugin/services.ts'
 import type { AsUserRequest, ToWorker, Up } from './protocol.ts'
 
@@ -143,8 +144,7 @@ export function createUserWorkers(users: SystemUsers, clock: Clock): UserWorkers
 }
 
 function forkWorker(uid: number, gid: number): ChildProcess {
-  const file = new URL(`./user-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
-  return fork(file, [], {
+  return fork(modulePath('core/broker/user-worker'), [], {
     uid,
     gid,
     cwd: '/',

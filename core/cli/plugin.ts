@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { existsSync, globSync, statSync } from 'node:fs'
 import { basename, join, relative, resolve } from 'node:path'
 import { Command } from 'commander'
+import { moduleUrl } from '../base/program.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { findDefinition, shippedPlugins } from '../plugin/definitions.ts'
 import { writePlugin } from '../plugin/scaffold.ts'
@@ -108,8 +109,7 @@ function testFilesOf(path: string): readonly string[] {
 async function test(paths: readonly string[]): Promise<void> {
   const files = paths.flatMap(testFilesOf)
   if (files.length === 0) throw new CliError(`no tests (*.test.ts) in ${paths.join(', ')}`, EX.noInput)
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-  const register = new URL(`../plugin/register${extension}`, import.meta.url).href
+  const register = moduleUrl('core/plugin/register').href
   const child = spawn(process.execPath, ['--import', register, '--test', ...files], {
     stdio: 'inherit',
     // under a test runner of its own, node:test would report to that one

@@ -1,6 +1,6 @@
 // estafeta serve: the server; started as root, its parent that stays root and the server under its own user.
-import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
+import { modulePath } from '../base/program.ts'
 import { runBroker } from '../broker/broker.ts'
 import { connectBroker } from '../broker/client.ts'
 import type { LoadedConfig } from '../config/load.ts'
@@ -10,7 +10,7 @@ import { openToOthers } from './config-access.ts'
 import { loadFound } from './context.ts'
 
 /** The command itself, which the broker starts a second time under the server's user. */
-const entry = fileURLToPath(new URL(`./main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url))
+const entry = modulePath('core/cli/main')
 
 export function build(): Command {
   return new Command('serve').action(async () => {

@@ -1,8 +1,7 @@
 // Errors outside every hook and session: a promise that nobody awaits, a throw in a timer or a socket's event.
 import type { Logger } from '../base/log.ts'
+import { coreUrl } from '../base/program.ts'
 import { EX } from './context.ts'
-
-const CORE = new URL('../', import.meta.url).href
 
 /**
  * A plugin's stray error is logged and stops nothing. One thrown by the core itself ends the program (70): what it
@@ -15,7 +14,7 @@ export function surviveStrays(log: Logger): void {
   }
   process.on('unhandledRejection', (reason) => tell(reason, 'a promise failed that nothing awaits'))
   process.on('uncaughtException', (thrown) => {
-    const own = stackOf(thrown).includes(CORE)
+    const own = stackOf(thrown).includes(coreUrl)
     tell(thrown, own ? 'ends: thrown where nothing catches' : 'thrown where nothing catches')
     // behind the log's own write
     if (own) setImmediate(() => process.exit(EX.software))

@@ -1,14 +1,8 @@
 // Profiles: configuration files with blanks, the questions that fill them, and a paragraph on what they make of the machine.
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { isAbsolute, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
-
-/** The package's own folder: two levels up from source, three from `dist`. */
-export const packageRoot = (() => {
-  const up = fileURLToPath(new URL('../../', import.meta.url))
-  return existsSync(join(up, 'package.json')) ? up : fileURLToPath(new URL('../../../', import.meta.url))
-})()
+import { packageRoot } from '../base/program.ts'
 
 export const profilesFolder = join(packageRoot, 'profiles')
 

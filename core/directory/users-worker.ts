@@ -1,5 +1,6 @@
 // Parses a large users.yaml on a thread of its own: ten thousand users take a second or more.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { moduleUrl } from '../base/program.ts'
 import { parseUsersFile, type UsersFile } from './users-file.ts'
 import type { Parsed } from './watched-file.ts'
 
@@ -11,7 +12,7 @@ interface Job {
 export function parseUsersAside(text: string, path: string, quota: number): Promise<Parsed<UsersFile>> {
   const job: Job = { usersFile: { text, path, quota } }
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: job })
+    const worker = new Worker(moduleUrl('core/directory/users-worker'), { workerData: job })
     worker.once('message', resolve)
     worker.once('error', reject)
     worker.once('exit', (code) => reject(new Error(`its parser ended with ${code}`)))

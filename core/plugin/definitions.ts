@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { basename, dirname, isAbsolute, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { systemClock } from '../base/clock.ts'
+import { modulePath } from '../base/program.ts'
 import { within } from '../base/within.ts'
 import type { PluginEntry } from '../config/load.ts'
 import { didYouMean } from '../config/problems.ts'
@@ -15,10 +16,8 @@ const MODULE = /\.([cm]?[jt]s|json)$/
 /** How long a plugin's modules may take to load, ms of the real clock. */
 const LOAD_TIMEOUT = 10_000
 
-const pluginsFolder = fileURLToPath(new URL('../../plugins/', import.meta.url))
-const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-
-const shippedFile = (name: string): string => join(pluginsFolder, name, `index${extension}`)
+const shippedFile = (name: string): string => modulePath(`plugins/${name}/index`)
+const pluginsFolder = dirname(dirname(shippedFile('any')))
 const isShipped = (name: string): boolean => /^[a-z][a-z0-9-]*$/.test(name) && existsSync(shippedFile(name))
 
 /** Names of the plugins that come with Estafeta. */

@@ -2,11 +2,11 @@
 import { registerHooks } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { moduleUrl } from '../base/program.ts'
 
-const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
 const OWN: { readonly [specifier: string]: string } = {
-  'estafeta/plugin': new URL(`./contract${extension}`, import.meta.url).href,
-  'estafeta/testing': new URL(`./testing${extension}`, import.meta.url).href,
+  'estafeta/plugin': moduleUrl('core/plugin/contract').href,
+  'estafeta/testing': moduleUrl('core/plugin/testing').href,
 }
 
 /** `estafeta-from:<file URL>!<specifier>`: the specifier as a module at that URL would resolve it. */

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { permanent } from '../base/failure.ts'
-import { packageRoot } from '../config/profiles.ts'
+import { packageRoot } from '../base/program.ts'
 
 const templateFolder = join(packageRoot, 'plugins', '_template')
 

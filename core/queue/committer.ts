@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
+import { moduleUrl } from '../base/program.ts'
 import { type CommitJob, type Job, type JobResult, JobRunner } from './commit-job.ts'
 
 /** Runs jobs in the order in which they were given. Never rejects: a dead thread is a failed job. */
@@ -56,10 +57,8 @@ export function createShortestCommitter(aside: Committer, files: Files, clock: C
   }
 }
 
-const PROGRAM = new URL('./commit-worker' + (import.meta.url.endsWith('.ts') ? '.ts' : '.js'), import.meta.url)
-
 /** One thread, started with the first job (and after its death with the next), away from libuv's pool where password hashes take their time. */
-export function createWorkerCommitter(program = PROGRAM): Committer {
+export function createWorkerCommitter(program = moduleUrl('core/queue/commit-worker')): Committer {
   let worker: Worker | null = null
   const waiting: ((result: JobResult) => void)[] = []
 

@@ -40,7 +40,7 @@ function openThreaded(format: FileFormat, { directory, hostname, clock, log }: F
   }
   const data: StoreThreadData = { format, directory, hostname }
   const engine = createThread<StoreEngine>({
-    file: './store-worker',
+    module: 'core/store/store-worker',
     name: 'store',
     data,
     onEvent,
@@ -51,7 +51,7 @@ function openThreaded(format: FileFormat, { directory, hostname, clock, log }: F
     },
   })
   const content = createThread<ContentService>({
-    file: './content-worker',
+    module: 'core/store/content-worker',
     name: 'content',
     data: null,
     onEvent,

@@ -58,7 +58,13 @@ export interface SyncService {
 /** Hands large sets to a thread that calls syncfs(2) for the file system of `folder`, where that is as good. */
 export function createSyncer(clock: Clock, folder: string): Syncer {
   const start = () =>
-    createThread<SyncService>({ file: './sync-worker', name: 'sync', data: folder, onEvent() {}, onLost() {} })
+    createThread<SyncService>({
+      module: 'core/store/sync-worker',
+      name: 'sync',
+      data: folder,
+      onEvent() {},
+      onLost() {},
+    })
   let thread: Thread<SyncService> | null = null
   let idle: Timer | null = null
   const device = statSync(folder).dev

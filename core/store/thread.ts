@@ -1,10 +1,11 @@
 // A thread that answers calls: started with the first of them, no reason for the process to stay while none waits.
 import { parentPort, type Transferable, Worker } from 'node:worker_threads'
+import { moduleUrl } from '../base/program.ts'
 import { type Port, type Remote, remote, type TransferLists } from './rpc.ts'
 
 export interface ThreadOptions {
-  /** `./x-worker`, without ending, beside this file. */
-  readonly file: string
+  /** Its program, as `moduleUrl` takes it. */
+  readonly module: string
   readonly name: string
   readonly data: unknown
   readonly onEvent: (event: unknown) => void
@@ -35,8 +36,7 @@ export function createThread<T extends object>(options: ThreadOptions): Thread<T
   let stopping = false
 
   const start = (): Remote<T> => {
-    const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-    const started = new Worker(new URL(options.file + ending, import.meta.url), {
+    const started = new Worker(moduleUrl(options.module), {
       name: options.name,
       workerData: options.data,
     })

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
+import { moduleUrl } from '../base/program.ts'
 import { withALabels } from '../message/address.ts'
 import type { Trace, TraceEvent, TraceQuery } from './trace.ts'
 import { Rows } from './trace-row.ts'
@@ -35,8 +36,8 @@ export function openTrace(options: TraceOptions): Trace {
   const answers = new Map<number, { resolve: (events: TraceEvent[]) => void; reject: (error: Error) => void }>()
 
   const start = (): Worker => {
-    const file = new URL(`./trace-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
-    const w = new Worker(file, { workerData: { path: options.path, days: options.days, maxSize: options.maxSize } })
+    const { path, days, maxSize } = options
+    const w = new Worker(moduleUrl('core/trace/trace-worker'), { workerData: { path, days, maxSize } })
     w.unref()
     w.on('message', (message: TraceResponse) => {
       if (message.kind === 'written') {

@@ -89,7 +89,7 @@ let copied: string | null = null
 
 /** Where the mail user can run the program from: the checkout itself, or a copy when others may not look into it. */
 function program(): string {
-  const entry = join(ROOT, 'dist/core/cli/main.js')
+  const entry = join(ROOT, 'dist/run/core/cli/main.js')
   const isRoot = process.getuid?.() === 0
   if (!isRoot || spawnSync('test', ['-r', entry], { uid: MAIL_UID, gid: MAIL_UID }).status === 0) return ROOT
   if (copied !== null) return copied

@@ -92,7 +92,7 @@ test('its types are there for another project', () => {
 test('the line for a shell does what the guide says, with the target and the expected failures that it shows', async () => {
   const bin = join(folder, 'bin')
   mkdirSync(bin)
-  const main = join(folder, 'node_modules/estafeta/dist/core/cli/main.js')
+  const main = join(folder, 'node_modules/estafeta/dist/run/core/cli/main.js')
   writeFileSync(join(bin, 'estafeta'), `#!/bin/sh\nexec ${process.execPath} ${main} "$@"\n`, { mode: 0o755 })
   const run = await runCommand('sh', ['check.sh'], { cwd: folder, env: { PATH: `${bin}:${process.env.PATH}` } })
   expect(run.stderr).toBe('')
