@@ -162,12 +162,14 @@ function settle(files: Files, path: string): void {
   for (const directory of ['cur', 'new']) files.fsyncDir(`${path}/${directory}`)
 }
 
-/** Sets HIGHESTMODSEQ. The cache, when it is of this folder, with mod-sequences that can be told to clients. */
+/** Sets HIGHESTMODSEQ and UIDNEXT. The cache, when it is of this folder, with mod-sequences that can be told to clients. */
 function usableCache(folder: MaildirFolder, cache: StateCache | null): StateCache | null {
   const { facts } = folder.state
   const start = folder.modSeqs.read()
   const usable = cache !== null && cache.uidValidity === facts.uidValidity ? cache : null
   facts.highestModSeq = Math.max(start.highest, usable?.highestModSeq ?? 1)
+  // a UID list that came out of a backup does not know all UIDs that were given
+  facts.uidNext = Math.max(facts.uidNext, (usable?.columns.uid.at(-1) ?? 0) + 1)
   if (start.clean && usable !== null && usable.highestModSeq >= start.highest) return usable
   // a folder that never gave a number
   if (usable === null && start.clean && start.highest === 1) return null

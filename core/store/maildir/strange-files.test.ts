@@ -248,6 +248,24 @@ describe('keywords', () => {
   })
 })
 
+test('after an older UID list came back, no UID is given to another message', async () => {
+  const list = join(home, 'dovecot-uidlist')
+  put('cur/1700000001.a.host:2,', 'a')
+  await start()
+  const old = readFileSync(list)
+  put('cur/1700000002.b.host:2,', 'b')
+  put('cur/1700000003.c.host:2,', 'c')
+  await inbox.refresh()
+  await inbox.expunge([2])
+  await store.close()
+  writeFileSync(list, old)
+  await start()
+  expect((await seen()).map(({ uid, subject }) => [uid, subject])).toEqual([
+    [1, 'a'],
+    [4, 'c'],
+  ])
+})
+
 test('folders that no client could select are not listed', async () => {
   for (const name of [
     '.Foo',
