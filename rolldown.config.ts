@@ -1,4 +1,4 @@
-// The build that runs: a process loads a few dozen files in place of six hundred, which takes half the time and 20 MiB less.
+// The build that runs: a process loads a few dozen files in place of six hundred, which takes much less time.
 import { globSync, readFileSync } from 'node:fs'
 import { defineConfig } from 'rolldown'
 
