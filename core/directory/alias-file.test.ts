@@ -69,6 +69,20 @@ owner-team:ana
   ])
 })
 
+describe('a hostile line costs no more than its length', () => {
+  const LONG = 300_000
+  test('spaces without a colon', () => {
+    const { problems } = parseAliasFile(`ana${' '.repeat(LONG)}!`, 'aliases')
+    expect(problems).toMatchObject([{ message: "expected 'name: target, target …'" }])
+  })
+  test('signs before a quote', () => {
+    expect(parseTargets(`${'@'.repeat(LONG)}"x"`).errors).toHaveLength(1)
+  })
+  test('brackets', () => {
+    expect(parseTargets('<>'.repeat(LONG / 2)).errors).toHaveLength(1)
+  })
+})
+
 test('all mistakes of an alias file come with their lines', () => {
   const { problems } = parseAliasFile(
     'a b c\nx: y z\n\nlist:\n  a,\n  b@@c\nempty:\nana@example.com: paco\nA: b\na: c\n',

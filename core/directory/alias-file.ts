@@ -45,8 +45,9 @@ export function parseAliasFile(text: string, path: string): Parsed<Aliases> {
 function splitName(content: string): { name: string; right: string } | null {
   const quoted = /^"((?:[^"\\]|\\.)+)"\s*:(.*)$/s.exec(content)
   if (quoted) return { name: quoted[1]!.replace(/\\(.)/g, '$1'), right: quoted[2]! }
-  const plain = /^([^:"]+?)\s*:(.*)$/s.exec(content)
-  return plain ? { name: plain[1]!, right: plain[2]! } : null
+  const colon = content.indexOf(':')
+  const name = content.slice(0, Math.max(colon, 0)).trimEnd()
+  return name === '' || name.includes('"') ? null : { name, right: content.slice(colon + 1) }
 }
 
 function checkName(name: string): string | null {

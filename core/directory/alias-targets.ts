@@ -47,6 +47,8 @@ const CLOSING: { readonly [open: string]: string } = { '"': '"', '(': ')', '<': 
 function splitItems(text: string): string[] | null {
   const items: string[] = []
   let item = ''
+  /** Shell text keeps its parentheses and redirections. */
+  let isCommand = false
   let closing: string | null = null
   for (let i = 0; i < text.length; i++) {
     const char = text[i]!
@@ -59,17 +61,18 @@ function splitItems(text: string): string[] | null {
     } else if (char === ',') {
       items.push(item)
       item = ''
-    } else if (char in CLOSING && !(char !== '"' && isCommand(item))) {
+      isCommand = false
+    } else if (char in CLOSING && !(char !== '"' && isCommand)) {
       closing = CLOSING[char]!
       if (char !== '(') item += char
-    } else item += char
+    } else if (item !== '' || char.trim() !== '') {
+      if (item === '') isCommand = char === '|'
+      item += char
+    }
   }
   if (closing !== null) return null
   return [...items, item].map((one) => one.trim()).filter((one) => one !== '')
 }
-
-/** Shell text keeps its parentheses and redirections. */
-const isCommand = (item: string): boolean => item.trimStart().startsWith('|')
 
 /** The target, or what is wrong with it. */
 function parseItem(item: string): AliasTarget | string {
@@ -91,7 +94,7 @@ function parseItem(item: string): AliasTarget | string {
 }
 
 function parseAddressItem(text: string, final: boolean): AliasTarget | string {
-  const whole = /@[^"]*$/.test(text) ? text : `${text}@localhost`
+  const whole = text.lastIndexOf('@') > text.lastIndexOf('"') ? text : `${text}@localhost`
   return parseAddress(whole).ok ? { kind: 'address', address: text, final } : `'${text}' is not an address`
 }
 
