@@ -1,12 +1,12 @@
 // Started as root: mail for more users than the broker keeps processes for. In a mount namespace with a user database of its own.
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createTransport } from 'nodemailer'
 import { expect, onTestFinished, test } from 'vitest'
 import { BIN, startCommand } from '../kit/command.ts'
 import { freePort } from '../kit/free-port.ts'
-import { gidOf, isRoot } from '../kit/user-site.ts'
+import { isRoot, makeSpool } from '../kit/user-site.ts'
 
 if (!isRoot) console.log('many-users.test.ts: not run, it needs root (delivery under other ids)')
 
@@ -15,10 +15,7 @@ const COUNT = 70
 test.runIf(isRoot)('one letter to all users of a machine reaches all of them at the first attempt', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'estafeta-many-'))
   chmodSync(folder, 0o755)
-  const spool = join(folder, 'spool')
-  mkdirSync(spool)
-  chownSync(spool, 0, gidOf('mail'))
-  chmodSync(spool, 0o2775)
+  const spool = makeSpool(folder)
   const users = Array.from({ length: COUNT }, (_, i) => `many${i}`)
   const entries = users.map((name, i) => `${name}:x:${70_000 + i}:${70_000 + i}::/nonexistent:/bin/sh\n`)
   const passwd = join(folder, 'passwd')

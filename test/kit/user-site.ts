@@ -34,6 +34,15 @@ export const uidOf = (user: string): number => Number(execFileSync('id', ['-u', 
 export const gidOf = (group: string): number =>
   Number(execFileSync('getent', ['group', group]).toString().split(':')[2])
 
+/** As Debian has /var/mail: of root and the group mail, which may write there. */
+export function makeSpool(folder: string): string {
+  const spool = join(folder, 'mail-spool')
+  mkdirSync(spool)
+  chownSync(spool, 0, gidOf('mail'))
+  chmodSync(spool, 0o2775)
+  return spool
+}
+
 /** `users` exist until `close`; the first is the postmaster and the last sends. `delivery` are more settings of deliver-local. */
 export async function startUserSite(users: readonly string[], delivery = ''): Promise<UserSite> {
   const account = accountName('srv')
@@ -41,10 +50,7 @@ export async function startUserSite(users: readonly string[], delivery = ''): Pr
   for (const user of accounts) execFileSync('useradd', ['--create-home', '--shell', '/bin/sh', user])
   const folder = mkdtempSync(join(tmpdir(), 'estafeta-users-'))
   chmodSync(folder, 0o755)
-  const spool = join(folder, 'mail-spool')
-  mkdirSync(spool)
-  chownSync(spool, 0, gidOf('mail'))
-  chmodSync(spool, 0o2775)
+  const spool = makeSpool(folder)
   const port = await freePort()
   const config = join(folder, 'estafeta.yaml')
   writeFileSync(
