@@ -42,6 +42,18 @@ afterEach(async () => {
 /** As Dovecot leaves it. */
 const dovecotWasHere = () => writeFileSync(join(home, 'dovecot.index.log'), '')
 
+/** As Dovecot does: it waits while we have the lock, to look at what a watch told us of, say. */
+async function dovecotLocks(): Promise<void> {
+  for (;;) {
+    try {
+      return writeFileSync(lock, '', { flag: 'wx' })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+}
+
 /** Dovecot gives the next UID to a message of its own. */
 function dovecotAppends(uid: number): void {
   writeFileSync(join(home, 'cur', `1700000001.theirs${uid}.host:2,`), `Subject: theirs ${uid}\n\nbody\n`)
@@ -69,7 +81,7 @@ const subjects = async () => {
 
 test('a message waits while Dovecot gives a UID, and gets the next one', async () => {
   dovecotWasHere()
-  writeFileSync(lock, '')
+  await dovecotLocks()
   const append = inbox.append([message(text('ours'))])
   expect(await pending(append)).toBe(true)
   dovecotAppends(2)
@@ -94,7 +106,7 @@ test('so do deliveries, copies and new keywords', async () => {
     () => inbox.store([1], 'add', ['Work']),
   ]
   for (const work of works) {
-    writeFileSync(lock, '')
+    await dovecotLocks()
     const done: Promise<unknown> = work()
     expect(await pending(done)).toBe(true)
     unlinkSync(lock)
@@ -113,7 +125,7 @@ test('a keyword that Dovecot added a moment ago keeps its letter', async () => {
 
 test('a lock that was left over is taken away', async () => {
   dovecotWasHere()
-  writeFileSync(lock, '')
+  await dovecotLocks()
   const old = Date.now() / 1000 - 3600
   utimesSync(lock, old, old)
   expect(await inbox.append([message(text('ours'))])).toEqual([2])
