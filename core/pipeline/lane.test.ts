@@ -1,13 +1,14 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { FakeClock } from '../base/clock.ts'
 import { replies } from '../message/reply.ts'
 import { createLanes, type LaneWork, MAX_WAITING } from './lane.ts'
+import { MAX_RETRIALS, MAX_TRIALS } from './trials.ts'
 
 const hop = (destination: string) => ({ courier: 'smtp', destination })
 const down = { hostDown: replies.hostUnreachable('no answer') }
 const up = { hostDown: null }
 
-function lanesOf(concurrency: number, firstConcurrency: number) {
+function lanesOf(concurrency: number, firstConcurrency: number | null) {
   const clock = new FakeClock()
   const running: LaneWork[] = []
   const lanes = createLanes(
@@ -58,4 +59,88 @@ test('what a full lane sends away comes back in order, about twice as fast as th
   expect(third!.fullForMs - second!.fullForMs).toBeCloseTo(50, 0)
   for (let i = 0; i < 50_000; i++) more()
   expect(more()).toEqual({ fullForMs: 15 * 60_000 })
+})
+
+describe('many hosts that do not answer', () => {
+  const destinations = (running: readonly LaneWork[]) => running.map(({ nextHop }) => nextHop.destination)
+  /** `count` hosts with a mail each. */
+  function addHosts(add: (destination: string, count: number) => void, name: string, count: number): string[] {
+    const names = Array.from({ length: count }, (_, i) => `${name}${i}`)
+    for (const one of names) add(one, 1)
+    return names
+  }
+
+  test('leave room for one that has answered before, however long ago its last mail went', () => {
+    const { running, lanes, add } = lanesOf(20, 2)
+    add('live', 1)
+    lanes.done(hop('live'), up)
+    addHosts(add, 'dead', MAX_TRIALS + 100)
+    expect(running).toHaveLength(1 + MAX_TRIALS)
+    add('live', 1)
+    expect(destinations(running).at(-1)).toBe('live')
+  })
+
+  test('leave room for a courier that reaches every next hop', () => {
+    const { running, lanes, add } = lanesOf(1, null)
+    addHosts(add, 'mailbox', MAX_TRIALS + 100)
+    expect(running).toHaveLength(MAX_TRIALS + 100)
+    lanes.done(hop('mailbox0'), up)
+    add('mailbox0', 1)
+    expect(running).toHaveLength(MAX_TRIALS + 101)
+  })
+
+  test('let the others take turns as they end, one attempt each before the second', () => {
+    const { running, lanes, add } = lanesOf(20, 2)
+    const dead = addHosts(add, 'dead', MAX_TRIALS)
+    add('first', 2)
+    add('second', 2)
+    for (const name of dead.slice(0, 3)) lanes.done(hop(name), down)
+    expect(destinations(running).slice(MAX_TRIALS)).toEqual(['first', 'second'])
+    for (const name of dead.slice(3)) lanes.done(hop(name), down)
+    expect(destinations(running).slice(MAX_TRIALS)).toEqual(['first', 'second', 'first', 'second'])
+  })
+
+  test('with several mails each take one attempt each, where they are many', () => {
+    const { running, add } = lanesOf(20, 2)
+    for (let i = 0; i < MAX_TRIALS - MAX_RETRIALS; i++) add(`dead${i}`, 2)
+    add('new', 1)
+    expect(destinations(running).at(-1)).toBe('new')
+  })
+
+  test('those that failed last time leave room for those that nobody knows', () => {
+    const { clock, running, lanes, add } = lanesOf(20, 2)
+    const dead = addHosts(add, 'dead', MAX_TRIALS)
+    for (const name of dead) lanes.done(hop(name), down)
+    clock.advance(60_000)
+    running.length = 0
+    for (const name of dead) add(name, 1)
+    expect(running).toHaveLength(MAX_RETRIALS)
+    add('new', 1)
+    expect(destinations(running).at(-1)).toBe('new')
+    lanes.done(hop('new'), up)
+    for (const name of dead.slice(0, MAX_RETRIALS)) lanes.done(hop(name), down)
+    expect(running).toHaveLength(2 * MAX_RETRIALS + 1)
+  })
+
+  test('one that answers frees what it held at once', () => {
+    const { running, lanes, add } = lanesOf(20, 2)
+    add('live', 2)
+    addHosts(add, 'dead', MAX_TRIALS)
+    expect(running).toHaveLength(MAX_TRIALS)
+    lanes.done(hop('live'), up)
+    expect(running).toHaveLength(MAX_TRIALS + 2)
+  })
+
+  test('one whose mail is gone while it waits for its turn is forgotten, and its successor is not', () => {
+    const { running, lanes, add } = lanesOf(20, 2)
+    const dead = addHosts(add, 'dead', MAX_TRIALS - 1)
+    add('live', 2)
+    lanes.done(hop('live'), up)
+    lanes.done(hop('live'), up)
+    expect(lanes.list().some(({ key }) => key === 'smtp:live')).toBe(false)
+    add('live', 1)
+    lanes.done(hop(dead[0]!), down)
+    expect(lanes.list().find(({ key }) => key === 'smtp:live')).toMatchObject({ running: 1 })
+    expect(running).toHaveLength(MAX_TRIALS + 2)
+  })
 })

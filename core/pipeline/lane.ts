@@ -2,6 +2,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Reply } from '../base/failure.ts'
 import type { NextHop } from '../plugin/contract.ts'
+import { Trials } from './trials.ts'
 
 /** Recipients of one message on their way to one next hop. */
 export interface LaneWork {
@@ -12,8 +13,8 @@ export interface LaneWork {
 
 export interface LaneLimits {
   readonly concurrency: number
-  /** Until an attempt of the lane has come to an end without the host being down. */
-  readonly firstConcurrency: number
+  /** Until an attempt of the lane has come to an end without the host being down; null: its courier reaches every next hop. */
+  readonly firstConcurrency: number | null
 }
 
 interface Lane {
@@ -22,6 +23,7 @@ interface Lane {
   /** Index of the next to run: shifting a long array is O(n). */
   head: number
   running: number
+  trials: number
   limits: LaneLimits
   reached: boolean
   closedUntil: number
@@ -52,6 +54,7 @@ const newLane = (key: string, limits: LaneLimits, now: number): Lane => ({
   waiting: [],
   head: 0,
   running: 0,
+  trials: 0,
   limits,
   reached: false,
   closedUntil: 0,
@@ -71,8 +74,11 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
   let stopped = false
 
   const pump = (lane: Lane): void => {
-    const room = lane.reached ? lane.limits.concurrency : lane.limits.firstConcurrency
+    const { concurrency, firstConcurrency } = lane.limits
+    const isTrial = !lane.reached && firstConcurrency !== null
+    const room = isTrial ? firstConcurrency : concurrency
     while (!stopped && lane.running < room && lane.head < lane.waiting.length) {
+      if (isTrial && !trials.mayBegin(lane)) break
       const work = lane.waiting[lane.head++]!
       if (lane.head > 1024 && lane.head * 2 > lane.waiting.length) {
         lane.waiting.splice(0, lane.head)
@@ -88,6 +94,7 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
       else if (lanes.size > MAX_IDLE_LANES) forgetOldest()
     }
   }
+  const trials = new Trials(pump)
   /** Work that finds the lane full comes back one after another, twice as fast as the lane has emptied of late. */
   const sendAway = (lane: Lane): LaneAnswer => {
     const now = clock.mono()
@@ -141,11 +148,13 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
         given = lane.waiting.slice(lane.head)
         lane.waiting.length = 0
         lane.head = 0
+        trials.failed(lane)
       } else {
         lane.reached = true
         lane.failures = 0
         lane.closedUntil = 0
         lane.reply = null
+        if (lane.limits.firstConcurrency !== null) trials.answered(lane)
       }
       pump(lane)
       return given

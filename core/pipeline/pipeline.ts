@@ -21,6 +21,7 @@ import { settle } from './settle.ts'
 /** Submissions in work at once: each belongs to a session that waits, so this bounds memory, not mail. */
 const INTAKE_CONCURRENCY = 1000
 const PREPARE_CONCURRENCY = 64
+/** Twice MAX_TRIALS: hosts that do not answer hold one half at most. */
 const DELIVER_CONCURRENCY = 1000
 const DEFER_CONCURRENCY = 64
 /** Items and lane works under way at once: the window on an unbounded queue. */
@@ -104,7 +105,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     (hop) => {
       const courier = generations.current().hooks.courier(hop.courier)
       const concurrency = courier?.concurrency ?? DEFAULT_CONCURRENCY
-      return { concurrency, firstConcurrency: Math.min(concurrency, courier?.firstConcurrency ?? concurrency) }
+      const first = courier?.firstConcurrency
+      return { concurrency, firstConcurrency: first === undefined ? null : Math.min(concurrency, first) }
     },
     (work) => runnable.next(work),
   )

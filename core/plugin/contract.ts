@@ -266,7 +266,10 @@ export interface Courier {
   deliver(attempt: Attempt, signal: AbortSignal): Promise<readonly Outcome[]>
   /** How many attempts may run at once on one lane, and how many recipients one attempt may have. */
   readonly concurrency?: number
-  /** How many while nothing has been heard of the next hop: it may be dead, and each of them wait for minutes. All by default. */
+  /**
+   * How many while nothing has been heard of the next hop: it may be dead, and each of them wait for minutes. Those of all lanes together
+   * have a bound, so that they hold up nothing else. By default all, without that bound: for couriers whose next hops are at hand.
+   */
   readonly firstConcurrency?: number
   readonly recipientsPerAttempt?: number
 }

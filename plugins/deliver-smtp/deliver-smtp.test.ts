@@ -100,6 +100,16 @@ describe('delivery', () => {
     expect(plugin.smtp.sent).toHaveLength(0)
   })
 
+  test.each([
+    ['down.test', true],
+    ['late.test', true],
+    ['null.test', undefined],
+  ])('%s: the lane backs off (%s)', async (domain, hostDown) => {
+    const plugin = await open()
+    const [outcome] = await plugin.deliver(hop(domain), TEXT, { to: `a@${domain}` })
+    expect(outcome!.hostDown).toBe(hostDown)
+  })
+
   test('this very listener is a loop, whatever its name; another port is not', async () => {
     const plugin = await open({ site: { listen: { smtp: ['192.0.2.3:25'] } } })
     expect(await plugin.deliver(hop('plain.test'), TEXT)).toMatchObject([

@@ -50,7 +50,8 @@ export default definePlugin({
         const domain = attempt.nextHop.destination
         const found = await findHosts(domain, { port, mx: true }, signal).catch((thrown: Error) => thrown)
         // RFC 5321 §5.1: a look-up that failed is tried again later
-        if (found instanceof Error) return outcomeForAll(attempt, 'deferred', replies.routingFailed(found.message))
+        if (found instanceof Error)
+          return outcomeForAll(attempt, 'deferred', replies.routingFailed(found.message), { hostDown: true })
         if (found.kind === 'none') return outcomeForAll(attempt, 'failed', noHostsReply(domain, found.why))
         const level = levelFor(domain, levels) ?? tls
         const destination = {

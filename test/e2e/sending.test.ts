@@ -2,9 +2,11 @@
 import { afterEach, expect, test } from 'vitest'
 import { createFakeResolver } from '../../core/dns/fake-resolver.ts'
 import type { Zone } from '../../core/dns/zone.ts'
+import { MAX_TRIALS } from '../../core/pipeline/trials.ts'
 import { type Script, type ScriptedServer, startScriptedSmtp } from '../kit/scripted-smtp.ts'
 import { startTestServer, type TestServer } from '../kit/server.ts'
 import { sendRaw } from '../kit/smtp-send.ts'
+import { SmtpTalk } from '../kit/smtp-talk.ts'
 
 const closers: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -87,6 +89,26 @@ test.each<[string, Zone, RegExp]>([
   const server = await start(direct(gone.port), zone)
   await submit(server, 'paco@there.test')
   expect(await server.logged(/to=<paco@there\.test>/)).toMatch(expected)
+})
+
+test('hundreds of hosts that never greet hold up neither a domain that answers nor local mail', async () => {
+  const live = await site({ host: '127.0.0.2' })
+  const dead = await site({ host: '127.0.0.3', port: live.port, greeting: 'hang' })
+  const domains = Array.from({ length: 600 }, (_, i) => `dead${i}.test`)
+  const deadZone = Object.fromEntries(domains.map((domain) => [domain, { A: [dead.host] }]))
+  const server = await start(direct(live.port), { ...deadZone, 'there.test': { A: [live.host] } })
+  await submit(server, 'paco@there.test')
+  await server.logged(/to=<paco@there\.test>.*status=sent/)
+  live.cutAll()
+  const talk = await SmtpTalk.open(server.port('smtp'))
+  expect(await talk.send({ to: domains.map((domain) => `eva@${domain}`) })).toMatch(/^250 /)
+  talk.close()
+  await dead.until(() => dead.connections === MAX_TRIALS)
+  await submit(server, 'luis@there.test')
+  await server.logged(/to=<luis@there\.test>.*status=sent/)
+  await submit(server, 'ana@estafeta.test')
+  await server.logged(/to=<ana@estafeta\.test>.*status=sent/)
+  expect(dead.connections).toBe(MAX_TRIALS)
 })
 
 test('by smarthost: the second mail takes the same connection', async () => {
