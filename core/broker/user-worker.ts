@@ -42,7 +42,7 @@ interface Intake {
   chunks(): AsyncIterable<Buffer>
 }
 
-const { homedir: home, username } = userInfo()
+const { homedir: home, username, shell } = userInfo()
 const open = new Map<number, Intake | null>()
 const answer = (up: Up): void => {
   if (process.connected) process.send!(up)
@@ -174,7 +174,7 @@ async function deliverToMaildir(path: string, key: string, intake: Intake): Prom
 }
 
 function pipe({ command, environment, limit }: PipeRequest, intake: Intake): Promise<Ran> {
-  const own = { HOME: home, LOGNAME: username, USER: username }
+  const own = { HOME: home, LOGNAME: username, USER: username, SHELL: shell ?? '/bin/sh' }
   return runCommand(
     { command, cwd: canEnter(home) ? home : '/', environment: { ...own, ...environment }, limit },
     intake.chunks(),

@@ -2,7 +2,7 @@
 import { asFailure, type Reply } from '../base/failure.ts'
 import type { MessageContent } from '../message/content.ts'
 import { replies } from '../message/reply.ts'
-import type { Courier, Outcome } from '../plugin/contract.ts'
+import type { AttemptRecipient, Courier, Outcome } from '../plugin/contract.ts'
 import { isFinal, placeOf, type QueuedRecipient, type QueueItem } from '../queue/queue.ts'
 import { ATTEMPT_LIMIT_MS, type Attempts } from './attempts.ts'
 import type { PipelineDeps } from './deps.ts'
@@ -100,7 +100,13 @@ async function attempt(
   const running = attempts.begin()
   try {
     return await courier.deliver(
-      { message: queuedFacts(item), nextHop: work.nextHop, recipients, number, content },
+      {
+        message: queuedFacts(item),
+        nextHop: work.nextHop,
+        recipients: withParents(item, recipients),
+        number,
+        content,
+      },
       running.controller.signal,
     )
   } catch (thrown) {
@@ -118,6 +124,15 @@ async function attempt(
   } finally {
     attempts.end(running)
   }
+}
+
+/** Each with the address that it was expanded from. */
+function withParents({ recipients }: QueueItem, open: readonly QueuedRecipient[]): readonly AttemptRecipient[] {
+  if (open.every(({ parent }) => parent === null)) return open
+  return open.map((r) => {
+    const parent = r.parent === null ? undefined : recipients[placeOf(recipients, r.parent)]
+    return parent ? { ...r, expandedFrom: parent.address } : r
+  })
 }
 
 function toOutcome(

@@ -41,12 +41,14 @@ export {
 } from '../message/address.ts'
 export { type ListedAddress, parseAddressList } from '../message/address-list.ts'
 export { contentBytes, contentChunks, type MessageContent, type SpooledBody } from '../message/content.ts'
+export { formatDeliveredTo, wasDeliveredTo } from '../message/delivered-to.ts'
 export { decodeHeaderText } from '../message/encoded-word.ts'
 export type { MailParameters, Notify, Recipient } from '../message/envelope.ts'
 export type { HeaderField, HeaderView } from '../message/header.ts'
 export { replies } from '../message/reply.ts'
 export type { NewRecipient, Origin, QueuedRecipient } from '../queue/queue.ts'
 export { MAILBOX_STORE, type MailboxChange, type MailboxStore } from '../store/mailbox-store.ts'
+export { formatFromLine } from '../store/mbox/from-line.ts'
 export { appendToMbox } from '../store/mbox-append.ts'
 export { type Command, type Ran, runCommand } from '../store/run-command.ts'
 export type { TraceEvent } from '../trace/trace.ts'
@@ -235,10 +237,15 @@ export interface NextHop {
   readonly options?: { readonly [key: string]: unknown }
 }
 
+export interface AttemptRecipient extends QueuedRecipient {
+  /** The address of this site that stood for it (an alias, a .forward's owner). */
+  readonly expandedFrom?: Address
+}
+
 export interface Attempt {
   readonly message: QueuedFacts
   readonly nextHop: NextHop
-  readonly recipients: readonly QueuedRecipient[]
+  readonly recipients: readonly AttemptRecipient[]
   /** Which attempt this is, from 1. */
   readonly number: number
   /** The site's receipt, stable over attempts, for Delivered-To and file names. */

@@ -7,10 +7,12 @@ import { unmapped } from '../base/ip.ts'
 import type { Site } from '../config/site.ts'
 import { findMailHosts, type MailHosts } from '../dns/mail-hosts.ts'
 import type { DnsResolver } from '../dns/resolver.ts'
-import { formatAddress } from '../message/address.ts'
+import { formatAddress, needsUtf8 } from '../message/address.ts'
+import type { MessageContent } from '../message/content.ts'
+import { formatDeliveredTo, wasDeliveredTo } from '../message/delivered-to.ts'
 import { replies } from '../message/reply.ts'
 import type { QueuedRecipient } from '../queue/queue.ts'
-import type { Attempt, Outcome } from './contract.ts'
+import type { Attempt, AttemptRecipient, Outcome } from './contract.ts'
 import type { SmtpClient, SmtpDestination, SmtpSendResult } from './services.ts'
 
 export interface RelayHostsOptions {
@@ -92,7 +94,7 @@ export const outcomeForAll = (
   more: Partial<Outcome> = {},
 ): Outcome[] => attempt.recipients.map(({ n }) => ({ n, kind, reply, relay: null, ...more }))
 
-/** Sends an attempt to one destination; recipients with different reverse-paths go as mails of their own. */
+/** Sends an attempt to one destination; recipients with different reverse-paths or forwarders go as mails of their own. */
 export async function relayAttempt(
   client: SmtpClient,
   destination: SmtpDestination,
@@ -100,27 +102,41 @@ export async function relayAttempt(
   signal: AbortSignal,
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
-  for (const recipients of bySender(attempt.recipients)) {
-    const [{ reversePath }] = recipients
+  for (const recipients of groupsOf(attempt.recipients)) {
+    const [{ reversePath, expandedFrom = null }] = recipients
     const { content, message } = attempt
-    const mail = { reversePath, parameters: message.parameters, recipients, content }
+    const forwarder = expandedFrom && formatAddress(expandedFrom)
+    if (forwarder !== null && wasDeliveredTo(content.header, forwarder)) {
+      const reply = replies.mailLoop(`Mail forwarding loop for <${forwarder}>`)
+      outcomes.push(...recipients.map(({ n }): Outcome => ({ n, kind: 'failed', reply, relay: null })))
+      continue
+    }
+    const marked = forwarder === null || needsUtf8(expandedFrom) ? content : withDeliveredTo(content, forwarder)
+    const mail = { reversePath, parameters: message.parameters, recipients, content: marked }
     const sent = await client.send(destination, mail, signal)
     outcomes.push(...recipients.map((recipient, i) => outcomeOf(recipient, sent.results[i]!, sent.hostDown)))
   }
   return outcomes
 }
 
-type Recipients = readonly [QueuedRecipient, ...QueuedRecipient[]]
+type Recipients = readonly [AttemptRecipient, ...AttemptRecipient[]]
 
-function bySender(recipients: readonly QueuedRecipient[]): Recipients[] {
-  const groups = new Map<string, [QueuedRecipient, ...QueuedRecipient[]]>()
+/** Those that one mail can carry: of one reverse-path and one forwarder. */
+function groupsOf(recipients: readonly AttemptRecipient[]): Recipients[] {
+  const groups = new Map<string, [AttemptRecipient, ...AttemptRecipient[]]>()
   for (const recipient of recipients) {
-    const key = formatAddress(recipient.reversePath)
+    const key = `${formatAddress(recipient.reversePath)}\0${formatAddress(recipient.expandedFrom ?? null)}`
     const group = groups.get(key)
     if (group) group.push(recipient)
     else groups.set(key, [recipient])
   }
   return [...groups.values()]
+}
+
+/** What was forwarded says so, so that a circle over other servers ends at its second round. */
+function withDeliveredTo(content: MessageContent, address: string): MessageContent {
+  const header = Buffer.concat([Buffer.from(`${formatDeliveredTo(address)}\r\n`), content.header])
+  return { ...content, header, size: content.size - content.header.length + header.length }
 }
 
 const KINDS = { sent: 'relayed', deferred: 'deferred', failed: 'failed' } as const

@@ -1,27 +1,39 @@
 // The courier of command targets (`|command` in aliases and .forward): the message on standard input, the exit code by sysexits.
 import {
   type Attempt,
+  type AttemptRecipient,
   type Courier,
   contentChunks,
   formatAddress,
+  formatFromLine,
+  type MessageContent,
   type Outcome,
-  type QueuedRecipient,
   type Ran,
   replies,
   runCommand,
+  splitDetail,
 } from 'estafeta/plugin'
-import { failedOutcome, originalRecipient, withDeliveryFields } from './fields.ts'
+import { failedOutcome, forwarder, loopOutcome, originalRecipient, withDeliveryFields } from './fields.ts'
 import type { TargetOptions } from './file.ts'
 
 const EX_TEMPFAIL = 75
 
-export function createCommandCourier(options: TargetOptions & { readonly limit: number }): Courier {
-  const { asUser, allowed, clock, log, limit } = options
+export interface CommandOptions extends TargetOptions {
+  readonly limit: number
+  /** What parts the detail from a local part. */
+  readonly delimiter: string
+}
 
-  async function deliver(attempt: Attempt, recipient: QueuedRecipient, signal: AbortSignal): Promise<Outcome> {
+export function createCommandCourier(options: CommandOptions): Courier {
+  const { asUser, allowed, clock, log, limit, delimiter } = options
+
+  async function deliver(attempt: Attempt, recipient: AttemptRecipient, signal: AbortSignal): Promise<Outcome> {
     const command = recipient.address.local.slice(1)
-    const content = withDeliveryFields(attempt.content, recipient, null)
-    const environment = environmentOf(attempt, recipient)
+    const deliveredTo = forwarder(recipient)
+    const loop = loopOutcome(attempt.content, recipient.n, deliveredTo)
+    if (loop) return loop
+    const content = withFromLine(withDeliveryFields(attempt.content, recipient, deliveredTo), recipient, clock.now())
+    const environment = environmentOf(attempt, recipient, delimiter)
     const ran = { command, environment, limit }
     if (recipient.asUser !== undefined && asUser.available) {
       return outcomeOf(recipient.n, await asUser.pipe(recipient.asUser, ran, content, signal))
@@ -45,12 +57,27 @@ export function createCommandCourier(options: TargetOptions & { readonly limit: 
   }
 }
 
-function environmentOf({ message }: Attempt, recipient: QueuedRecipient): { [name: string]: string } {
+/** The line that an mbox file would have before the message, without its quoting: procmail and its like look for it. */
+function withFromLine(content: MessageContent, { reversePath }: AttemptRecipient, now: number): MessageContent {
+  const line = Buffer.from(formatFromLine(formatAddress(reversePath), now).replace('\n', '\r\n'))
+  return { ...content, header: Buffer.concat([line, content.header]), size: content.size + line.length }
+}
+
+/** The names that Postfix's local(8) gives, and the values that it gives them. */
+function environmentOf(
+  { message }: Attempt,
+  recipient: AttemptRecipient,
+  delimiter: string,
+): { [name: string]: string } {
   const original = originalRecipient(recipient) ?? ''
+  const { local = '', domain = '' } = recipient.expandedFrom ?? {}
   return {
     SENDER: formatAddress(recipient.reversePath),
-    RECIPIENT: original,
+    RECIPIENT: forwarder(recipient) ?? original,
     ORIGINAL_RECIPIENT: original,
+    LOCAL: local,
+    DOMAIN: domain,
+    EXTENSION: splitDetail(local, delimiter)?.detail ?? '',
     QUEUE_ID: message.queueId,
     CLIENT_ADDRESS: message.origin.ip ?? '',
     CLIENT_HELO: message.origin.helo ?? '',

@@ -10,6 +10,7 @@ import { silentLogger } from '../../core/base/log.ts'
 import { memoryContent } from '../../core/message/content.ts'
 import { defaultMailParameters } from '../../core/message/envelope.ts'
 import { createMemoryStore } from '../../core/store/memory-store.ts'
+import { addressOf } from '../../test/kit/outgoing.ts'
 import { createBatcher } from './batch.ts'
 import deliverLocal from './index.ts'
 
@@ -83,6 +84,17 @@ describe('mailboxes', () => {
       'Return-Path: <sender@example.net>\r\nX-Original-To: ana.b@example.com\r\nDelivered-To: ana@example.com\r\n' +
         'From: sender@example.net\r\nSubject: hello\r\n\r\nbody\r\n',
     ])
+    await plugin.close()
+  })
+
+  test('what was delivered to the same account before goes in a circle: it bounces', async () => {
+    const { plugin, send, read } = await start()
+    const loop = { kind: 'failed', reply: { code: 554, enhanced: '5.4.6' } }
+    expect(await send('ana.b@example.com', `Delivered-To: Ana@Example.com\n${TEXT}`)).toMatchObject(loop)
+    expect(await send('ana@example.com', `delivered-to:\n  ana@example.com\n${TEXT}`)).toMatchObject(loop)
+    const others = `Delivered-To: paco@example.com\nX-Delivered-To: ana@example.com\n${TEXT}\nDelivered-To: ana@example.com\n`
+    expect(await send('ana@example.com', others)).toMatchObject({ kind: 'delivered' })
+    expect(await read('ana@example.com')).toHaveLength(1)
     await plugin.close()
   })
 
@@ -223,13 +235,14 @@ describe('files and commands', () => {
   async function run(
     courier: 'file' | 'pipe',
     local: string,
-    options: { config?: object; asUser?: unknown; as?: string } = {},
+    options: { config?: object; asUser?: unknown; as?: string; from?: string; text?: string } = {},
   ): Promise<Outcome> {
     const hooks = await deliverLocal.setup({
       asUser: options.asUser ?? { available: false },
       clock: systemClock,
       log: silentLogger,
       config: deliverLocal.config!.parse(options.config ?? {}),
+      site: { recipientDelimiter: '+' },
     } as never)
     const address = { local, domain: '', original: local }
     const recipient = {
@@ -239,6 +252,7 @@ describe('files and commands', () => {
       notify: [],
       orcpt: 'rfc822;list@example.com',
       ...(options.as ? { asUser: options.as } : {}),
+      ...(options.from ? { expandedFrom: addressOf(options.from) } : {}),
     }
     const attempt = {
       message: {
@@ -250,7 +264,7 @@ describe('files and commands', () => {
       nextHop: { courier, destination: local },
       recipients: [recipient],
       number: 1,
-      content: memoryContent(Buffer.from('Subject: t\r\n\r\nFrom here\r\n')),
+      content: memoryContent(Buffer.from(options.text ?? 'Subject: t\r\n\r\nFrom here\r\n')),
     } as unknown as Attempt
     const couriers = hooks.couriers as { [name: string]: Courier }
     return (await couriers[courier]!.deliver(attempt, new AbortController().signal))[0]!
@@ -272,8 +286,30 @@ describe('files and commands', () => {
     const outcome = await run('pipe', `|cat > ${out}; echo "$SENDER $RECIPIENT" >> ${out}`, allowed)
     expect(outcome).toMatchObject({ kind: 'delivered' })
     expect(readFileSync(out, 'utf8')).toMatch(
-      /^Return-Path: <s@example.net>\nX-Original-To: list@example.com\nSubject: t\n\nFrom here\ns@example\.net list@example\.com\n$/,
+      /^From s@example\.net \w{3} \w{3} [ \d]\d [\d:]{8} \d{4}\nReturn-Path: <s@example.net>\nX-Original-To: list@example.com\nSubject: t\n\nFrom here\ns@example\.net list@example\.com\n$/,
     )
+  })
+
+  test('a command is told for whom it runs', async () => {
+    const out = join(folder, 'out')
+    const command = `|echo "$RECIPIENT $LOCAL $DOMAIN [$EXTENSION] $ORIGINAL_RECIPIENT" > ${out}; grep ^Delivered-To >> ${out}`
+    await run('pipe', command, { ...allowed, from: 'team+news@example.com' })
+    expect(readFileSync(out, 'utf8')).toBe(
+      'team+news@example.com team+news example.com [news] list@example.com\nDelivered-To: team+news@example.com\n',
+    )
+  })
+
+  test.each(['file', 'pipe'] as const)('what a %s got for the same address before bounces', async (courier) => {
+    const path = join(folder, 'out')
+    const target = courier === 'file' ? path : `|cat > ${path}`
+    const text = 'Delivered-To: Team@Example.com\r\nSubject: t\r\n\r\nbody\r\n'
+    expect(await run(courier, target, { ...allowed, text, from: 'team@example.com' })).toMatchObject({
+      kind: 'failed',
+      reply: { code: 554, enhanced: '5.4.6' },
+    })
+    expect(await run(courier, target, { ...allowed, text, from: 'other@example.com' })).toMatchObject({
+      kind: 'delivered',
+    })
   })
 
   test.each([

@@ -1,9 +1,29 @@
 // The header fields that only final delivery may add (RFC 5321 §4.4), and outcomes.
-import { formatAddress, type MessageContent, type Outcome, type QueuedRecipient, type Reply } from 'estafeta/plugin'
+import {
+  type AttemptRecipient,
+  formatAddress,
+  formatDeliveredTo,
+  type MessageContent,
+  type Outcome,
+  type QueuedRecipient,
+  type Reply,
+  replies,
+  wasDeliveredTo,
+} from 'estafeta/plugin'
 
 /** Where the message was sent to, as far as it is known: a file or command target has no address of its own. */
 export function originalRecipient({ orcpt, address }: QueuedRecipient): string | null {
   return /^rfc822;(.+)$/i.exec(orcpt ?? '')?.[1] ?? (address.domain === '' ? null : formatAddress(address))
+}
+
+/** Whom a file or command target stands for. */
+export const forwarder = ({ expandedFrom }: AttemptRecipient): string | null =>
+  expandedFrom ? formatAddress(expandedFrom) : null
+
+/** The failure of mail that was delivered there before; null when it was not. */
+export function loopOutcome({ header }: MessageContent, n: number, deliveredTo: string | null): Outcome | null {
+  if (deliveredTo === null || !wasDeliveredTo(header, deliveredTo)) return null
+  return failedOutcome(n, 'failed', replies.mailLoop(`Mail forwarding loop for <${deliveredTo}>`))
 }
 
 /** Return-Path, X-Original-To and Delivered-To above the header, whose own Return-Path fields go. */
@@ -15,7 +35,7 @@ export function withDeliveryFields(
   const original = originalRecipient(recipient)
   const lines = [`Return-Path: <${formatAddress(recipient.reversePath)}>`]
   if (original !== null) lines.push(`X-Original-To: ${oneLine(original)}`)
-  if (deliveredTo !== null) lines.push(`Delivered-To: ${oneLine(deliveredTo)}`)
+  if (deliveredTo !== null) lines.push(formatDeliveredTo(deliveredTo))
   const header = Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n`), withoutReturnPath(content.header)])
   return { ...content, header, size: content.size - content.header.length + header.length }
 }

@@ -2,16 +2,16 @@
 import {
   type AsUser,
   type Attempt,
+  type AttemptRecipient,
   appendToMbox,
   type Clock,
   type Courier,
   contentChunks,
   type Logger,
   type Outcome,
-  type QueuedRecipient,
   replies,
 } from 'estafeta/plugin'
-import { failedOutcome, withDeliveryFields } from './fields.ts'
+import { failedOutcome, forwarder, loopOutcome, withDeliveryFields } from './fields.ts'
 
 export interface TargetOptions {
   readonly asUser: AsUser
@@ -22,9 +22,12 @@ export interface TargetOptions {
 }
 
 export function createFileCourier({ asUser, clock, log, allowed }: TargetOptions): Courier {
-  async function deliver(attempt: Attempt, recipient: QueuedRecipient, signal: AbortSignal): Promise<Outcome> {
+  async function deliver(attempt: Attempt, recipient: AttemptRecipient, signal: AbortSignal): Promise<Outcome> {
     const path = recipient.address.local
-    const content = withDeliveryFields(attempt.content, recipient, null)
+    const deliveredTo = forwarder(recipient)
+    const loop = loopOutcome(attempt.content, recipient.n, deliveredTo)
+    if (loop) return loop
+    const content = withDeliveryFields(attempt.content, recipient, deliveredTo)
     const key = `${attempt.message.queueId}.${recipient.n}`
     if (recipient.asUser !== undefined && asUser.available) {
       const format = path.endsWith('/') ? 'maildir' : 'mbox'

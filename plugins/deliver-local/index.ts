@@ -25,7 +25,7 @@ import {
 } from 'estafeta/plugin'
 import { createBatcher } from './batch.ts'
 import { createCommandCourier } from './command.ts'
-import { failedOutcome, withDeliveryFields } from './fields.ts'
+import { failedOutcome, loopOutcome, withDeliveryFields } from './fields.ts'
 import { createFileCourier } from './file.ts'
 
 const config = z.strictObject({
@@ -142,6 +142,8 @@ export default definePlugin({
       signal: AbortSignal,
     ): Promise<Outcome> {
       const account = attempt.nextHop.destination
+      const loop = loopOutcome(attempt.content, recipient.n, account)
+      if (loop) return loop
       const content = withDeliveryFields(attempt.content, recipient, account)
       const key = `${attempt.message.queueId}.${recipient.n}`
       if (system) {
@@ -192,6 +194,7 @@ export default definePlugin({
           log,
           allowed: settings.allowPrograms,
           limit: settings.commandLimit,
+          delimiter: site.recipientDelimiter,
         }),
       },
     }

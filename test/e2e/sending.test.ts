@@ -1,4 +1,6 @@
 // Mail from submission to other sites: by MX and by smarthost, through the whole server, with what other sites do to it.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { createFakeResolver } from '../../core/dns/fake-resolver.ts'
 import type { Zone } from '../../core/dns/zone.ts'
@@ -75,6 +77,28 @@ test('by MX: a bounce reaches its sender also where 8 bits are not taken, whatev
   await server.logged(/to=<ana@there\.test>.*status=sent/)
   expect(there.mails[0]!.data).toContain('report-type=delivery-status')
   expect(there.mails[0]!.data).toContain('sch=C3=B6n')
+})
+
+test('mail that an alias sends to another site says so, and bounces when it comes back', async () => {
+  const there = await site({})
+  const server = await start(direct(there.port), ZONE)
+  writeFileSync(join(server.site.data, 'aliases'), 'team: paco@there.test, eva@there.test\nlist: max@there.test\n')
+  const to = ['team@estafeta.test', 'list@estafeta.test', 'luis@there.test']
+  const talk = await SmtpTalk.open(server.port('smtp'))
+  expect(await talk.send({ from: 'ana@estafeta.test', to })).toMatch(/^250 /)
+  await there.until(() => there.mails.length === 3)
+  const marks = there.mails.map(({ to, data }) => `${to} ${/^Delivered-To: (.*)\r$/m.exec(data)?.[1]}`).sort()
+  expect(marks).toEqual([
+    'luis@there.test undefined',
+    'max@there.test list@estafeta.test',
+    'paco@there.test,eva@there.test team@estafeta.test',
+  ])
+  const text = there.mails.find((mail) => mail.to.length === 2)!.data
+  expect(await talk.send({ from: 'ana@estafeta.test', to: 'Team@estafeta.test', text })).toMatch(/^250 /)
+  talk.close()
+  const line = await server.logged(/to=<paco@there\.test>.*status=bounced/)
+  expect(line).toMatch(/dsn=5\.4\.6.*Mail forwarding loop for <team@estafeta\.test>/i)
+  expect(there.mails).toHaveLength(3)
 })
 
 test.each<[string, Zone, RegExp]>([
