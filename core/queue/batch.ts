@@ -1,11 +1,10 @@
 // Records gathered in one buffer, to be written and synced together.
-import { align, RECORD_HEADER, writeRecord } from './log-format.ts'
+import { align, writeRecord } from './log-format.ts'
 import type { Segment } from './segment.ts'
 
 /** Where a record came to stand. */
 export interface Where {
   readonly segment: Segment
-  readonly at: number
   /** Octets, without padding. */
   readonly length: number
   readonly payloadAt: number
@@ -17,12 +16,21 @@ export interface Where {
  */
 export type EntryKind = 'new' | 'state' | 'outcome' | 'copy'
 
-export interface Entry {
+/** What follows for a record's sender, before its promise is settled. */
+export interface Ends {
+  committed(where: Where): void
+  failed?(): void
+}
+
+interface Entry {
   readonly kind: EntryKind
   readonly at: number
   readonly length: number
-  committed(where: Where): void
-  failed(error: Error): void
+  /** From the record's begin on. */
+  readonly payloadAt: number
+  readonly ends: Ends
+  resolve(): void
+  reject(error: Error): void
 }
 
 const BUFFER = 512 << 10
@@ -59,30 +67,33 @@ export class Batch {
     return this.length + bound <= this.buffer.byteLength
   }
 
-  add(head: string, payload: readonly Buffer[], kind: EntryKind, ends: Pick<Entry, 'committed' | 'failed'>): void {
-    const length = writeRecord(this.#bytes, this.length, head, payload)
-    this.entries.push({ kind, at: this.length, length, ...ends })
-    this.length = align(this.length + length)
+  /** Resolves when the record is durable. */
+  add(head: string, payload: readonly Buffer[], kind: EntryKind, ends: Ends): Promise<void> {
+    const at = this.length
+    const { payloadAt, length } = writeRecord(this.#bytes, at, head, payload)
+    this.length = align(at + length)
+    return new Promise((resolve, reject) => {
+      this.entries.push({ kind, at, length, payloadAt, ends, resolve, reject })
+    })
   }
 
   /** Tells every entry where it stands now. */
-  committed(segment: Segment, start: number, bytes: ArrayBuffer): void {
-    const view = Buffer.from(bytes)
-    for (const { at, length, committed } of this.entries) {
-      const payloadAt = start + at + RECORD_HEADER + view.readUInt32LE(at + 20)
-      committed({ segment, at: start + at, length, payloadAt })
+  committed(segment: Segment, start: number): void {
+    for (const { at, length, payloadAt, ends, resolve } of this.entries) {
+      ends.committed({ segment, length, payloadAt: start + at + payloadAt })
+      resolve()
     }
   }
 
   failed(error: Error): void {
-    for (const entry of this.entries) entry.failed(error)
+    for (const entry of this.entries) fail(entry, error)
   }
 
   /** The entries of a failed batch that are worth another try, in a batch of their own; the others have failed. */
   salvage(bytes: ArrayBuffer, error: Error): Batch | null {
     const lasts = ({ kind }: Entry): boolean => kind === 'state' || kind === 'outcome'
     const again = this.entries.filter(lasts)
-    for (const entry of this.entries) if (!lasts(entry)) entry.failed(error)
+    for (const entry of this.entries) if (!lasts(entry)) fail(entry, error)
     if (again.length === 0) return null
     const batch = new Batch(this.length)
     for (const entry of again) {
@@ -93,4 +104,9 @@ export class Batch {
     }
     return batch
   }
+}
+
+function fail({ ends, reject }: Entry, error: Error): void {
+  ends.failed?.()
+  reject(error)
 }

@@ -135,7 +135,7 @@ export class CopyForward {
     const from = item.content
     const { header, inline, large } = from
     const op: AddOperation = { ...snapshotOperation(item), content: [header, inline, large] }
-    return log.append(JSON.stringify([op]), [reader.read(from)], 'copy', (to) => moved(item, from, to))
+    return log.append(JSON.stringify([op]), [reader.read(from)], 'copy', { committed: (to) => moved(item, from, to) })
   }
 
   /** The whole records of a segment, read piece by piece: what is damaged was reported at the start. */

@@ -127,6 +127,40 @@ it('knows everything at the next start, due times too, and no leases', async () 
   expect(told).toEqual([])
 })
 
+it('gives the same of a message, whether it came just now, waited behind many, or was read back', async () => {
+  const odd: Address = { local: 'Ana @home', domain: 'a.test', original: '"Ana @home"@A.test' }
+  const plain = newItem()
+  const item: NewQueueItem = {
+    ...plain,
+    parent: plain.id,
+    messageId: '<1@a.test>',
+    held: { reason: 'virus', quarantine: true },
+    filtered: false,
+    envelope: {
+      reversePath: odd,
+      recipients: [
+        { address: odd, notify: ['success', 'delay'], orcpt: 'rfc822;ana@a.test' },
+        { address: address('paco'), notify: [], orcpt: null },
+      ],
+      size: 100,
+      body: '8bitmime',
+      smtputf8: true,
+      ret: 'hdrs',
+      envid: 'id 1',
+      requiretls: true,
+      auth: '',
+    },
+    origin: { session: 's', transaction: 's.1', service: 'smtp', ip: '192.0.2.1', helo: 'h.test', account: 'ana' },
+  }
+  await queue.enqueue(item)
+  const justNow = queue.get(item.id)
+  for (let i = 0; i < 50; i++) await add(memoryContent(text(100_000)))
+  expect(queue.get(item.id)).not.toBe(justNow)
+  expect(queue.get(item.id)).toStrictEqual(justNow)
+  await reopen()
+  expect(queue.get(item.id)).toStrictEqual(justNow)
+})
+
 it('keeps a large body in its spool file, under a second name, and removes it with the message', async () => {
   const spool = createBodySpool({ directory: join(directory, 'body'), files: nodeFiles, memoryBudget: 1 << 20 })
   const bytes = text(300_000)

@@ -59,7 +59,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
   readonly #reader: SegmentReader
   readonly #forward: CopyForward
   readonly #committer: Committer
-  readonly #recent = new RecentContents()
+  readonly #recent = new RecentContents((id) => this.state.stale(id))
   #free = 0
   #freeUntil = Number.NEGATIVE_INFINITY
   /** The log has been read. Before that, freed bodies are not removed: a later record may name them again. */
@@ -127,22 +127,21 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     if (!this.hasRoom(item.content.size)) throw noRoom(`less than ${this.#options.minFree} octets would stay free`)
     this.#free -= item.content.size
     const stored = this.#bodies.small(item.content) ?? (await this.#bodies.store(item.id, item.content))
-    const operations = [{ ...addOperation(item), content: stored.row }]
-    await this.#append(operations, stored.payload, 'new', [stored])
-    this.#recent.keep(item.id, item.content)
+    await this.#append([addOperation(item, stored.row)], [stored], 'new')
+    if (this.#recent.keep(item.id, item.content)) this.state.fresh(item)
   }
 
   async update(update: ItemUpdate): Promise<void> {
     this.#checkOpen()
     for (const item of update.enqueue ?? []) this.checkNew(item)
     const change = this.state.prepare(update)
-    const stored: StoredContent[] = []
     try {
+      const stored: StoredContent[] = []
       const operations: Operation[] = []
       for (const item of update.enqueue ?? []) {
         const bounce = await this.#bodies.store(item.id, item.content)
         stored.push(bounce)
-        operations.push({ ...addOperation(item), content: bounce.row })
+        operations.push(addOperation(item, bounce.row))
       }
       if (update.content) {
         this.#recent.drop(update.id)
@@ -151,8 +150,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
         stored.push(content)
         operations.push({ ...change, content: content.row })
       } else operations.push(change)
-      const payload = stored.flatMap((content) => content.payload)
-      await this.#append(operations, payload, isOutcome(update) ? 'outcome' : 'state', stored)
+      await this.#append(operations, stored, isOutcome(update) ? 'outcome' : 'state')
     } catch (error) {
       this.state.cancel(change)
       throw error
@@ -164,7 +162,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     const change = this.state.prepareRemove(ids)
     if (change.ids.length === 0) return
     try {
-      await this.#append([change], [], 'state', [])
+      await this.#append([change], [], 'state')
     } catch (error) {
       this.state.cancelRemove(change)
       throw error
@@ -240,19 +238,16 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     if (this.#closed) throw temporary('the queue is closed', { reply: replies.internalError() })
   }
 
-  async #append(
-    operations: Operation[],
-    payload: readonly Buffer[],
-    kind: EntryKind,
-    stored: readonly StoredContent[],
-  ): Promise<void> {
-    try {
-      await this.#log.append(JSON.stringify(operations), payload, kind, (where) => this.#apply(operations, where))
-    } catch (error) {
-      for (const { row } of stored) if (row[2]) this.#bodies.remove(row[2].file)
-      if (kind !== 'new') this.#stall()
-      throw error
-    }
+  /** Resolves when the operations are durable, and true. */
+  #append(operations: readonly Operation[], stored: readonly StoredContent[], kind: EntryKind): Promise<void> {
+    const payload = stored.length === 1 ? stored[0]!.payload : stored.flatMap((content) => content.payload)
+    return this.#log.append(JSON.stringify(operations), payload, kind, {
+      committed: (where) => this.#apply(operations, where),
+      failed: () => {
+        for (const { row } of stored) if (row[2]) this.#bodies.remove(row[2].file)
+        if (kind !== 'new') this.#stall()
+      },
+    })
   }
 
   /** Gives nothing out until a record of nothing could be written. */
@@ -269,7 +264,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
         this.#options.log.info('queue: outcomes can be recorded again')
         this.state.wake()
       }
-      this.#log.append('[]', [], 'state', () => {}).then(ended, () => this.#closed || this.#probeLater())
+      this.#log.append('[]', [], 'state', { committed() {} }).then(ended, () => this.#closed || this.#probeLater())
     })
   }
 

@@ -28,7 +28,7 @@ function segment(batches: readonly (readonly Written[])[], tail = 0) {
     let length = 0
     for (const { head, payload } of batch) {
       at.push(bytes.length + length)
-      length = align(length + writeRecord(buffer, length, head, [Buffer.from(payload)]))
+      length = align(length + writeRecord(buffer, length, head, [Buffer.from(payload)]).length)
     }
     sealBatch(buffer.subarray(0, length), NONCE, bytes.length)
     bytes = Buffer.concat([bytes, buffer.subarray(0, length)])

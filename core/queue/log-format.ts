@@ -45,8 +45,13 @@ export const recordBound = (head: string, payload: readonly Buffer[]): number =>
 
 const octetsOf = (buffers: readonly Buffer[]): number => buffers.reduce((sum, b) => sum + b.length, 0)
 
-/** Writes a record, but for what `sealBatch` adds; gives its length without padding. */
-export function writeRecord(into: Buffer, at: number, head: string, payload: readonly Buffer[]): number {
+/** Writes a record, but for what `sealBatch` adds; gives its length without padding, and where in it the payload begins. */
+export function writeRecord(
+  into: Buffer,
+  at: number,
+  head: string,
+  payload: readonly Buffer[],
+): { length: number; payloadAt: number } {
   const headLength = into.write(head, at + RECORD_HEADER, 'utf8')
   let end = at + RECORD_HEADER + headLength
   for (const bytes of payload) {
@@ -56,7 +61,7 @@ export function writeRecord(into: Buffer, at: number, head: string, payload: rea
   into.writeUInt32LE(end - at, at + 12)
   into.writeUInt32LE(headLength, at + 20)
   into.fill(0, end, align(end))
-  return end - at
+  return { length: end - at, payloadAt: RECORD_HEADER + headLength }
 }
 
 /** Makes the records of a batch valid for one place in one segment. */

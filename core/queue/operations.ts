@@ -25,7 +25,7 @@ export interface AddOperation {
   readonly held: QueueItem['held']
   readonly filtered: boolean
   readonly size: number
-  readonly content?: ContentRow
+  readonly content?: ContentRow | undefined
 }
 
 export interface UpdateOperation {
@@ -52,7 +52,7 @@ export interface RemoveOperation {
 
 export type Operation = AddOperation | UpdateOperation | RemoveOperation
 
-export function addOperation(item: NewQueueItem): AddOperation {
+export function addOperation(item: NewQueueItem, content?: ContentRow): AddOperation {
   return {
     op: 'add',
     id: item.id,
@@ -65,6 +65,7 @@ export function addOperation(item: NewQueueItem): AddOperation {
     held: item.held ?? null,
     filtered: item.filtered,
     size: item.content.size,
+    content,
   }
 }
 

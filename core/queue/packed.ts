@@ -323,3 +323,36 @@ export function unpackItem<C>(item: PackedItem<C>): QueueItem {
     filtered: item.filtered,
   }
 }
+
+/** What unpacking would make of an item that was queued just now. */
+export function freshItem(item: NewQueueItem): QueueItem {
+  const { recipients, ...envelope } = item.envelope
+  const { id, arrived, expires, origin, messageId, filtered } = item
+  return {
+    id,
+    parent: item.parent ?? null,
+    arrived,
+    expires,
+    envelope,
+    recipients: recipients.map(({ address, notify, orcpt }, n) => ({
+      n,
+      parent: null,
+      address,
+      reversePath: envelope.reversePath,
+      notify,
+      orcpt,
+      status: 'pending',
+      attempts: 0,
+      due: arrived,
+      lastReply: null,
+      lastRelay: null,
+      lane: null,
+      delayWarned: false,
+    })),
+    origin,
+    size: item.content.size,
+    messageId,
+    held: item.held ?? null,
+    filtered,
+  }
+}

@@ -4,7 +4,7 @@ import type { Clock, Timer } from '../base/clock.ts'
 import { type Failure, temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { replies } from '../message/reply.ts'
-import { Batch, type EntryKind, giveBack, type Where } from './batch.ts'
+import { Batch, type Ends, type EntryKind, giveBack } from './batch.ts'
 import type { CommitJob, Job, JobResult } from './commit-job.ts'
 import type { Committer } from './committer.ts'
 import { formatHeader, HEADER_SIZE, recordBound } from './log-format.ts'
@@ -82,24 +82,16 @@ export class QueueLog {
    * Appends a record. `committed` is called in the order of the log, when the record is durable, before the promise
    * resolves. Rejects with a temporary Failure, after which the record does not count.
    */
-  append(head: string, payload: readonly Buffer[], kind: EntryKind, committed: (where: Where) => void): Promise<void> {
+  append(head: string, payload: readonly Buffer[], kind: EntryKind, ends: Ends): Promise<void> {
     const bound = recordBound(head, payload)
     let batch = this.#batches.at(-1)
     if (!batch?.fits(bound)) {
       batch = new Batch(bound)
       this.#batches.push(batch)
     }
-    const target = batch
-    return new Promise((resolve, reject) => {
-      target.add(head, payload, kind, {
-        committed(where) {
-          committed(where)
-          resolve()
-        },
-        failed: reject,
-      })
-      this.#schedule(kind)
-    })
+    const durable = batch.add(head, payload, kind, ends)
+    this.#schedule(kind)
+    return durable
   }
 
   /** Resolves when all that was appended has ended one way or the other. */
@@ -212,7 +204,7 @@ export class QueueLog {
       const start = segment.end
       segment.allocated = Math.max(segment.allocated, job.allocate)
       segment.end += batch.length
-      batch.committed(segment, start, result.buffer!)
+      batch.committed(segment, start)
       giveBack(result.buffer)
     } else if (result.full) this.full = true
     else await this.#abandon(segment, result)

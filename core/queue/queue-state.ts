@@ -7,6 +7,7 @@ import { matches } from './match.ts'
 import type { AddOperation, Operation, RemoveOperation, UpdateOperation } from './operations.ts'
 import {
   childRows,
+  freshItem,
   type Last,
   PackedItem,
   PackedRecipient,
@@ -18,6 +19,7 @@ import {
   type ItemUpdate,
   isFinal,
   type Lease,
+  type NewQueueItem,
   placeOf,
   type QueueFilter,
   type QueueItem,
@@ -82,11 +84,7 @@ export class QueueState<C> {
       ...(expires !== undefined && { expires }),
       ...(content && { size: content.size }),
     }
-    for (const r of this.#touched(item, op)) {
-      r.lease = null
-      r.busy = true
-      this.#due.arm(r)
-    }
+    this.#setBusy(item, op, true)
     return op
   }
 
@@ -95,10 +93,7 @@ export class QueueState<C> {
     const item = this.#items.get(op.id)
     if (!item) return
     item.busy--
-    for (const r of this.#touched(item, op)) {
-      r.busy = false
-      this.#due.arm(r)
-    }
+    this.#setBusy(item, op, false)
   }
 
   /** Marks items that are to be removed. */
@@ -121,7 +116,10 @@ export class QueueState<C> {
       case 'add':
         return this.#add(op, content as C)
       case 'remove':
-        return op.ids.flatMap((id) => this.#drop(id))
+        return op.ids.flatMap((id) => {
+          const item = this.#items.get(id)
+          return item ? [this.#drop(item)] : []
+        })
       case 'update':
         return this.#update(op, content)
     }
@@ -133,7 +131,8 @@ export class QueueState<C> {
   }
 
   #add(op: AddOperation, content: C): C[] {
-    const freed = this.#drop(op.id)
+    const former = this.#items.get(op.id)
+    const freed = former ? [this.#drop(former)] : []
     const item = new PackedItem(op, this.#sources.of(op.source), content)
     this.#items.set(op.id, item)
     this.bytes += op.size
@@ -162,7 +161,6 @@ export class QueueState<C> {
     if (!item) return content === null ? [] : [content]
     item.busy = Math.max(0, item.busy - 1)
     const freed: C[] = []
-    for (const r of this.#touched(item, op)) r.busy = false
     for (const { n, into } of op.expanded ?? []) this.#expand(item, n, into)
     for (const s of op.settled ?? []) this.#settle(item, s)
     if (op.filtered) item.filtered = true
@@ -178,14 +176,15 @@ export class QueueState<C> {
       item.held = op.held
     }
     if (op.requeue || op.due !== undefined || op.held !== undefined || op.filtered) this.#rearm(item, op)
-    item.unpacked = afterUpdate(item, op)
-    if (item.open === 0) freed.push(...this.#drop(op.id))
+    if (item.open === 0) freed.push(this.#drop(item))
+    else item.unpacked = afterUpdate(item, op)
     return freed
   }
 
   #expand(item: PackedItem<C>, n: number, into: readonly RecipientRow[] | 'itself'): void {
     const r = recipientOf(item, n)
     if (!r?.open) return
+    r.busy = false
     if (into === 'itself') {
       r.status = 'ready'
       this.#due.arm(r)
@@ -198,14 +197,16 @@ export class QueueState<C> {
   #settle(item: PackedItem<C>, s: Settlement): void {
     const r = recipientOf(item, s.n)
     if (!r?.open) return
+    r.busy = false
     r.countAttempt()
-    r.last = this.#lasts.of({ reply: s.reply, relay: s.relay, lane: s.lane })
     if (s.status === 'ready' || s.status === 'pending') {
       r.status = s.status
       r.due = s.due
       if (s.delayWarned) r.warned()
       this.#due.arm(r)
     } else this.#close(r, s.status)
+    // with the last recipient the message goes, and with it what was said about it
+    if (item.open > 0) r.last = this.#lasts.of({ reply: s.reply, relay: s.relay, lane: s.lane })
   }
 
   #close(r: PackedRecipient<C>, status: PackedRecipient<C>['status']): void {
@@ -226,15 +227,13 @@ export class QueueState<C> {
     }
   }
 
-  #drop(id: string): C[] {
-    const item = this.#items.get(id)
-    if (!item) return []
-    this.#items.delete(id)
+  #drop(item: PackedItem<C>): C {
+    this.#items.delete(item.id)
     this.bytes -= item.size
     this.recipients -= item.open
     if (item.held) this.held--
     for (const r of item.recipients) this.#due.forget(r)
-    return [item.content]
+    return item.content
   }
 
   // ------------------------------------------------------------ questions
@@ -242,6 +241,18 @@ export class QueueState<C> {
   get(id: string): QueueItem | null {
     const item = this.#items.get(id)
     return item ? unpacked(item) : null
+  }
+
+  /** What was added just now need not be unpacked for its first delivery. */
+  fresh(item: NewQueueItem): void {
+    const packed = this.#items.get(item.id)
+    if (packed) packed.unpacked ??= freshItem(item)
+  }
+
+  /** Takes `fresh` back. */
+  stale(id: string): void {
+    const item = this.#items.get(id)
+    if (item) item.unpacked = null
   }
 
   *list(filter: QueueFilter = {}): Iterable<QueueItem> {
@@ -253,7 +264,9 @@ export class QueueState<C> {
 
   takeDue(now: number, limit: number): QueueItem[] {
     this.#noticeJump()
-    return Array.from(this.#due.take(now, limit), unpacked)
+    const taken: QueueItem[] = []
+    for (const item of this.#due.take(now, limit)) taken.push(unpacked(item))
+    return taken
   }
 
   nextDue(): number | null {
@@ -327,16 +340,17 @@ export class QueueState<C> {
     }
   }
 
-  #touched(item: PackedItem<C>, op: UpdateOperation): PackedRecipient<C>[] {
-    const touched: PackedRecipient<C>[] = []
-    for (const { n } of op.expanded ?? []) addIfThere(touched, recipientOf(item, n))
-    for (const { n } of op.settled ?? []) addIfThere(touched, recipientOf(item, n))
-    return touched
+  /** A change of recipients is on its way to the disk, or is so no more. */
+  #setBusy(item: PackedItem<C>, { expanded = [], settled = [] }: UpdateOperation, busy: boolean): void {
+    for (const changes of [expanded, settled])
+      for (const { n } of changes) {
+        const r = recipientOf(item, n)
+        if (!r) continue
+        if (busy) r.lease = null
+        r.busy = busy
+        this.#due.arm(r)
+      }
   }
-}
-
-function addIfThere<T>(list: T[], one: T | undefined): void {
-  if (one !== undefined) list.push(one)
 }
 
 /** An item on its way through dispatch is looked at several times. */

@@ -6,18 +6,25 @@ const RECENT_MAX = 4 << 20
 
 export class RecentContents {
   readonly #contents = new Map<string, MessageContent>()
+  readonly #forgotten: (id: string) => void
   #octets = 0
 
-  /** Keeps a content whose body is in memory. */
-  keep(id: string, content: MessageContent): void {
-    if (content.body.bytes === null || content.size > RECENT_MAX) return
+  constructor(forgotten: (id: string) => void) {
+    this.#forgotten = forgotten
+  }
+
+  /** Keeps a content whose body is in memory; false for others. */
+  keep(id: string, content: MessageContent): boolean {
+    if (content.body.bytes === null || content.size > RECENT_MAX) return false
     content.body.retain()
     this.#contents.set(id, content)
     this.#octets += content.size
     for (const oldest of this.#contents.keys()) {
-      if (this.#octets <= RECENT_MAX) return
+      if (this.#octets <= RECENT_MAX) break
       this.drop(oldest)
+      this.#forgotten(oldest)
     }
+    return true
   }
 
   /** Gives a content away: whoever gets it releases its body. */
