@@ -97,23 +97,26 @@ export function checkMessageAnswer(answer: unknown, recipients: number): string 
   return checkVerdicts(answer, recipients) ?? checkEdits(answer) ?? checkRemarks(answer)
 }
 
+const checkOneVerdict: Check = (value) => (isObject(value) && value.kind === 'discard' ? null : checkVerdict(value))
+
 function checkVerdicts({ all, perRecipient }: Loose, recipients: number): string | null {
-  const verdict = (value: unknown): string | null =>
-    isObject(value) && value.kind === 'discard' ? null : checkVerdict(value)
-  if (all !== undefined && verdict(all) !== null) return verdict(all)
+  const wrong = all === undefined ? null : checkOneVerdict(all)
+  if (wrong !== null) return wrong
   if (perRecipient === undefined) return null
   if (!(perRecipient instanceof Map)) return 'perRecipient is no Map'
   for (const [index, value] of perRecipient) {
     if (!Number.isInteger(index) || index < 0 || index >= recipients) return `there is no recipient ${index}`
-    if (verdict(value) !== null) return verdict(value)
+    const wrong = checkOneVerdict(value)
+    if (wrong !== null) return wrong
   }
   return null
 }
 
+const areEdits = (value: unknown): boolean => value === undefined || isListOf(value, isEdit)
+
 function checkEdits({ add, append, remove, body }: Loose): string | null {
-  for (const [key, edits] of Object.entries({ add, append })) {
-    if (edits !== undefined && !isListOf(edits, isEdit)) return `${key} is no list of header fields with name and value`
-  }
+  if (!areEdits(add)) return 'add is no list of header fields with name and value'
+  if (!areEdits(append)) return 'append is no list of header fields with name and value'
   if (remove !== undefined && !isListOf(remove, isRemoval)) return 'remove is no list of header fields by their name'
   return body === undefined || isBody(body) ? null : 'the new body was not made by SPOOL'
 }

@@ -1,5 +1,5 @@
 // AbortControllers, used again: making one costs more than most of what it could abort.
-import { getEventListeners } from 'node:events'
+import { listenerCount } from 'node:events'
 
 /** Kept for the next who asks. */
 const SPARES = 64
@@ -14,6 +14,6 @@ export class Controllers {
   /** What it was for is over. Used again only if it was not aborted and nobody listens to it any more. */
   giveBack(controller: AbortController): void {
     if (controller.signal.aborted || this.#spares.length >= SPARES) return
-    if (getEventListeners(controller.signal, 'abort').length === 0) this.#spares.push(controller)
+    if (listenerCount(controller.signal, 'abort') === 0) this.#spares.push(controller)
   }
 }

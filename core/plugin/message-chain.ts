@@ -1,35 +1,25 @@
 // The message hooks in order: each sees the header, body and score that those before it left, all together have 120 s.
-import type { Clock } from '../base/clock.ts'
 import { Failure } from '../base/failure.ts'
 import type { MessageContent, SpooledBody } from '../message/content.ts'
 import { editHeader, withHeader } from '../message/edit-header.ts'
 import { type HeaderField, type HeaderView, parseHeader } from '../message/header.ts'
 import { checkMessageAnswer, isBody } from './answers.ts'
-import type { About, Asked, Asker, Question, Told } from './ask.ts'
+import { type AskDeps, type Asked, type Question, Round, type Told, told } from './ask.ts'
 import type { Link } from './chains.ts'
 import type { Answer, Defer, Discard, MessageAnswer, MessageFacts, Reject, Verdict } from './contract.ts'
 import type { MessageDecision } from './generation.ts'
 import { MESSAGE_HOOKS_TIMEOUT } from './hook-kinds.ts'
-import { concerns, onFailure, toldVerdict, withCleanReply } from './verdicts.ts'
+import { onFailure, TOLD_PASS, toldVerdict, withCleanReply } from './verdicts.ts'
 
 type MessageRun = (message: MessageFacts, signal: AbortSignal) => Answer<MessageAnswer>
 type Refusal = Reject | Defer | Discard
 
-export interface MessageChain {
-  readonly chain: readonly Link<MessageRun>[]
-  readonly hook: 'message' | 'queued'
-  readonly ask: Asker
-  readonly clock: Clock
-}
-
 /** How far a message has come. */
 interface State {
-  readonly about: About
   facts: MessageFacts
   all: Refusal | null
   readonly perRecipient: (Refusal | null)[]
   quarantine: string | null
-  readonly until: number
   readonly original: SpooledBody
 }
 
@@ -39,58 +29,52 @@ interface Applied {
   readonly content: MessageContent
 }
 
-export function runMessageChain(chain: MessageChain, facts: MessageFacts): MessageDecision | Promise<MessageDecision> {
-  const until = chain.clock.mono() + MESSAGE_HOOKS_TIMEOUT
-  const original = facts.content.body
+export function runMessageChain(
+  asks: AskDeps,
+  chain: readonly Link<MessageRun>[],
+  hook: 'message' | 'queued',
+  facts: MessageFacts,
+): MessageDecision | Promise<MessageDecision> {
+  const { session, content, recipients } = facts
+  const about = { hook, sid: session.id, tid: facts.id, qid: facts.queueId, rcpt: undefined }
+  const round = new Round(asks, about, session.service, session.identity !== null, MESSAGE_HOOKS_TIMEOUT)
   const state: State = {
-    about: { hook: chain.hook, sid: facts.session.id, tid: facts.id, qid: facts.queueId },
-    original,
     facts,
     all: null,
-    perRecipient: facts.recipients.map(() => null),
+    perRecipient: recipients.map(() => null),
     quarantine: null,
-    until,
+    original: content.body,
   }
-  return step(chain, state, 0)
-}
-
-function step(run: MessageChain, state: State, from: number): MessageDecision | Promise<MessageDecision> {
-  for (let i = from; i < run.chain.length && !isDecided(state); i++) {
-    const link = run.chain[i]!
-    const { session } = state.facts
-    if (!concerns(link, session.service, session.identity !== null)) continue
-    const asked = ask(run, state, link)
-    if (asked instanceof Promise)
-      return asked.then((result) => {
-        take(run, state, link, result)
-        return step(run, state, i + 1)
-      })
-    take(run, state, link, asked)
-  }
-  const { facts, all, perRecipient, quarantine } = state
-  return { all, perRecipient, content: facts.content, quarantine, score: facts.score }
-}
-
-const isDecided = (state: State): boolean =>
-  state.all !== null || (state.perRecipient.length > 0 && state.perRecipient.every((verdict) => verdict !== null))
-
-function ask(run: MessageChain, state: State, link: Link<MessageRun>): Asked<Applied> | Promise<Asked<Applied>> {
-  const { facts } = state
-  return run.ask(
+  const decided = round.through(
+    chain,
     APPLIED,
-    state.about,
-    link,
-    (signal) => {
-      const answer = link.run(facts, signal)
-      return answer instanceof Promise ? answer.then((late) => applied(facts, late)) : applied(facts, answer)
+    (run, signal) => {
+      const shown = state.facts
+      const answer = run(shown, signal)
+      return answer instanceof Promise ? answer.then((late) => applied(shown, late)) : applied(shown, answer)
     },
-    state.until - run.clock.mono(),
+    (asked, link) => {
+      take(state, asked, link, hook)
+      return isDecided(state) ? state : null
+    },
   )
+  return decided instanceof Promise ? decided.then(() => decisionOf(state)) : decisionOf(state)
 }
+
+const isDecided = ({ all, perRecipient }: State): boolean =>
+  all !== null || (perRecipient.length > 0 && perRecipient.every((verdict) => verdict !== null))
+
+const decisionOf = ({ facts, all, perRecipient, quarantine }: State): MessageDecision => ({
+  all,
+  perRecipient,
+  content: facts.content,
+  quarantine,
+  score: facts.score,
+})
 
 const APPLIED: Question<Applied> = {
   check: () => null,
-  told: ({ answer }) => told(answer),
+  told: ({ answer }) => toldAnswer(answer),
   unused: ({ answer }) => answer.body?.release(),
 }
 
@@ -134,9 +118,9 @@ async function replacedBody(body: SpooledBody, header: Buffer): Promise<MessageC
   throw new Error('a new body must begin with the empty line (CRLF) that parts it from the header')
 }
 
-function take(run: MessageChain, state: State, link: Link<MessageRun>, asked: Asked<Applied>): void {
+function take(state: State, asked: Asked<Applied>, link: Link<unknown>, hook: 'message' | 'queued'): void {
   if (asked instanceof Failure) {
-    const verdict = onFailure(link, run.hook)
+    const verdict = onFailure(link, hook)
     if (verdict.kind !== 'pass') state.all = verdict
     return
   }
@@ -148,7 +132,8 @@ function take(run: MessageChain, state: State, link: Link<MessageRun>, asked: As
     state.facts = { ...facts, content, header, size: content.size, score: facts.score + (answer.score ?? 0) }
   }
   state.all = refusal(answer.all)
-  for (const [index, verdict] of answer.perRecipient ?? []) state.perRecipient[index] ??= refusal(verdict)
+  if (answer.perRecipient)
+    for (const [index, verdict] of answer.perRecipient) state.perRecipient[index] ??= refusal(verdict)
   if (answer.quarantine !== undefined) state.quarantine ??= answer.quarantine
 }
 
@@ -157,12 +142,10 @@ const refusal = (verdict: Verdict | Discard | undefined): Refusal | null => {
   return verdict.kind === 'discard' ? verdict : withCleanReply(verdict)
 }
 
-const TOLD_PASS: Told = { verdict: 'pass' }
-
 /** What the trace says of an answer: its verdict first, then what else it did. */
-function told(answer: MessageAnswer): Told {
+function toldAnswer(answer: MessageAnswer): Told {
   const { all, perRecipient, add = [], append = [], remove = [], body, score, quarantine, detail } = answer
-  const verdict = all ? toldVerdict(all) : perRecipient?.size ? { verdict: 'per recipient' } : TOLD_PASS
+  const verdict = all ? toldVerdict(all) : perRecipient?.size ? told('per recipient') : TOLD_PASS
   const did: string[] = []
   if (detail ?? all?.detail) did.push((detail ?? all?.detail)!)
   if (quarantine !== undefined) did.push(`quarantine: ${quarantine}`)
@@ -172,10 +155,6 @@ function told(answer: MessageAnswer): Told {
   for (const [index, one] of [...(perRecipient ?? [])].slice(0, 20))
     did.push(`recipient ${index}: ${toldVerdict(one).verdict}`)
   if (did.length === 0 && add.length === 0 && append.length === 0) return verdict
-  return {
-    ...verdict,
-    verdict: quarantine !== undefined && verdict.verdict === 'pass' ? 'quarantine' : verdict.verdict,
-    detail: did.join('; '),
-    edits: [...add, ...append],
-  }
+  const shown = quarantine !== undefined && verdict.verdict === 'pass' ? 'quarantine' : verdict.verdict
+  return told(shown, did.join('; '), verdict.reply, [...add, ...append])
 }

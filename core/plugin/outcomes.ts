@@ -22,13 +22,19 @@ export const soundCourier = (name: string, courier: Courier): Courier => ({
 
 function soundOutcomes(courier: string, { recipients }: Attempt, answer: unknown): readonly Outcome[] {
   if (!Array.isArray(answer)) throw new Error('it answered no list of outcomes')
-  return recipients.map(({ n }) => {
-    const own: unknown[] = answer.filter((one) => isObject(one) && one.n === n)
-    const wrong = own.length === 1 ? checkOutcome(own[0]) : `${own.length === 0 ? 'no outcome' : 'several outcomes'}`
-    if (wrong === null) return own[0] as Outcome
-    const detail = `courier ${courier} gave ${wrong}`
-    return { n, kind: 'deferred', reply: replies.internalError(), relay: null, detail }
-  })
+  const isSound = answer.length === recipients.length && recipients.every(({ n }, i) => isOutcomeOf(answer[i], n))
+  return isSound ? answer : recipients.map(({ n }) => soundOutcome(courier, n, answer))
+}
+
+const isOutcomeOf = (value: unknown, n: number): boolean =>
+  isObject(value) && value.n === n && checkOutcome(value) === null
+
+function soundOutcome(courier: string, n: number, answer: readonly unknown[]): Outcome {
+  const own = answer.filter((one) => isObject(one) && one.n === n)
+  const wrong = own.length === 1 ? checkOutcome(own[0]) : `${own.length === 0 ? 'no outcome' : 'several outcomes'}`
+  if (wrong === null) return own[0] as Outcome
+  const detail = `courier ${courier} gave ${wrong}`
+  return { n, kind: 'deferred', reply: replies.internalError(), relay: null, detail }
 }
 
 function checkOutcome(outcome: unknown): string | null {

@@ -8,7 +8,7 @@ import { replies, replyLine } from '../message/reply.ts'
 import type { NewRecipient, QueuedRecipient } from '../queue/queue.ts'
 import type { TraceEvent } from '../trace/trace.ts'
 import { checkExpansion, checkRcptVerdict, checkRoute, checkSecret, checkVerdict, checkVerified } from './answers.ts'
-import { type About, type Asked, type Asker, createAsker, type OnAnswer, type Question, type Told } from './ask.ts'
+import { type About, type AskDeps, type Asked, type OnAnswer, type Question, Round, type Told, told } from './ask.ts'
 import type { Chains, Link } from './chains.ts'
 import type {
   Answer,
@@ -24,11 +24,12 @@ import type {
   TransactionFacts,
   Verdict,
 } from './contract.ts'
+import { Controllers } from './controllers.ts'
 import { Deadlines } from './deadlines.ts'
 import type { AuthDecision, HookRunner, RcptDecision } from './generation.ts'
 import type { HookName } from './hook-kinds.ts'
 import { runMessageChain } from './message-chain.ts'
-import { concerns, onFailure, PASS, toldVerdict, withCleanReply } from './verdicts.ts'
+import { onFailure, PASS, toldVerdict, withCleanReply } from './verdicts.ts'
 
 export interface RunnerDeps {
   readonly clock: Clock
@@ -38,24 +39,17 @@ export interface RunnerDeps {
   readonly record: OnAnswer
 }
 
-const concernsSession = (link: Link<unknown>, session: SessionFacts): boolean =>
-  concerns(link, session.service, session.identity !== null)
-
-const concernsQueued = (link: Link<unknown>, { origin }: QueuedFacts): boolean =>
-  concerns(link, origin.service, origin.account !== null)
-
 export class ChainRunner implements HookRunner {
   readonly #chains: Chains
   readonly #deps: RunnerDeps
-  readonly #deadlines: Deadlines
-  readonly #ask: Asker
+  readonly #asks: AskDeps
   readonly #complained = new Set<string>()
 
   constructor(chains: Chains, deps: RunnerDeps) {
     this.#chains = chains
     this.#deps = deps
-    this.#deadlines = new Deadlines(deps.clock)
-    this.#ask = createAsker({ clock: deps.clock, log: deps.log, deadlines: this.#deadlines, record: deps.record })
+    const { clock, log, record } = deps
+    this.#asks = { clock, log, record, deadlines: new Deadlines(clock), controllers: new Controllers() }
   }
 
   /** The same chains, each answer told to `record` instead: for a dry run. */
@@ -64,92 +58,87 @@ export class ChainRunner implements HookRunner {
   }
 
   close(): void {
-    this.#deadlines.close()
+    this.#asks.deadlines.close()
+  }
+
+  #round(about: About, session: SessionFacts | null): Round {
+    return session === null
+      ? new Round(this.#asks, about, null, false)
+      : new Round(this.#asks, about, session.service, session.identity !== null)
   }
 
   // -------------------------------------------------------------- gates
 
   connect(session: SessionFacts): Verdict | Promise<Verdict> {
-    return this.#gate(this.#chains.connect, { hook: 'connect', sid: session.id }, session, session)
+    return this.#gate(this.#chains.connect, 'connect', session, session)
   }
   helo(session: SessionFacts): Verdict | Promise<Verdict> {
-    return this.#gate(this.#chains.helo, { hook: 'helo', sid: session.id }, session, session)
+    return this.#gate(this.#chains.helo, 'helo', session, session)
   }
   mail(transaction: TransactionFacts): Verdict | Promise<Verdict> {
-    return this.#gate(this.#chains.mail, aboutTransaction('mail', transaction), transaction.session, transaction)
+    return this.#gate(this.#chains.mail, 'mail', transaction.session, transaction, transaction.id)
   }
   data(transaction: TransactionFacts): Verdict | Promise<Verdict> {
-    return this.#gate(this.#chains.data, aboutTransaction('data', transaction), transaction.session, transaction)
+    return this.#gate(this.#chains.data, 'data', transaction.session, transaction, transaction.id)
   }
   mailbox(event: Parameters<HookRunner['mailbox']>[0]): Verdict | Promise<Verdict> {
-    return this.#gate(this.#chains.mailbox, { hook: 'mailbox', sid: event.session?.id }, event.session, event)
+    return this.#gate(this.#chains.mailbox, 'mailbox', event.session, event)
   }
 
   #gate<S>(
     chain: readonly Link<(subject: S, signal: AbortSignal) => Answer<Verdict>>[],
-    about: About,
+    hook: HookName,
     session: SessionFacts | null,
     subject: S,
-    from = 0,
+    tid?: string,
   ): Verdict | Promise<Verdict> {
-    for (let i = from; i < chain.length; i++) {
-      const link = chain[i]!
-      if (session !== null && !concernsSession(link, session)) continue
-      const asked = this.#ask(VERDICT, about, link, (signal) => link.run(subject, signal))
-      if (asked instanceof Promise)
-        return asked.then((late) => {
-          const verdict = decided(link, about, late)
-          return verdict.kind === 'pass' ? this.#gate(chain, about, session, subject, i + 1) : verdict
-        })
-      const verdict = decided(link, about, asked)
-      if (verdict.kind !== 'pass') return verdict
-    }
-    return PASS
+    if (chain.length === 0) return PASS
+    const about = { hook, sid: session?.id, tid, qid: undefined, rcpt: undefined }
+    const refusal = this.#round(about, session).through(
+      chain,
+      VERDICT,
+      (run, signal) => run(subject, signal),
+      refusalIn,
+    )
+    return refusal instanceof Promise ? refusal.then(orPass) : orPass(refusal)
   }
 
   // -------------------------------------------------------------- rcpt
 
-  rcpt(transaction: TransactionFacts, recipient: Recipient): RcptDecision | Promise<RcptDecision> {
-    return this.#admission(transaction, { recipient, as: null }, 0)
-  }
-
-  #admission(transaction: TransactionFacts, so: Admission, from: number): RcptDecision | Promise<RcptDecision> {
-    const chain = this.#chains.rcpt
-    let state = so
-    let about = aboutRecipient(transaction, so.recipient)
-    for (let i = from; i < chain.length; i++) {
-      const link = chain[i]!
-      if (!concernsSession(link, transaction.session)) continue
-      const { recipient } = state
-      const asked = this.#ask(RCPT_VERDICT, about, link, (signal) => link.run(transaction, recipient, signal))
-      if (asked instanceof Promise)
-        return asked.then((result) => {
-          const next = this.#admitted(state, link, result)
-          return 'kind' in next ? next : this.#admission(transaction, next, i + 1)
-        })
-      const next = this.#admitted(state, link, asked)
-      if ('kind' in next) return next
-      if (next.recipient !== recipient) about = aboutRecipient(transaction, next.recipient)
-      state = next
+  rcpt(transaction: TransactionFacts, asked: Recipient): RcptDecision | Promise<RcptDecision> {
+    let recipient = asked
+    let as: 'local' | 'relay' | null = null
+    const round = this.#round(aboutRecipient(transaction, recipient), transaction.session)
+    const decide = (answer: Asked<RcptVerdict>, link: Link<unknown>): Reject | Defer | null => {
+      const verdict = answer instanceof Failure ? onFailure(link, 'rcpt') : answer
+      if (verdict.kind === 'reject' || verdict.kind === 'defer') return withCleanReply(verdict)
+      // an admission counts only where it belongs: a relay right does not make a local user, nor the other way
+      if (verdict.kind === 'pass' || (verdict.as === 'local') !== this.#isLocal(recipient)) return null
+      as ??= verdict.as
+      if (verdict.rewrite) {
+        recipient = { ...recipient, address: verdict.rewrite }
+        round.about = aboutRecipient(transaction, recipient)
+      }
+      return null
     }
-    if (state.as !== null) return { kind: 'accept', as: state.as, recipient: state.recipient }
-    return this.#isLocal(state.recipient)
-      ? {
-          kind: 'reject',
-          reply: replies.userUnknown(formatAddress(state.recipient.address)),
-          detail: 'nobody admitted it',
-        }
-      : { kind: 'reject', reply: replies.relayDenied(), detail: 'nobody admitted it' }
+    const decision = (refusal: Reject | Defer | null): RcptDecision => {
+      if (refusal !== null) return refusal
+      return as === null ? this.#nobodyAdmitted(recipient) : { kind: 'accept', as, recipient }
+    }
+    const refusal = round.through(
+      this.#chains.rcpt,
+      RCPT_VERDICT,
+      (run, signal) => run(transaction, recipient, signal),
+      decide,
+    )
+    return refusal instanceof Promise ? refusal.then(decision) : decision(refusal)
   }
 
-  #admitted(state: Admission, link: Link<unknown>, asked: Asked<RcptVerdict>): Admission | Reject | Defer {
-    const verdict = asked instanceof Failure ? onFailure(link, 'rcpt') : asked
-    if (verdict.kind === 'reject' || verdict.kind === 'defer') return withCleanReply(verdict)
-    if (verdict.kind !== 'admit') return state
-    // an admission counts only where it belongs: a relay right does not make a local user, nor the other way
-    const fits = (verdict.as === 'local') === this.#isLocal(state.recipient)
-    const recipient = verdict.rewrite && fits ? { ...state.recipient, address: verdict.rewrite } : state.recipient
-    return { recipient, as: state.as ?? (fits ? verdict.as : null) }
+  #nobodyAdmitted(recipient: Recipient): Reject {
+    const reply = this.#isLocal(recipient)
+      ? replies.userUnknown(formatAddress(recipient.address))
+      : replies.relayDenied()
+    return { kind: 'reject', reply, detail: 'nobody admitted it' }
   }
 
   #isLocal({ address }: Recipient): boolean {
@@ -181,77 +170,48 @@ export class ChainRunner implements HookRunner {
     session: SessionFacts | null,
     invoke: (hook: AuthHook, signal: AbortSignal) => Answer<T | null>,
   ): Promise<T | null | 'unavailable'> {
+    const chain = this.#chains.auth.filter(({ run }) => run[method] !== undefined)
+    const about: About = { hook: 'auth', sid: session?.id, tid: undefined, qid: undefined, rcpt: undefined }
+    const round = this.#round(about, session)
     let failed = false
-    for (const link of this.#chains.auth) {
-      if (link.run[method] === undefined || (session !== null && !concernsSession(link, session))) continue
-      const about: About = { hook: 'auth', sid: session?.id }
-      const asked = await this.#ask(question, about, link, (signal) => invoke(link.run, signal))
-      if (!(asked instanceof Failure)) {
-        if (asked !== null) return asked
-        continue
-      }
-      if (link.onError !== 'pass') return 'unavailable'
+    const known = await round.through(chain, question, invoke, (asked, link) => {
+      if (!(asked instanceof Failure)) return asked
+      if (link.onError !== 'pass') return 'unavailable' as const
       failed = true
-    }
-    return failed ? 'unavailable' : null
+      return null
+    })
+    return known ?? (failed ? 'unavailable' : null)
   }
 
   // -------------------------------------------------------------- message
 
   message(...[hook, message]: Parameters<HookRunner['message']>): ReturnType<HookRunner['message']> {
-    const chain = this.#chains[hook]
-    return runMessageChain({ chain, hook, ask: this.#ask, clock: this.#deps.clock }, message)
+    return runMessageChain(this.#asks, this.#chains[hook], hook, message)
   }
 
   // -------------------------------------------------------------- dispatch
 
   expand(recipient: QueuedRecipient, message: QueuedFacts): ReturnType<HookRunner['expand']> {
-    return this.#expansion(aboutQueued('expand', recipient, message), recipient, message, 0)
-  }
-
-  #expansion(
-    about: About,
-    recipient: QueuedRecipient,
-    message: QueuedFacts,
-    from: number,
-  ): ReturnType<HookRunner['expand']> {
-    const chain = this.#chains.expand
-    for (let i = from; i < chain.length; i++) {
-      const link = chain[i]!
-      if (!concernsQueued(link, message)) continue
-      const asked = this.#ask(EXPANSION, about, link, (signal) => link.run(recipient, message, signal))
-      if (asked instanceof Promise)
-        return asked.then((late) => expanded(link, late) ?? this.#expansion(about, recipient, message, i + 1))
-      const into = expanded(link, asked)
-      if (into !== null) return into
-    }
-    return null
+    const round = this.#queuedRound('expand', recipient, message)
+    return round.through(this.#chains.expand, EXPANSION, (run, signal) => run(recipient, message, signal), expanded)
   }
 
   route(recipient: QueuedRecipient, message: QueuedFacts): ReturnType<HookRunner['route']> {
-    return this.#routing(aboutQueued('route', recipient, message), recipient, message, 0)
+    const round = this.#queuedRound('route', recipient, message)
+    return round.through(
+      this.#chains.route,
+      ROUTE,
+      (run, signal) => run(recipient, message, signal),
+      (asked, link) => this.#routed(asked, link),
+    )
   }
 
-  #routing(
-    about: About,
-    recipient: QueuedRecipient,
-    message: QueuedFacts,
-    from: number,
-  ): ReturnType<HookRunner['route']> {
-    const chain = this.#chains.route
-    for (let i = from; i < chain.length; i++) {
-      const link = chain[i]!
-      if (!concernsQueued(link, message)) continue
-      const asked = this.#ask(ROUTE, about, link, (signal) => link.run(recipient, message, signal))
-      if (asked instanceof Promise)
-        return asked.then((late) => this.#routed(link, late) ?? this.#routing(about, recipient, message, i + 1))
-      const hop = this.#routed(link, asked)
-      if (hop !== null) return hop
-    }
-    return null
+  #queuedRound(hook: HookName, { address }: QueuedRecipient, { queueId, origin }: QueuedFacts): Round {
+    const about = { hook, sid: undefined, tid: undefined, qid: queueId, rcpt: formatAddress(address) }
+    return new Round(this.#asks, about, origin.service, origin.account !== null)
   }
 
-  #routed(link: Link<unknown>, asked: Asked<NextHop | Reject | Defer | null>): NextHop | Reject | Defer | null {
+  #routed(asked: Asked<NextHop | Reject | Defer | null>, link: Link<unknown>): NextHop | Reject | Defer | null {
     if (asked instanceof Failure)
       return {
         kind: 'defer',
@@ -298,50 +258,37 @@ export class ChainRunner implements HookRunner {
   }
 }
 
-interface Admission {
-  readonly recipient: Recipient
-  readonly as: 'local' | 'relay' | null
-}
-
-const aboutTransaction = (hook: HookName, { id, session }: TransactionFacts): About => ({
-  hook,
-  tid: id,
-  sid: session.id,
-})
-
-const aboutQueued = (hook: HookName, recipient: QueuedRecipient, message: QueuedFacts): About => ({
-  hook,
-  qid: message.queueId,
-  rcpt: formatAddress(recipient.address),
-})
-
-const aboutRecipient = (transaction: TransactionFacts, { address }: Recipient): About => ({
+const aboutRecipient = ({ id, session }: TransactionFacts, { address }: Recipient): About => ({
   hook: 'rcpt',
-  tid: transaction.id,
-  sid: transaction.session.id,
+  sid: session.id,
+  tid: id,
+  qid: undefined,
   rcpt: formatAddress(address),
 })
 
 const VERDICT: Question<Verdict> = { check: checkVerdict, told: toldVerdict }
 const RCPT_VERDICT: Question<RcptVerdict> = { check: checkRcptVerdict, told: toldVerdict }
 
-const toldIdentity = (answer: unknown): Told => ({
-  verdict: answer === null ? 'not mine' : answer === 'wrong' ? 'wrong' : 'identity',
-})
+const NOT_MINE = told('not mine')
+const toldIdentity = (answer: unknown): Told =>
+  answer === null ? NOT_MINE : told(answer === 'wrong' ? 'wrong' : 'identity')
 const VERIFIED: Question<Identity | 'wrong' | null> = { check: checkVerified, told: toldIdentity }
 const SECRET: Question<{ identity: Identity; secret: string } | null> = { check: checkSecret, told: toldIdentity }
 
-const NOT_MINE: Told = { verdict: 'not mine' }
 const EXPANSION: Question<readonly NewRecipient[] | null> = {
   check: checkExpansion,
-  told: (into) => (into === null ? NOT_MINE : { verdict: 'expanded', detail: into.map(targetOf).join(', ') }),
+  told: (into) => (into === null ? NOT_MINE : told('expanded', into.map(targetOf).join(', '))),
 }
 const ROUTE: Question<NextHop | Reject | Defer | null> = { check: checkRoute, told: toldRoute }
 
-const decided = (link: Link<unknown>, { hook }: About, asked: Asked<Verdict>): Verdict =>
-  asked instanceof Failure ? onFailure(link, hook) : withCleanReply(asked)
+const orPass = (refusal: Verdict | null): Verdict => refusal ?? PASS
 
-function expanded(link: Link<unknown>, asked: Asked<readonly NewRecipient[] | null>): readonly NewRecipient[] | null {
+function refusalIn(asked: Asked<Verdict>, link: Link<unknown>, { hook }: About): Verdict | null {
+  const verdict = asked instanceof Failure ? onFailure(link, hook) : asked
+  return verdict.kind === 'pass' ? null : withCleanReply(verdict)
+}
+
+function expanded(asked: Asked<readonly NewRecipient[] | null>, link: Link<unknown>): readonly NewRecipient[] | null {
   if (asked instanceof Failure) throw temporary(`plugin ${link.plugin}: ${asked.detail}`, failureReply(asked))
   return asked
 }
@@ -352,6 +299,6 @@ const failureReply = ({ reply }: Failure) => (reply === null ? {} : { reply })
 
 function toldRoute(answer: NextHop | Reject | Defer | null): Told {
   if (answer === null) return NOT_MINE
-  if ('kind' in answer) return { ...toldVerdict(answer), detail: answer.detail ?? replyLine(answer.reply) }
-  return { verdict: 'routed', detail: `${answer.courier}:${answer.destination}` }
+  if ('kind' in answer) return told(answer.kind, answer.detail ?? replyLine(answer.reply), answer.reply)
+  return told('routed', `${answer.courier}:${answer.destination}`)
 }

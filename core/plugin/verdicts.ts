@@ -2,7 +2,7 @@
 import { formatAddress } from '../message/address.ts'
 import { replies } from '../message/reply.ts'
 import { cleanReply } from './answers.ts'
-import type { Told } from './ask.ts'
+import { type Told, told } from './ask.ts'
 import type { Link } from './chains.ts'
 import type { Admit, Discard, Verdict } from './contract.ts'
 import type { HookName } from './hook-kinds.ts'
@@ -18,22 +18,23 @@ export function onFailure(link: Link<unknown>, hook: HookName): Verdict {
   return { kind: 'defer', reply: replies.filterFailed(), detail: 'a plugin failed' }
 }
 
-const TOLD_PASS: Told = { verdict: 'pass' }
+export const TOLD_PASS = told('pass')
 
 export function toldVerdict(verdict: Verdict | Admit | Discard): Told {
   const { detail } = verdict
-  if (verdict.kind === 'pass' && detail === undefined) return TOLD_PASS
-  if (verdict.kind === 'reject' || verdict.kind === 'defer')
-    return { verdict: verdict.kind, detail, reply: verdict.reply }
-  if (verdict.kind !== 'admit') return { verdict: verdict.kind, detail }
-  const rewritten = verdict.rewrite ? ` as ${formatAddress(verdict.rewrite)}` : ''
-  return { verdict: `admit ${verdict.as}${rewritten}`, detail }
+  switch (verdict.kind) {
+    case 'pass':
+      return detail === undefined ? TOLD_PASS : told('pass', detail)
+    case 'discard':
+      return told('discard', detail)
+    case 'admit':
+      return told(verdict.rewrite ? `admit ${verdict.as} as ${formatAddress(verdict.rewrite)}` : ADMIT[verdict.as], detail)
+    default:
+      return told(verdict.kind, detail, verdict.reply)
+  }
 }
 
-/** Whether a plugin's entry wants to hear of this session. */
-export const concerns = (link: Link<unknown>, service: string, authenticated: boolean): boolean =>
-  (link.listeners === null || link.listeners.has(service)) &&
-  (link.authenticated === null || link.authenticated === authenticated)
+const ADMIT = { local: 'admit local', relay: 'admit relay' } as const
 
 export function withCleanReply<V extends Verdict>(verdict: V): V {
   return verdict.kind === 'pass' ? verdict : { ...verdict, reply: cleanReply(verdict.reply) }
