@@ -52,10 +52,11 @@ export interface Directory {
   users(): Promise<readonly User[]>
   /**
    * True for the site's final destinations and the virtual domains of users.yaml. `''` (as in `<postmaster>`) is local.
-   * Never throws: while users.yaml is there and was never good, its domains are unknown, and `recipient` fails for all addresses.
+   * Never throws.
    */
   isLocalDomain(domain: string): boolean
-
+  /** False while users.yaml is there and was never good: other domains may be local too, and `recipient` fails for all addresses. */
+  knowsDomains(): boolean
   /** The user that mail to this address of a local domain reaches: exactly, else with the detail (`+x`) split off. */
   recipient(address: Address): Promise<{ readonly user: User; readonly detail: string | null } | null>
   /** Checks a login; null (nobody) costs the time of a wrong password. Too many at once: Failure 454. */

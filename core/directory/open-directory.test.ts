@@ -147,9 +147,11 @@ describe('users.yaml', () => {
     await expect(directory.user('ana')).rejects.toMatchObject({ kind: 'temporary' })
     expect(directory.isLocalDomain('example.com')).toBe(true)
     expect(directory.isLocalDomain('example.org')).toBe(false)
+    expect(directory.knowsDomains()).toBe(false)
     await expect(directory.recipient(address('x@example.org'))).rejects.toThrow(/users\.yaml:1/)
     await write('users.yaml', '')
     expect(await directory.user('ana')).toBeNull()
+    expect(directory.knowsDomains()).toBe(true)
   })
 
   test('a file that is not there yet has no users; one whose folder is gone is trouble', async () => {
@@ -181,6 +183,7 @@ describe('users.yaml', () => {
     const directory = open({ users: { file: null, system: true } })
     expect(await directory.users()).toEqual([])
     expect(directory.isLocalDomain('example.org')).toBe(false)
+    expect(directory.knowsDomains()).toBe(true)
   })
 
   const mistakes: [string, string][] = [

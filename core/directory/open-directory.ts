@@ -79,6 +79,7 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
     users: async () => [...read().users.values()],
     isLocalDomain: (domain) =>
       locals.isFinal(domain) || (file?.getOrNull()?.domains.has(domain.toLowerCase()) ?? false),
+    knowsDomains: () => file === null || file.getOrNull() !== null,
     async recipient({ local, domain }) {
       const exact = find(written(local), domain)
       if (exact) return { user: exact, detail: null }

@@ -28,13 +28,12 @@ export function toldVerdict(verdict: Verdict | Admit | Discard): Told {
     case 'discard':
       return told('discard', detail)
     case 'admit':
-      return told(verdict.rewrite ? `admit ${verdict.as} as ${formatAddress(verdict.rewrite)}` : ADMIT[verdict.as], detail)
+      if (verdict.rewrite) return told(`admit ${verdict.as} as ${formatAddress(verdict.rewrite)}`, detail)
+      return told(verdict.as === 'local' ? 'admit local' : 'admit relay', detail)
     default:
       return told(verdict.kind, detail, verdict.reply)
   }
 }
-
-const ADMIT = { local: 'admit local', relay: 'admit relay' } as const
 
 export function withCleanReply<V extends Verdict>(verdict: V): V {
   return verdict.kind === 'pass' ? verdict : { ...verdict, reply: cleanReply(verdict.reply) }

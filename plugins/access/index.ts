@@ -69,11 +69,14 @@ export default definePlugin({
     return {
       connect: {
         stage: 'early',
-        async run(session, signal) {
-          const names = hostNames && access.has('connect') ? await clientNames(dns, session.remoteIp, signal) : []
-          const found = access.client(session.remoteIp, names.flatMap(domainKeys))
-          if (found?.action.kind === 'relay') session.notes.set(MAY_RELAY, found.key)
-          return found ? answer(found.action, found.key, session.notes) : pass()
+        run(session, signal) {
+          if (!access.has('connect')) return pass()
+          const inTables = (names: readonly string[]): Verdict => {
+            const found = access.client(session.remoteIp, names.flatMap(domainKeys))
+            if (found?.action.kind === 'relay') session.notes.set(MAY_RELAY, found.key)
+            return found ? answer(found.action, found.key, session.notes) : pass()
+          }
+          return hostNames ? clientNames(dns, session.remoteIp, signal).then(inTables) : inTables([])
         },
       },
 
@@ -127,7 +130,8 @@ export default definePlugin({
         const reason = message.notes.get(DROP) ?? message.session.notes.get(DROP)
         if (reason !== undefined) return { all: discard(reason) }
         const held = message.notes.get(HOLD) ?? message.session.notes.get(HOLD)
-        const dropped = message.notes.get(DROPPED) ?? []
+        const dropped = message.notes.get(DROPPED)
+        if (dropped === undefined) return held === undefined ? {} : { quarantine: held }
         const perRecipient = message.recipients.flatMap(({ address }, i) =>
           dropped.some((one) => sameAddress(one, address)) ? [[i, discard('access table')] as const] : [],
         )

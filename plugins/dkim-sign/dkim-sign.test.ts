@@ -187,6 +187,22 @@ describe('dkim-sign: whom it signs for', () => {
   })
 
   test.each([
+    'Ana Torre <ana@nokey.test>',
+    '<ana@nokey.test>',
+    'ana@NoKey.test',
+    '"Torre, Ana" <ana@nokey.test>',
+    'Ana <ana@nokey.test>, Paco <paco@other.test>',
+    'me@other.test <ana@nokey.test>',
+    'Ana (of <x@other.test>) <ana@nokey.test>',
+    'Ana < ana@nokey.test >',
+    'Ana <"a@other.test"@nokey.test>',
+    'Ana <@relay.test:ana@nokey.test>',
+  ])('From: %s names the domain', async (from) => {
+    const answer = await askMessage(await setUp(), messageFacts(`From: ${from}\r\n\r\nHello\r\n`, LOCAL))
+    expect(answer.detail).toBe('not signed: no key for nokey.test')
+  })
+
+  test.each([
     ['pass', undefined],
     ['defer', { kind: 'defer', reply: { code: 451 } }],
     ['reject', { kind: 'reject', reply: { code: 550 } }],

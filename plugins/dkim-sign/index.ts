@@ -112,10 +112,14 @@ const withFrom = (fields: readonly string[]): readonly string[] =>
 const isLocalSender = (session: SessionFacts): boolean =>
   session.identity !== null || session.trusted || session.service === 'local'
 
+/** How nearly every From looks: words, and one address in angle brackets. */
+const PLAIN_FROM = /^[^"(),:;<>@[\\]*<[^\s"(),:;<>@[\\]+@([^\s"(),:;<>@[\\]+)>$/
+
 /** The domain of the first author, as A-labels. */
 function fromDomain(header: HeaderView): string | null {
   const from = header.get('From')
-  const host = from === null ? undefined : parseAddressList(from).find((address) => address.host)?.host
+  if (from === null) return null
+  const host = PLAIN_FROM.exec(from)?.[1] ?? parseAddressList(from).find((address) => address.host)?.host
   const domain = host ? parseDomain(host.trim()) : null
   return domain?.ok ? domain.value : null
 }

@@ -34,6 +34,16 @@ export default definePlugin({
   config,
   inject: { directory: DIRECTORY, store: MAILBOX_STORE },
   setup({ directory, store, config: { checkQuota } }) {
+    async function admission(address: Address, size: number): Promise<RcptVerdict> {
+      const user = (await directory.recipient(address))?.user
+      if (user === undefined) return NO_SUCH_USER
+      if (!user.enabled) return reject(replies.mailboxDisabled(formatAddress(address)))
+      if (checkQuota && user.quota > 0 && size > user.quota) return reject(replies.overQuota())
+      if (checkQuota && user.quota > 0 && (await isFull(store, user, size)))
+        return defer(replies.mailboxFull(), `quota of ${user.quota} octets reached`)
+      return admit('local', { detail: `account ${user.account}` })
+    }
+
     return {
       auth: {
         async verify(login, password) {
@@ -50,17 +60,10 @@ export default definePlugin({
         },
       },
 
-      async rcpt(transaction, { address }): Promise<RcptVerdict> {
-        // asked first: while users.yaml cannot be read nobody knows which domains are ours, and this defers
-        const found = await directory.recipient(address)
-        if (found === null || !directory.isLocalDomain(address.domain)) return pass('no such user')
-        const { user } = found
-        if (!user.enabled) return reject(replies.mailboxDisabled(formatAddress(address)))
-        const size = transaction.parameters.size ?? 0
-        if (checkQuota && user.quota > 0 && size > user.quota) return reject(replies.overQuota())
-        if (checkQuota && user.quota > 0 && (await isFull(store, user, size)))
-          return defer(replies.mailboxFull(), `quota of ${user.quota} octets reached`)
-        return admit('local', { detail: `account ${user.account}` })
+      rcpt({ parameters }, { address }): RcptVerdict | Promise<RcptVerdict> {
+        // while nobody knows which domains are ours, the question for the user fails, and this defers
+        if (!directory.isLocalDomain(address.domain) && directory.knowsDomains()) return NO_SUCH_USER
+        return admission(address, parameters.size ?? 0)
       },
 
       expand(recipient): null | Promise<readonly NewRecipient[] | null> {
@@ -76,6 +79,8 @@ export default definePlugin({
     }
   },
 })
+
+const NO_SUCH_USER = pass('no such user')
 
 const identityOf = (user: User, login: string): Identity => ({
   account: user.account,

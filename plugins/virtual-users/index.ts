@@ -84,7 +84,7 @@ class VirtualAliases {
   async find(address: Address): Promise<Found | null> {
     const { domain } = address
     for (const key of this.#keys(address)) {
-      const targets = await this.#lookup(key)
+      const targets = this.#table(key) ?? (key.includes('@') ? await this.#directory.virtualAlias(key) : null)
       if (targets) return { targets, detail: `virtual alias ${key}` }
     }
     if (await this.#hasMailbox(address)) return null
@@ -101,10 +101,6 @@ class VirtualAliases {
     const user = splitDetail(name, this.#site.recipientDelimiter)?.user
     const names = user === undefined ? [name] : [name, user]
     return [...names.map((one) => `${one}@${domain}`), ...(this.#isFinal(domain) ? names : [])]
-  }
-
-  async #lookup(key: string): Promise<readonly string[] | null> {
-    return this.#table(key) ?? (key.includes('@') ? await this.#directory.virtualAlias(key) : null)
   }
 
   #table(key: string): readonly string[] | null {
