@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fieldsEnd, formatField, type HeaderField, parseHeader, precede } from './header.ts'
+import { fieldsEnd, formatField, type HeaderField, parseHeader } from './header.ts'
 
 const parsed = (text: string) => parseHeader(Buffer.from(text, 'latin1'))
 
@@ -19,12 +19,15 @@ test('fields have names, unfolded values and their place; what is no field is sk
   expect(fieldsEnd(header)).toBe(text.indexOf('no field'))
 })
 
-test('a block before another gives what both would give together', () => {
+test('blocks are seen as the one header that they make, each with its own fields', () => {
   const [before, block] = ['Received: from a\r\n\tby b\r\n', 'Subject: one\r\n two\r\nTo: ana\r\n\r\n']
   const seen = ({ name, value, start, end }: HeaderField) => ({ name, value, start, end })
   const together = parsed(before + block)
-  expect(precede(Buffer.from(before), parsed(block)).fields.map(seen)).toEqual(together.fields.map(seen))
+  expect(parseHeader(Buffer.from(before), Buffer.from(block)).fields.map(seen)).toEqual(together.fields.map(seen))
   expect(together.fields).toHaveLength(3)
+  const apart = parseHeader(Buffer.from(before), Buffer.from(' not of Received\r\nTo: ana\r\n'))
+  expect(apart.get('received')).toBe('from a\tby b')
+  expect(fieldsEnd(apart)).toBe(before.length)
 })
 
 test('a mebibyte of lines without a colon is looked through once', () => {

@@ -19,36 +19,40 @@ export interface HeaderView {
   count(name: string): number
 }
 
-/** Parses lazily: the fields are found at the first question. `block` is without or with its final empty line. */
-export const parseHeader = (block: Buffer): HeaderView => new Header(() => scanFields(block))
-
-/** What `parseHeader` would give of `before` and the block of `view` together; only `before` is scanned for it. */
-export const precede = (before: Buffer, view: HeaderView): HeaderView =>
-  new Header(() => [...scanFields(before), ...view.fields.map((field) => (field as Field).moved(before.length))])
+/**
+ * Parses lazily: the fields are found at the first question. The last of `blocks` is without or with its final empty line;
+ * several make one header, and no line of one goes on with a field of the one before.
+ */
+export const parseHeader = (...blocks: readonly Buffer[]): HeaderView => new Header(blocks)
 
 class Header implements HeaderView {
-  readonly #find: () => readonly HeaderField[]
-  #fields: readonly HeaderField[] | null = null
+  readonly #blocks: readonly Buffer[]
+  #fields: readonly Field[] | null = null
 
-  constructor(find: () => readonly HeaderField[]) {
-    this.#find = find
+  constructor(blocks: readonly Buffer[]) {
+    this.#blocks = blocks
   }
 
-  get fields(): readonly HeaderField[] {
-    this.#fields ??= this.#find()
+  get fields(): readonly Field[] {
+    this.#fields ??= scanFields(this.#blocks)
     return this.#fields
   }
   get(name: string): string | null {
     const key = name.toLowerCase()
-    return this.fields.find((f) => f.name.toLowerCase() === key)?.value ?? null
+    for (const field of this.fields) if (field.key === key) return field.value
+    return null
   }
   all(name: string): readonly string[] {
     const key = name.toLowerCase()
-    return this.fields.filter((f) => f.name.toLowerCase() === key).map((f) => f.value)
+    const values: string[] = []
+    for (const field of this.fields) if (field.key === key) values.push(field.value)
+    return values
   }
   count(name: string): number {
     const key = name.toLowerCase()
-    return this.fields.reduce((n, f) => n + (f.name.toLowerCase() === key ? 1 : 0), 0)
+    let count = 0
+    for (const field of this.fields) if (field.key === key) count++
+    return count
   }
 }
 
@@ -56,12 +60,15 @@ class Field implements HeaderField {
   readonly name: string
   readonly start: number
   readonly end: number
+  /** The name in lower case. */
+  readonly key: string
   /** As it stands in the block, folded. */
   readonly #text: string
   #value: string | null = null
 
   constructor(name: string, text: string, start: number, end: number) {
     this.name = name
+    this.key = name.toLowerCase()
     this.#text = text
     this.start = start
     this.end = end
@@ -69,32 +76,42 @@ class Field implements HeaderField {
 
   /** Unfolded when it is asked for: of most fields only the name is. */
   get value(): string {
-    this.#value ??= decodeOctets(this.#text.replace(/\r?\n/g, '').trim())
+    this.#value ??= decodeOctets(unfolded(this.#text.trim()))
     return this.#value
-  }
-
-  moved(by: number): Field {
-    return new Field(this.name, this.#text, this.start + by, this.end + by)
   }
 }
 
-function scanFields(block: Buffer): HeaderField[] {
-  const text = block.toString('latin1')
-  const fields: HeaderField[] = []
-  // found once for all lines that lack one
-  let colon = -1
-  for (let start = 0, end = 0; start < text.length; start = end) {
-    end = lineEnd(text, start)
-    if (end - start <= 2 && (text[start] === '\r' || text[start] === '\n')) break
-    while (end < text.length && (text[end] === ' ' || text[end] === '\t')) end = lineEnd(text, end)
-    if (colon < start) colon = text.indexOf(':', start)
-    if (colon < 0) break
-    if (colon === start || colon >= end) continue
-    const name = text.slice(start, colon).trimEnd()
-    if (!/^[\x21-\x7e]+$/.test(name)) continue
-    fields.push(new Field(name, text.slice(colon + 1, end), start, end))
+const unfolded = (text: string): string => (text.includes('\n') ? text.replace(/\r?\n/g, '') : text)
+
+function scanFields(blocks: readonly Buffer[]): Field[] {
+  const fields: Field[] = []
+  let at = 0
+  for (const block of blocks) {
+    scanBlock(block.toString('latin1'), at, fields)
+    at += block.length
   }
   return fields
+}
+
+/** Adds the fields of a block that stands at `at` in the header. */
+function scanBlock(text: string, at: number, fields: Field[]): void {
+  for (let start = 0, end = 0; start < text.length; start = end) {
+    end = lineEnd(text, start)
+    if (end - start <= 2 && (text[start] === '\r' || text[start] === '\n')) return
+    while (text[end] === ' ' || text[end] === '\t') end = lineEnd(text, end)
+    const nameEnd = fieldNameEnd(text, start)
+    let colon = nameEnd
+    while (colon < end && /\s/.test(text[colon]!)) colon++
+    if (nameEnd === start || colon === end || text[colon] !== ':') continue
+    fields.push(new Field(text.slice(start, nameEnd), text.slice(colon + 1, end), at + start, at + end))
+  }
+}
+
+/** A name is of printable ASCII but the colon (RFC 5322 §2.2). */
+function fieldNameEnd(text: string, from: number): number {
+  let at = from
+  for (let code = text.charCodeAt(at); code > 32 && code < 127 && code !== 58; code = text.charCodeAt(at)) at++
+  return at
 }
 
 /** Offset of the first line that is no field: the header ends there. The block's end when all lines are fields. */
@@ -121,12 +138,12 @@ const MAX_LINE = 998
  */
 export function formatField(name: string, value: string): Buffer {
   if (!/^[\x21-\x39\x3b-\x7e]+$/.test(name)) throw new TypeError(`bad header field name '${name}'`)
-  const plain = /[\r\n\0]/.test(value) ? unfolded(value) : value
+  const plain = /[\r\n\0]/.test(value) ? safelyFolded(value) : value
   const field = Buffer.from(`${name}: ${plain}\r\n`, 'utf8')
   return field.length <= MAX_LINE ? field : foldLong(field)
 }
 
-const unfolded = (value: string): string =>
+const safelyFolded = (value: string): string =>
   value
     .replace(/\0/g, '?')
     .replace(/\r?\n(?![ \t])|\r(?!\n)/g, ' ')

@@ -1,8 +1,8 @@
 // First step of intake: from the octets that arrived to the message that filters see (header timeline of decision 0001).
 import { Failure, type Reply } from '../base/failure.ts'
 import { findBodyStart, type MessageContent, type SpooledBody } from '../message/content.ts'
-import { editHeader, withHeader } from '../message/edit-header.ts'
-import { fieldsEnd, type HeaderView, parseHeader, precede } from '../message/header.ts'
+import { editHeader } from '../message/edit-header.ts'
+import { fieldsEnd, type HeaderField, type HeaderView, parseHeader } from '../message/header.ts'
 import { MAX_HEADER_BLOCK } from '../message/mime.ts'
 import { formatReceived } from '../message/received.ts'
 import { replies } from '../message/reply.ts'
@@ -31,15 +31,36 @@ export function receiveMessage(
   spool: BodySpool,
 ): ReceivedMessage | Promise<ReceivedMessage> {
   const { body } = submission
+  const received = receivedField(submission, now)
   const begin = (block: Buffer) => {
-    const header = withoutFromLine(block)
-    const view = parseHeader(header)
-    const end = fieldsEnd(view)
-    if (end === header.length) return build(submission, header, view, body, block.length, now)
-    return part(submission, header.subarray(0, end), block.length - (header.length - end), now, spool)
+    const fields = withoutFromLine(block)
+    const view = parseHeader(received, fields)
+    const end = fieldsEnd(view) - received.length
+    if (end < fields.length) {
+      const from = block.length - (fields.length - end)
+      return part(submission, Buffer.concat([received, fields.subarray(0, end)]), from, now, spool)
+    }
+    return build(submission, Buffer.concat([received, fields]), view, body, block.length, now)
   }
   if (body.bytes) return begin(body.bytes.subarray(0, findBodyStart(body.bytes)))
   return readHeader(body).then(begin)
+}
+
+function receivedField({ transaction, envelope, queueId, generation }: Submission, time: number): Buffer {
+  const { session } = transaction
+  return formatReceived({
+    helo: session.helo,
+    ip: session.service === 'local' ? null : session.remoteIp,
+    hostname: generation.site.hostname,
+    service: session.service,
+    extended: session.extended,
+    smtputf8: envelope.smtputf8,
+    tls: session.tls,
+    authenticated: session.identity !== null,
+    queueId,
+    recipient: envelope.recipients.length === 1 ? envelope.recipients[0]!.address : null,
+    time,
+  })
 }
 
 async function readHeader(body: SpooledBody): Promise<Buffer> {
@@ -87,6 +108,7 @@ async function part(
   }
 }
 
+/** `view` is that of `block`, which begins with our Received field. */
 function build(
   submission: Submission,
   block: Buffer,
@@ -95,49 +117,26 @@ function build(
   bodyStart: number,
   now: number,
 ): ReceivedMessage {
-  const { transaction, envelope } = submission
-  const { session } = transaction
-  const site = submission.generation.site
-  let hops = 0
-  let forged = false
-  let messageId: string | null = null
-  for (const field of view.fields) {
-    const name = field.name.toLowerCase()
-    if (name === 'received') hops++
-    else if (name === 'message-id') messageId ??= field.value
-    else if (name === 'authentication-results') forged ||= namesUs(field.value, site.hostname)
-  }
-  if (hops > MAX_RECEIVED_FIELDS) throw refusal(replies.tooManyHops())
+  const { transaction, envelope, queueId } = submission
+  const { site } = submission.generation
+  if (view.count('received') - 1 > MAX_RECEIVED_FIELDS) throw refusal(replies.tooManyHops())
+  let messageId = view.get('message-id')
   let header = block
   // a block that does not end its last line would swallow the fields that hooks append
-  if (header.length > 0 && header[header.length - 1] !== 10) header = Buffer.concat([header, Buffer.from('\r\n')])
+  if (header[header.length - 1] !== 10) header = Buffer.concat([header, Buffer.from('\r\n')])
   // RFC 8601 §5: nobody else may speak in our name
-  if (forged) {
-    const remove = (f: { name: string; value: string }) =>
+  if (view.all('authentication-results').some((value) => namesUs(value, site.hostname))) {
+    const remove = (f: HeaderField) =>
       f.name.toLowerCase() === 'authentication-results' && namesUs(f.value, site.hostname)
     header = editHeader(header, parseHeader(header), { remove })
   }
-  if (SUBMISSION_SERVICES.has(session.service)) {
-    const fixed = fixUp(header, { site, now, queueId: submission.queueId, reversePath: envelope.reversePath })
+  if (SUBMISSION_SERVICES.has(transaction.session.service)) {
+    const fixed = fixUp(header, { site, now, queueId, reversePath: envelope.reversePath })
     header = fixed.header
     messageId ??= fixed.messageId
   }
-  const received = formatReceived({
-    helo: session.helo,
-    ip: session.service === 'local' ? null : session.remoteIp,
-    hostname: site.hostname,
-    service: session.service,
-    extended: session.extended,
-    smtputf8: envelope.smtputf8,
-    tls: session.tls,
-    authenticated: session.identity !== null,
-    queueId: submission.queueId,
-    recipient: envelope.recipients.length === 1 ? envelope.recipients[0]!.address : null,
-    time: now,
-  })
-  const content = withHeader({ header, body, bodyStart, size: 0 }, Buffer.concat([received, header]))
-  const seen = header === block ? precede(received, view) : parseHeader(content.header)
-  return { content, header: seen, messageId, parted: null }
+  const content = { header, body, bodyStart, size: header.length + body.size - bodyStart }
+  return { content, header: header === block ? view : parseHeader(header), messageId, parted: null }
 }
 
 const namesUs = (value: string, hostname: string): boolean =>
