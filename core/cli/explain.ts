@@ -8,7 +8,7 @@ import type { Directory } from '../directory/directory.ts'
 import { formatAddress, parseAddress } from '../message/address.ts'
 import { replyLine } from '../message/reply.ts'
 import { createNetworks } from '../net/networks.ts'
-import { expandRecipient } from '../pipeline/expand.ts'
+import { expandRecipient, KnownRecipients } from '../pipeline/expand.ts'
 import type { Defer, Discard, Identity, Reject, SessionFacts, Verdict } from '../plugin/contract.ts'
 import {
   type FakeEnvelope,
@@ -160,12 +160,12 @@ async function dispatch(hooks: HookRunner, steps: Step[], address: string, envel
   steps.push(expand)
   let targets: readonly QueuedRecipient[] = [recipient]
   try {
-    const expansion = await expandRecipient(recipient, queued, hooks, new Set())
+    const expansion = await expandRecipient(recipient, queued, hooks, new KnownRecipients([recipient]))
     if (expansion.kind === 'failed') {
       expand.outcome = `bounces: ${replyLine(expansion.reply)}`
       return
     }
-    if (expansion.into !== 'itself') {
+    if (expansion.kind === 'into') {
       targets = expansion.into.map((one, n) => ({ ...recipient, ...one, n }))
       expand.outcome =
         targets.length === 0

@@ -7,80 +7,62 @@ import { isFinal, placeOf, type QueuedRecipient, type QueueItem } from '../queue
 import { ATTEMPT_LIMIT_MS, type Attempts } from './attempts.ts'
 import type { PipelineDeps } from './deps.ts'
 import type { PipelineEvents } from './events.ts'
-import { type LaneWork, laneKey } from './lane.ts'
+import type { LaneWork } from './lane.ts'
 import { queuedFacts } from './prepare.ts'
 import { type RecipientOutcome, settle } from './settle.ts'
 
-/** Resolves when the outcome is durable. `hostDown` is the reply with which the whole lane backs off. */
+/** Resolves when the outcome is durable: to the reply by which the whole lane backs off, null when it does not. */
 export async function deliver(
   deps: PipelineDeps,
   events: PipelineEvents,
   work: LaneWork,
   attempts: Attempts,
-): Promise<{ hostDown: Reply | null }> {
+): Promise<Reply | null> {
   const item = deps.queue.get(work.queueId)
-  if (!item || item.held) return { hostDown: null }
+  if (!item || item.held) return null
   const recipients = openAmong(item, work.recipients)
-  const lease =
-    recipients.length === 0
-      ? null
-      : deps.queue.claim(
-          item.id,
-          recipients.map((r) => r.n),
-          ATTEMPT_LIMIT_MS + 60_000,
-        )
-  if (!lease) return { hostDown: null }
+  if (recipients.length === 0) return null
+  const numbers = recipients.map((r) => r.n)
+  const lease = deps.queue.claim(item.id, numbers, ATTEMPT_LIMIT_MS + 60_000)
+  if (!lease) return null
   const generation = deps.generations.current()
   generation.hold()
   const started = deps.clock.mono()
+  let content: MessageContent | null = null
   try {
-    const content = await deps.queue.content(item.id)
-    try {
-      const answer = await attempt(
-        deps,
-        generation.hooks.courier(work.nextHop.courier),
-        item,
-        recipients,
-        work,
-        content,
-        attempts,
-      )
-      if (attempts.stopped && answer.every((o) => o.kind === 'deferred')) {
-        deps.queue.free(lease)
-        return { hostDown: null }
-      }
-      const ms = deps.clock.mono() - started
-      const lane = laneKey(work.nextHop)
-      const outcomes = recipients.map((recipient, i) => toOutcome(recipient, answer[i]!, work, lane, ms))
-      await settle(deps, events, item, outcomes, lease, content)
-      return { hostDown: answer.find((o) => o.hostDown)?.reply ?? null }
-    } finally {
-      content.body.release()
+    content = await deps.queue.content(item.id)
+    const courier = generation.hooks.courier(work.nextHop.courier)
+    const answer = await attempt(deps, courier, item, recipients, work, content, attempts)
+    if (attempts.stopped && answer.every((o) => o.kind === 'deferred')) {
+      deps.queue.free(lease)
+      return null
     }
+    const ms = deps.clock.mono() - started
+    const outcomes = recipients.map((recipient, i) => toOutcome(recipient, answer[i]!, work, ms))
+    await settle(deps, events, item, outcomes, lease, content)
+    return answer.find((o) => o.hostDown)?.reply ?? null
   } catch (thrown) {
     deps.queue.free(lease)
     const failure = asFailure(thrown)
     deps.log.error(`attempt failed: ${failure.detail}`, { qid: item.id, component: 'qmgr' })
-    await settle(
-      deps,
-      events,
-      item,
-      recipients.map((recipient) =>
-        deferral(recipient, work, failure.reply ?? replies.internalError(), failure.detail),
-      ),
-      null,
-      null,
-    )
-    return { hostDown: null }
+    const reply = failure.reply ?? replies.internalError()
+    const outcomes = recipients.map((recipient) => deferral(recipient, work, reply, failure.detail))
+    await settle(deps, events, item, outcomes, null, null)
+    return null
   } finally {
+    content?.body.release()
     generation.release()
   }
 }
 
 /** Those of the recipients that wait still. */
 export function openAmong({ recipients }: QueueItem, numbers: readonly number[]): QueuedRecipient[] {
-  const found = numbers.map((n) => recipients[placeOf(recipients, n)])
-  return found.filter((r) => r !== undefined && !isFinal(r.status)) as QueuedRecipient[]
+  const open: QueuedRecipient[] = []
+  for (const n of numbers) {
+    const found = recipients[placeOf(recipients, n)]
+    if (found !== undefined && !isFinal(found.status)) open.push(found)
+  }
+  return open
 }
 
 /** One outcome for each recipient, in their order. */
@@ -93,34 +75,20 @@ async function attempt(
   content: MessageContent,
   attempts: Attempts,
 ): Promise<readonly Outcome[]> {
-  const deferAll = (reply: Reply, detail: string): Outcome[] =>
-    recipients.map((r) => ({ n: r.n, kind: 'deferred', reply, relay: null, detail }))
-  if (!courier) return deferAll(replies.noCourier(work.nextHop.courier), 'no such courier')
-  const number = 1 + Math.max(...recipients.map((r) => r.attempts))
+  const { nextHop } = work
+  if (!courier) return sameForAll(recipients, 'deferred', replies.noCourier(nextHop.courier), 'no such courier')
+  const number = 1 + recipients.reduce((most, r) => Math.max(most, r.attempts), 0)
   const running = attempts.begin()
   try {
     return await courier.deliver(
-      {
-        message: queuedFacts(item),
-        nextHop: work.nextHop,
-        recipients: withParents(item, recipients),
-        number,
-        content,
-      },
+      { message: queuedFacts(item), nextHop, recipients: withParents(item, recipients), number, content },
       running.controller.signal,
     )
   } catch (thrown) {
     const failure = asFailure(thrown)
-    if (failure.kind === 'bug')
-      deps.log.error(`courier ${work.nextHop.courier} failed: ${failure.detail}`, { qid: item.id })
+    if (failure.kind === 'bug') deps.log.error(`courier ${nextHop.courier} failed: ${failure.detail}`, { qid: item.id })
     const kind = failure.kind === 'permanent' ? 'failed' : 'deferred'
-    return recipients.map((r) => ({
-      n: r.n,
-      kind,
-      reply: failure.reply ?? replies.internalError(),
-      relay: null,
-      detail: failure.detail,
-    }))
+    return sameForAll(recipients, kind, failure.reply ?? replies.internalError(), failure.detail)
   } finally {
     attempts.end(running)
   }
@@ -135,14 +103,20 @@ function withParents({ recipients }: QueueItem, open: readonly QueuedRecipient[]
   })
 }
 
+const sameForAll = (
+  recipients: readonly QueuedRecipient[],
+  kind: 'deferred' | 'failed',
+  reply: Reply,
+  detail: string,
+): Outcome[] => recipients.map(({ n }) => ({ n, kind, reply, relay: null, detail }))
+
 function toOutcome(
   recipient: QueuedRecipient,
   { kind, reply, relay, detail, dsnHandedOn }: Outcome,
-  work: LaneWork,
-  lane: string,
+  { nextHop, lane }: LaneWork,
   ms: number,
 ): RecipientOutcome {
-  return { recipient, kind, reply, relay, courier: work.nextHop.courier, lane, ms, detail, dsnHandedOn }
+  return { recipient, kind, reply, relay, courier: nextHop.courier, lane, ms, detail, dsnHandedOn }
 }
 
 /** A recipient that waits without an attempt having reached anybody. */
@@ -158,7 +132,7 @@ export const deferral = (
   reply,
   relay: null,
   courier: work.nextHop.courier,
-  lane: laneKey(work.nextHop),
+  lane: work.lane,
   ms: 0,
   detail,
   notBefore,

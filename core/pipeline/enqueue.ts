@@ -95,12 +95,11 @@ function newItem(
   const { transaction, envelope, generation } = submission
   const { session } = transaction
   const now = deps.clock.now()
-  const accepted = filtered.accepted.map((i) => envelope.recipients[i]!)
   return {
     id: submission.queueId,
     arrived: now,
     expires: now + generation.site.queue.lifetime,
-    envelope: { ...envelope, recipients: distinct(accepted, generation.site.domains) },
+    envelope: { ...envelope, recipients: distinct(filtered.accepted, generation.site.domains) },
     origin: {
       session: session.id,
       transaction: transaction.id,

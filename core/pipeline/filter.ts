@@ -12,8 +12,8 @@ type Refusal = Reject | Defer | Discard
 
 export interface Filtered {
   readonly content: MessageContent
-  /** Indexes into the envelope's recipients that go to the queue. */
-  readonly accepted: readonly number[]
+  /** Those that go to the queue. */
+  readonly accepted: readonly Recipient[]
   /** Recipients refused after the client can no longer be told: to be reported to a verified sender. */
   readonly bounced: readonly { readonly index: number; readonly reply: Reply }[]
   /** One reply, or one for each recipient; null where the queue id decides (accepted). */
@@ -55,21 +55,23 @@ const passed = (facts: MessageFacts): MessageDecision => ({
 })
 
 function apply(submission: Submission, decision: MessageDecision): Filtered {
+  const { content, quarantine } = decision
   const { recipients } = submission.envelope
-  const verdicts: (Refusal | null)[] = []
-  for (let i = 0; i < recipients.length; i++)
-    verdicts.push(decision.all ?? decision.perRecipient[i] ?? refusedBefore(submission, recipients[i]!))
-  const accepted = verdicts.flatMap((v, i) => (v === null ? [i] : []))
-  const base = { content: decision.content, quarantine: decision.quarantine }
+  const verdicts = recipients.map(
+    (recipient, i) => decision.all ?? decision.perRecipient[i] ?? refusedBefore(submission, recipient),
+  )
+  const accepted = recipients.filter((_, i) => verdicts[i] === null)
   if (submission.replyPerRecipient) {
-    return { ...base, accepted, bounced: [], replies: verdicts.map((v) => (v === null ? null : refusalReply(v))) }
+    const replies = verdicts.map((v) => (v === null ? null : refusalReply(v)))
+    return { content, quarantine, accepted, bounced: [], replies }
   }
+  if (accepted.length === recipients.length) return { content, quarantine, accepted, bounced: [], replies: [null] }
   // one reply for all: a recipient that must wait makes all wait, since nothing is taken yet
   const deferred = verdicts.find((v) => v?.kind === 'defer')
-  if (deferred) return { ...base, accepted: [], bounced: [], replies: [refusalReply(deferred)] }
+  if (deferred) return { content, quarantine, accepted: [], bounced: [], replies: [refusalReply(deferred)] }
   if (accepted.length === 0 && (decision.all !== null || !submission.refused))
-    return { ...base, accepted, bounced: [], replies: [refusalReply(strictest(verdicts))] }
-  return { ...base, accepted, bounced: reportable(submission, verdicts), replies: [null] }
+    return { content, quarantine, accepted, bounced: [], replies: [refusalReply(strictest(verdicts))] }
+  return { content, quarantine, accepted, bounced: reportable(submission, verdicts), replies: [null] }
 }
 
 function refusedBefore({ refused }: Submission, recipient: Recipient): Reject | null {

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { FakeClock } from '../base/clock.ts'
 import { replies } from '../message/reply.ts'
-import { createLanes, type LaneWork, MAX_WAITING } from './lane.ts'
+import { createLanes, type LaneWork, laneKey, MAX_WAITING } from './lane.ts'
 import { MAX_RETRIALS, MAX_TRIALS } from './trials.ts'
 
 const hop = (destination: string) => ({ courier: 'smtp', destination })
-const down = { hostDown: replies.hostUnreachable('no answer') }
-const up = { hostDown: null }
+const key = (destination: string) => laneKey(hop(destination))
+const down = replies.hostUnreachable('no answer')
+const up = null
 
 function lanesOf(concurrency: number, firstConcurrency: number | null) {
   const clock = new FakeClock()
@@ -18,7 +19,7 @@ function lanesOf(concurrency: number, firstConcurrency: number | null) {
   )
   const add = (destination: string, count: number) => {
     for (let i = 0; i < count; i++)
-      lanes.add({ queueId: `${destination}.${i}`, recipients: [0], nextHop: hop(destination) })
+      lanes.add({ queueId: `${destination}.${i}`, recipients: [0], nextHop: hop(destination), lane: key(destination) })
   }
   return { clock, running, lanes, add }
 }
@@ -27,17 +28,17 @@ test('a host that has not answered yet gets a few attempts, one that has all tha
   const { running, lanes, add } = lanesOf(20, 2)
   add('live', 40)
   expect(running).toHaveLength(2)
-  lanes.done(hop('live'), up)
+  lanes.done(key('live'), up)
   expect(running).toHaveLength(21)
 })
 
 test('a host that went away gets a few again when its lane opens', () => {
   const { clock, running, lanes, add } = lanesOf(20, 2)
   add('gone', 30)
-  lanes.done(hop('gone'), up)
+  lanes.done(key('gone'), up)
   expect(running).toHaveLength(21)
-  expect(lanes.done(hop('gone'), down)).toHaveLength(9)
-  for (let i = 0; i < 19; i++) lanes.done(hop('gone'), down)
+  expect(lanes.done(key('gone'), down)).toHaveLength(9)
+  for (let i = 0; i < 19; i++) lanes.done(key('gone'), down)
   running.length = 0
   clock.advance(60_000)
   add('gone', 30)
@@ -47,10 +48,10 @@ test('a host that went away gets a few again when its lane opens', () => {
 test('what a full lane sends away comes back in order, about twice as fast as the lane empties', () => {
   const { clock, lanes, add } = lanesOf(1, 1)
   add('slow', 1 + MAX_WAITING)
-  const more = () => lanes.add({ queueId: 'more', recipients: [0], nextHop: hop('slow') })
+  const more = () => lanes.add({ queueId: 'more', recipients: [0], nextHop: hop('slow'), lane: key('slow') })
   for (let i = 0; i < 200; i++) {
     clock.advance(100)
-    lanes.done(hop('slow'), up)
+    lanes.done(key('slow'), up)
     add('slow', 1)
   }
   const [first, second, third] = [more(), more(), more()] as { fullForMs: number }[]
@@ -73,7 +74,7 @@ describe('many hosts that do not answer', () => {
   test('leave room for one that has answered before, however long ago its last mail went', () => {
     const { running, lanes, add } = lanesOf(20, 2)
     add('live', 1)
-    lanes.done(hop('live'), up)
+    lanes.done(key('live'), up)
     addHosts(add, 'dead', MAX_TRIALS + 100)
     expect(running).toHaveLength(1 + MAX_TRIALS)
     add('live', 1)
@@ -84,7 +85,7 @@ describe('many hosts that do not answer', () => {
     const { running, lanes, add } = lanesOf(1, null)
     addHosts(add, 'mailbox', MAX_TRIALS + 100)
     expect(running).toHaveLength(MAX_TRIALS + 100)
-    lanes.done(hop('mailbox0'), up)
+    lanes.done(key('mailbox0'), up)
     add('mailbox0', 1)
     expect(running).toHaveLength(MAX_TRIALS + 101)
   })
@@ -94,9 +95,9 @@ describe('many hosts that do not answer', () => {
     const dead = addHosts(add, 'dead', MAX_TRIALS)
     add('first', 2)
     add('second', 2)
-    for (const name of dead.slice(0, 3)) lanes.done(hop(name), down)
+    for (const name of dead.slice(0, 3)) lanes.done(key(name), down)
     expect(destinations(running).slice(MAX_TRIALS)).toEqual(['first', 'second'])
-    for (const name of dead.slice(3)) lanes.done(hop(name), down)
+    for (const name of dead.slice(3)) lanes.done(key(name), down)
     expect(destinations(running).slice(MAX_TRIALS)).toEqual(['first', 'second', 'first', 'second'])
   })
 
@@ -110,15 +111,15 @@ describe('many hosts that do not answer', () => {
   test('those that failed last time leave room for those that nobody knows', () => {
     const { clock, running, lanes, add } = lanesOf(20, 2)
     const dead = addHosts(add, 'dead', MAX_TRIALS)
-    for (const name of dead) lanes.done(hop(name), down)
+    for (const name of dead) lanes.done(key(name), down)
     clock.advance(60_000)
     running.length = 0
     for (const name of dead) add(name, 1)
     expect(running).toHaveLength(MAX_RETRIALS)
     add('new', 1)
     expect(destinations(running).at(-1)).toBe('new')
-    lanes.done(hop('new'), up)
-    for (const name of dead.slice(0, MAX_RETRIALS)) lanes.done(hop(name), down)
+    lanes.done(key('new'), up)
+    for (const name of dead.slice(0, MAX_RETRIALS)) lanes.done(key(name), down)
     expect(running).toHaveLength(2 * MAX_RETRIALS + 1)
   })
 
@@ -127,7 +128,7 @@ describe('many hosts that do not answer', () => {
     add('live', 2)
     addHosts(add, 'dead', MAX_TRIALS)
     expect(running).toHaveLength(MAX_TRIALS)
-    lanes.done(hop('live'), up)
+    lanes.done(key('live'), up)
     expect(running).toHaveLength(MAX_TRIALS + 2)
   })
 
@@ -135,11 +136,11 @@ describe('many hosts that do not answer', () => {
     const { running, lanes, add } = lanesOf(20, 2)
     const dead = addHosts(add, 'dead', MAX_TRIALS - 1)
     add('live', 2)
-    lanes.done(hop('live'), up)
-    lanes.done(hop('live'), up)
+    lanes.done(key('live'), up)
+    lanes.done(key('live'), up)
     expect(lanes.list().some(({ key }) => key === 'smtp:live')).toBe(false)
     add('live', 1)
-    lanes.done(hop(dead[0]!), down)
+    lanes.done(key(dead[0]!), down)
     expect(lanes.list().find(({ key }) => key === 'smtp:live')).toMatchObject({ running: 1 })
     expect(running).toHaveLength(MAX_TRIALS + 2)
   })

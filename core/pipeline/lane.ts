@@ -9,6 +9,8 @@ export interface LaneWork {
   readonly queueId: string
   readonly recipients: readonly number[]
   readonly nextHop: NextHop
+  /** Its `laneKey`. */
+  readonly lane: string
 }
 
 export interface LaneLimits {
@@ -118,11 +120,10 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
   return {
     /** Takes work, or says why not and when (monotonic ms) to come back. */
     add(work: LaneWork): LaneAnswer {
-      const key = laneKey(work.nextHop)
-      let lane = lanes.get(key)
+      let lane = lanes.get(work.lane)
       if (!lane) {
-        lane = newLane(key, limits(work.nextHop), clock.mono())
-        lanes.set(key, lane)
+        lane = newLane(work.lane, limits(work.nextHop), clock.mono())
+        lanes.set(lane.key, lane)
       }
       if (lane.closedUntil > clock.mono() && lane.reply) return { deferred: lane.reply, until: lane.closedUntil }
       if (lane.waiting.length - lane.head >= MAX_WAITING) return sendAway(lane)
@@ -130,21 +131,21 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
       pump(lane)
       return 'taken'
     },
-    /** An attempt of this lane is over. A dead host gives back all that waited, to be deferred without trying. */
-    done(hop: NextHop, result: { hostDown: Reply | null }): LaneWork[] {
-      const lane = lanes.get(laneKey(hop))
+    /** An attempt of this lane is over. A dead host, by this reply, gives back all that waited, to be deferred without trying. */
+    done(key: string, hostDown: Reply | null): LaneWork[] {
+      const lane = lanes.get(key)
       if (!lane) return []
       lane.running--
       countEnd(lane)
       let given: LaneWork[] = []
-      if (result.hostDown) {
+      if (hostDown) {
         // attempts that were under way together count as one failure
         if (lane.closedUntil <= clock.mono()) {
           lane.closedUntil = clock.mono() + Math.min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** lane.failures)
           lane.failures++
         }
         lane.reached = false
-        lane.reply = result.hostDown
+        lane.reply = hostDown
         given = lane.waiting.slice(lane.head)
         lane.waiting.length = 0
         lane.head = 0

@@ -1,6 +1,5 @@
 // Both pipes on one page: intake (receive → filter → enqueue → reply) and dispatch (due → prepare → lane → deliver → settle).
 // each by its own module: the package as a whole is 220 files, a tenth of the server's start
-import { mergeMap } from 'rxjs/internal/operators/mergeMap'
 import { Subject } from 'rxjs/internal/Subject'
 import { asFailure, type Reply } from '../base/failure.ts'
 import { formatAddress } from '../message/address.ts'
@@ -9,6 +8,7 @@ import type { QueueItem } from '../queue/queue.ts'
 import { Attempts } from './attempts.ts'
 import { deferral, deliver, openAmong } from './deliver.ts'
 import type { PipelineDeps } from './deps.ts'
+import { each } from './each.ts'
 import { enqueue } from './enqueue.ts'
 import { createEvents } from './events.ts'
 import { type Filtered, filterMessage } from './filter.ts'
@@ -46,15 +46,22 @@ interface Job {
   readonly answer: (replies: readonly Reply[]) => void
 }
 
+interface Postponed {
+  readonly work: LaneWork
+  readonly reply: Reply
+  /** Monotonic ms. */
+  readonly until: number
+}
+
 export function createPipeline(deps: PipelineDeps): Pipeline {
   const { queue, clock, log, generations } = deps
   const events = createEvents(log, deps.trace, () => clock.now())
 
   // ---------------------------------------------------------------- intake
   const submitted = new Subject<Job>()
-  submitted.pipe(mergeMap(async (job) => job.answer(await takeIn(job.submission)), INTAKE_CONCURRENCY)).subscribe()
+  submitted.pipe(each(takeIn, INTAKE_CONCURRENCY)).subscribe()
 
-  async function takeIn(submission: Submission): Promise<readonly Reply[]> {
+  async function takeIn({ submission, answer }: Job): Promise<void> {
     const { transaction, envelope } = submission
     let answers: readonly Reply[]
     let received: ReceivedMessage | null = null
@@ -87,19 +94,20 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
         transaction.session.service,
       )
     }
-    return answers
+    answer(answers)
   }
 
   // -------------------------------------------------------------- dispatch
   const attempts = new Attempts(clock)
   const busy = new Map<string, Set<number>>()
   let active = 0
+  let preparing = 0
   let running = 0
   let whenIdle: (() => void) | null = null
 
   const due = new Subject<QueueItem>()
   const runnable = new Subject<LaneWork>()
-  const postponed = new Subject<{ work: LaneWork; reply: Reply; until: number }>()
+  const postponed = new Subject<Postponed>()
   const lanes = createLanes(
     clock,
     (hop) => {
@@ -111,40 +119,36 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     (work) => runnable.next(work),
   )
 
-  due
-    .pipe(
-      mergeMap(async (item) => {
-        for (const work of await safely(() => prepare(deps, events, item, isBusy), [])) toLane(work)
-        finished()
-      }, PREPARE_CONCURRENCY),
-    )
-    .subscribe()
+  due.pipe(each(prepareItem, PREPARE_CONCURRENCY)).subscribe()
+  runnable.pipe(each(run, DELIVER_CONCURRENCY)).subscribe()
+  postponed.pipe(each(postpone, DEFER_CONCURRENCY)).subscribe()
 
-  runnable
-    .pipe(
-      mergeMap(async (work) => {
-        running++
-        const result = await safely(() => deliver(deps, events, work, attempts), { hostDown: null })
-        running--
-        release(work)
-        const until = clock.mono()
-        for (const waiting of lanes.done(work.nextHop, result))
-          postponed.next({ work: waiting, reply: result.hostDown!, until })
-        finished()
-        if (running === 0) whenIdle?.()
-      }, DELIVER_CONCURRENCY),
-    )
-    .subscribe()
+  async function prepareItem(item: QueueItem): Promise<void> {
+    preparing++
+    try {
+      await prepare(deps, events, item, isBusy, toLane)
+    } catch (thrown) {
+      failed(thrown)
+    }
+    preparing--
+    finished()
+  }
 
-  postponed
-    .pipe(
-      mergeMap(async ({ work, reply, until }) => {
-        await safely(() => postpone(work, reply, until), undefined)
-        release(work)
-        finished()
-      }, DEFER_CONCURRENCY),
-    )
-    .subscribe()
+  async function run(work: LaneWork): Promise<void> {
+    running++
+    let hostDown: Reply | null = null
+    try {
+      hostDown = await deliver(deps, events, work, attempts)
+    } catch (thrown) {
+      failed(thrown)
+    }
+    running--
+    release(work)
+    const until = clock.mono()
+    for (const waiting of lanes.done(work.lane, hostDown)) postponed.next({ work: waiting, reply: hostDown!, until })
+    finished()
+    if (running === 0) whenIdle?.()
+  }
 
   function toLane(work: LaneWork): void {
     active++
@@ -170,14 +174,19 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   }
 
   /** Defers work that its lane does not take, with the reply that closed the lane. */
-  async function postpone(work: LaneWork, reply: Reply, until: number): Promise<void> {
-    const item = queue.get(work.queueId)
-    if (!item) return
-    const notBefore = clock.now() + Math.max(0, until - clock.mono())
-    const outcomes = openAmong(item, work.recipients).map((r) =>
-      deferral(r, work, reply, 'destination backs off', notBefore),
-    )
-    if (outcomes.length > 0) await settle(deps, events, item, outcomes, null, null)
+  async function postpone({ work, reply, until }: Postponed): Promise<void> {
+    try {
+      const item = queue.get(work.queueId)
+      const notBefore = clock.now() + Math.max(0, until - clock.mono())
+      const outcomes = (item ? openAmong(item, work.recipients) : []).map((r) =>
+        deferral(r, work, reply, 'destination backs off', notBefore),
+      )
+      if (outcomes.length > 0) await settle(deps, events, item!, outcomes, null, null)
+    } catch (thrown) {
+      failed(thrown)
+    }
+    release(work)
+    finished()
   }
 
   const isBusy = (id: string, n: number): boolean => busy.get(id)?.has(n) ?? false
@@ -189,14 +198,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     if (taken.size === 0) busy.delete(work.queueId)
   }
 
-  async function safely<T>(step: () => Promise<T>, otherwise: T): Promise<T> {
-    try {
-      return await step()
-    } catch (thrown) {
-      log.error(`dispatch step failed: ${asFailure(thrown).detail}`, { component: 'qmgr' })
-      return otherwise
-    }
-  }
+  const failed = (thrown: unknown): void =>
+    log.error(`dispatch step failed: ${asFailure(thrown).detail}`, { component: 'qmgr' })
 
   // ------------------------------------------------- pulling from the queue
   let timer = clock.after(0, () => {})
@@ -215,9 +218,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   function pull(): void {
     pulling = false
     if (attempts.stopped) return
-    const room = WINDOW - active
+    // an item is prepared as it is taken: one that waited would be out of date
+    const room = Math.min(WINDOW - active, PREPARE_CONCURRENCY - preparing)
     if (room <= 0) return
-    const items = queue.takeDue(clock.now(), Math.min(room, 256))
+    const items = queue.takeDue(clock.now(), room)
     active += items.length
     for (const item of items) due.next(item)
     timer.cancel()

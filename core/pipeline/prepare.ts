@@ -2,38 +2,55 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { asFailure } from '../base/failure.ts'
 import { formatAddress } from '../message/address.ts'
-import { parseHeader } from '../message/header.ts'
-import { replies, replyLine } from '../message/reply.ts'
-import type { MessageFacts, NextHop, QueuedFacts } from '../plugin/contract.ts'
+import { replies } from '../message/reply.ts'
+import type { Defer, NextHop, QueuedFacts, Reject } from '../plugin/contract.ts'
 import type { Generation } from '../plugin/generation.ts'
 import { isFinal, type NewRecipient, type QueuedRecipient, type QueueItem } from '../queue/queue.ts'
 import { createReports } from './bounce.ts'
 import type { PipelineDeps } from './deps.ts'
 import type { PipelineEvents } from './events.ts'
-import { expandRecipient, recipientKey } from './expand.ts'
+import { type Expansion, expandRecipient, KnownRecipients } from './expand.ts'
+import { filterQueued } from './filter-queued.ts'
 import { type LaneWork, laneKey } from './lane.ts'
-import { queuedMessageFacts } from './queued-facts.ts'
 import { type RecipientOutcome, settle } from './settle.ts'
 
 /** Recipients looked up in one turn of the event loop: hooks that need not wait would go on for all of a long list. */
 const TURN = 16
 
-/** Work for the lanes out of one due item; `isBusy` leaves out recipients that wait in a lane already. */
+/** What became of an item's recipients. */
+interface Plan {
+  readonly lanes: Map<string, { readonly nextHop: NextHop; readonly lane: string; readonly recipients: number[] }>
+  readonly expanded: { readonly n: number; readonly into: readonly NewRecipient[] }[]
+  /** Lists whose sender wants to hear of success: the expansion is all that he hears (RFC 3461 §5.2.7.3). */
+  readonly lists: QueuedRecipient[]
+  readonly outcomes: RecipientOutcome[]
+}
+
+/**
+ * Makes work for the lanes out of one due item; `isBusy` leaves out recipients that wait in a lane already. What filters
+ * and expansion changed comes when the queue gives the item again. Where no plugin has to be waited for, all is done at
+ * once.
+ */
 export async function prepare(
   deps: PipelineDeps,
   events: PipelineEvents,
-  due: QueueItem,
+  item: QueueItem,
   isBusy: (id: string, n: number) => boolean,
-): Promise<LaneWork[]> {
+  toLane: (work: LaneWork) => void,
+): Promise<void> {
   const generation = deps.generations.current()
   generation.hold()
   try {
-    if (!due.filtered && !(await filterQueued(deps, events, due, generation))) return []
-    const filtered = deps.queue.get(due.id)
-    if (!filtered || filtered.held) return []
-    const themselves = await expand(deps, events, filtered, generation, isBusy)
-    const item = deps.queue.get(due.id)
-    return item ? await route(deps, events, item, themselves, generation, isBusy) : []
+    if (!item.filtered) return await filterQueued(deps, events, item, generation)
+    const plan: Plan = { lanes: new Map(), expanded: [], lists: [], outcomes: [] }
+    await expandAndRoute(deps, events, item, generation, isBusy, plan)
+    for (const { nextHop, lane, recipients } of plan.lanes.values()) {
+      // another preparation of the item may have come first
+      const free = recipients.filter((n) => !isBusy(item.id, n))
+      if (free.length > 0) toLane({ queueId: item.id, recipients: free, nextHop, lane })
+    }
+    if (plan.expanded.length > 0) await recordExpansions(deps, events, item, generation, plan)
+    if (plan.outcomes.length > 0) await settle(deps, events, item, plan.outcomes, null, null)
   } finally {
     generation.release()
   }
@@ -49,113 +66,62 @@ export const queuedFacts = (item: QueueItem): QueuedFacts => ({
   parameters: item.envelope,
 })
 
-const isDue = (r: QueuedRecipient, now: number): boolean => !isFinal(r.status) && r.due <= now
-
-/** Runs the `queued` hooks; false when nothing is left to do for now. */
-async function filterQueued(
+/** Asks what each recipient stands for, and those that stand for themselves for their next hop. */
+async function expandAndRoute(
   deps: PipelineDeps,
   events: PipelineEvents,
   item: QueueItem,
-  generation: Generation,
-): Promise<boolean> {
-  if (!generation.hooks.has('queued')) {
-    await deps.queue.update({ id: item.id, filtered: true })
-    return true
-  }
-  const content = await deps.queue.content(item.id)
-  let left = content
-  try {
-    const facts: MessageFacts = queuedMessageFacts(item, content, parseHeader(content.header))
-    const decision = await generation.hooks.message('queued', facts)
-    left = decision.content
-    const open = item.recipients.filter((r) => !isFinal(r.status))
-    const outcomes: RecipientOutcome[] = []
-    open.forEach((recipient, i) => {
-      const verdict = decision.all ?? decision.perRecipient[i] ?? null
-      if (verdict === null) return
-      const kind = verdict.kind === 'reject' ? 'failed' : verdict.kind === 'defer' ? 'deferred' : 'discarded'
-      const reply = verdict.kind === 'discard' ? replies.discarded() : verdict.reply
-      outcomes.push({ recipient, kind, reply, relay: null, courier: 'filter', lane: null, ms: 0 })
-    })
-    // a filter that must wait makes the whole message wait: it is run again as a whole
-    if (outcomes.some((o) => o.kind === 'deferred')) {
-      const first = outcomes.find((o) => o.kind === 'deferred')!
-      await settle(
-        deps,
-        events,
-        item,
-        open.map((recipient) => ({ ...first, recipient })),
-        null,
-        content,
-      )
-      return false
+  { hooks }: Generation,
+  isBusy: (id: string, n: number) => boolean,
+  plan: Plan,
+): Promise<void> {
+  const now = deps.clock.now()
+  const message = queuedFacts(item)
+  const known = new KnownRecipients(item.recipients)
+  const expands = hooks.has('expand')
+  let asked = 0
+  for (const recipient of item.recipients) {
+    if (isFinal(recipient.status) || recipient.due > now || isBusy(item.id, recipient.n)) continue
+    if (++asked % TURN === 0) await nextTurn()
+    if (recipient.status === 'pending' && expands) {
+      try {
+        const answer = expandRecipient(recipient, message, hooks, known)
+        const expansion = answer instanceof Promise ? await answer : answer
+        if (expansion.kind !== 'itself') {
+          expand(events, item, recipient, expansion, plan)
+          continue
+        }
+      } catch (thrown) {
+        const { reply, detail } = asFailure(thrown)
+        plan.outcomes.push(unrouted(recipient, 'expand', 'deferred', reply ?? replies.lookupFailed(), detail))
+        continue
+      }
     }
-    const changed = decision.content !== content
-    // in one record: as soon as it counts as filtered, others may take what it has not settled
-    await settle(deps, events, item, outcomes, null, content, {
-      filtered: true,
-      ...(changed ? { content: decision.content } : {}),
-      ...(decision.quarantine ? { held: { reason: decision.quarantine, quarantine: true } } : {}),
-    })
-    return true
-  } finally {
-    content.body.release()
-    // a plugin's new body is another one
-    if (left.body !== content.body) left.body.release()
+    const answer = hooks.route(recipient, message)
+    route(events, item, recipient, answer instanceof Promise ? await answer : answer, hooks, plan)
   }
 }
 
-/**
- * Replaces pending recipients by what they stand for, in one record before any delivery. Gives the numbers of those that
- * stand for themselves: no record says so, it is found out again after a crash.
- */
-async function expand(
-  deps: PipelineDeps,
+function expand(
   events: PipelineEvents,
   item: QueueItem,
-  generation: Generation,
-  isBusy: (id: string, n: number) => boolean,
-): Promise<ReadonlySet<number>> {
-  const now = deps.clock.now()
-  const pending = item.recipients.filter((r) => r.status === 'pending' && r.due <= now && !isBusy(item.id, r.n))
-  if (pending.length === 0 || !generation.hooks.has('expand')) return new Set(pending.map((r) => r.n))
-  const message = queuedFacts(item)
-  const seen = new Set(item.recipients.map(recipientKey))
-  const themselves = new Set<number>()
-  const expanded: { n: number; into: readonly NewRecipient[] }[] = []
-  const outcomes: RecipientOutcome[] = []
-  const reports: QueuedRecipient[] = []
-  for (const [i, recipient] of pending.entries()) {
-    if (i % TURN === TURN - 1) await nextTurn()
-    const outcome = (kind: 'failed' | 'deferred', reply: RecipientOutcome['reply'], detail?: string): void => {
-      outcomes.push({ recipient, kind, reply, relay: null, courier: 'expand', lane: null, ms: 0, detail })
-    }
-    try {
-      const expansion = await expandRecipient(recipient, message, generation.hooks, seen)
-      if (expansion.kind === 'failed') outcome('failed', expansion.reply)
-      else if (expansion.into === 'itself') themselves.add(recipient.n)
-      else {
-        const list = expansion.into.length > 1
-        if (list && recipient.notify.includes('success')) reports.push(recipient)
-        expanded.push({ n: recipient.n, into: list ? expansion.into.map(withoutSuccess) : expansion.into })
-        const targets = expansion.into.map((r) => formatAddress(r.address))
-        events.expanded(item, recipient, targets)
-      }
-    } catch (thrown) {
-      const failure = asFailure(thrown)
-      outcome('deferred', failure.reply ?? replies.lookupFailed(), failure.detail)
-    }
+  recipient: QueuedRecipient,
+  expansion: Exclude<Expansion, { kind: 'itself' }>,
+  plan: Plan,
+): void {
+  if (expansion.kind === 'failed') {
+    plan.outcomes.push(unrouted(recipient, 'expand', 'failed', expansion.reply))
+    return
   }
-  if (expanded.length > 0) {
-    const enqueue = reports.length > 0 ? await expansionReports(deps, item, reports, generation) : []
-    await deps.queue.update({ id: item.id, expanded, ...(enqueue.length > 0 ? { enqueue } : {}) })
-    for (const report of enqueue) {
-      events.reported(item, report, 'expanded')
-      events.queued(report)
-    }
-  }
-  if (outcomes.length > 0) await settle(deps, events, item, outcomes, null, null)
-  return themselves
+  const { into } = expansion
+  const isList = into.length > 1
+  if (isList && recipient.notify.includes('success')) plan.lists.push(recipient)
+  plan.expanded.push({ n: recipient.n, into: isList ? into.map(withoutSuccess) : into })
+  events.expanded(
+    item,
+    recipient,
+    into.map((r) => formatAddress(r.address)),
+  )
 }
 
 /** The list's own report ends the sender's wish for success: its members do not report each (RFC 3461 §5.2.7.3). */
@@ -163,6 +129,59 @@ const withoutSuccess = (r: NewRecipient): NewRecipient =>
   r.notify.includes('success')
     ? { ...r, notify: r.notify.length === 1 ? ['never'] : r.notify.filter((n) => n !== 'success') }
     : r
+
+/** Those that go the same way under the same reverse-path go together, as many as the courier takes at once. */
+function route(
+  events: PipelineEvents,
+  item: QueueItem,
+  recipient: QueuedRecipient,
+  answer: NextHop | Reject | Defer | null,
+  hooks: Generation['hooks'],
+  { lanes, outcomes }: Plan,
+): void {
+  if (answer === null) {
+    outcomes.push(unrouted(recipient, 'route', 'failed', replies.noRoute(formatAddress(recipient.address))))
+    return
+  }
+  if ('kind' in answer) {
+    const kind = answer.kind === 'reject' ? 'failed' : 'deferred'
+    outcomes.push(unrouted(recipient, 'route', kind, answer.reply, answer.detail))
+    return
+  }
+  const lane = laneKey(answer)
+  events.routed(item, recipient, lane)
+  const limit = hooks.courier(answer.courier)?.recipientsPerAttempt ?? Number.POSITIVE_INFINITY
+  const way = `${lane}\0${formatAddress(recipient.reversePath)}`
+  let key = way
+  for (let full = 1; (lanes.get(key)?.recipients.length ?? 0) >= limit; full++) key = `${way}\0${full}`
+  const together = lanes.get(key)
+  if (together) together.recipients.push(recipient.n)
+  else lanes.set(key, { nextHop: answer, lane, recipients: [recipient.n] })
+}
+
+const unrouted = (
+  recipient: QueuedRecipient,
+  courier: 'expand' | 'route',
+  kind: 'failed' | 'deferred',
+  reply: RecipientOutcome['reply'],
+  detail?: string,
+): RecipientOutcome => ({ recipient, kind, reply, relay: null, courier, lane: null, ms: 0, detail })
+
+/** Replaces recipients by what they stand for, in one record before any delivery. */
+async function recordExpansions(
+  deps: PipelineDeps,
+  events: PipelineEvents,
+  item: QueueItem,
+  generation: Generation,
+  { expanded, lists }: Plan,
+): Promise<void> {
+  const enqueue = lists.length > 0 ? await expansionReports(deps, item, lists, generation) : []
+  await deps.queue.update({ id: item.id, expanded, ...(enqueue.length > 0 ? { enqueue } : {}) })
+  for (const report of enqueue) {
+    events.reported(item, report, 'expanded')
+    events.queued(report)
+  }
+}
 
 async function expansionReports(
   deps: PipelineDeps,
@@ -181,60 +200,5 @@ async function expansionReports(
     return await createReports(item, content, reports, generation.site, deps.clock.now())
   } finally {
     content.body.release()
-  }
-}
-
-/** Asks for each ready recipient's next hop and gathers those that go the same way under the same reverse-path. */
-async function route(
-  deps: PipelineDeps,
-  events: PipelineEvents,
-  item: QueueItem,
-  themselves: ReadonlySet<number>,
-  generation: Generation,
-  isBusy: (id: string, n: number) => boolean,
-): Promise<LaneWork[]> {
-  const now = deps.clock.now()
-  const message = queuedFacts(item)
-  const groups = new Map<string, { nextHop: NextHop; recipients: number[] }>()
-  const outcomes: RecipientOutcome[] = []
-  for (const [i, recipient] of item.recipients.entries()) {
-    if (i % TURN === TURN - 1) await nextTurn()
-    const ready = recipient.status === 'ready' || themselves.has(recipient.n)
-    if (!ready || !isDue(recipient, now) || isBusy(item.id, recipient.n)) continue
-    const hop = await nextHop(generation, recipient, message)
-    if ('kind' in hop) {
-      outcomes.push({ recipient, ...hop, relay: null, courier: 'route', lane: null, ms: 0 })
-      continue
-    }
-    const lane = laneKey(hop)
-    events.routed(item, recipient, lane)
-    const limit = generation.hooks.courier(hop.courier)?.recipientsPerAttempt ?? Number.POSITIVE_INFINITY
-    let key = `${lane}\0${formatAddress(recipient.reversePath)}`
-    for (let full = 1; (groups.get(key)?.recipients.length ?? 0) >= limit; full++)
-      key = `${lane}\0${formatAddress(recipient.reversePath)}\0${full}`
-    const group = groups.get(key) ?? { nextHop: hop, recipients: [] }
-    group.recipients.push(recipient.n)
-    groups.set(key, group)
-  }
-  if (outcomes.length > 0) await settle(deps, events, item, outcomes, null, null)
-  return [...groups.values()].map((group) => ({ queueId: item.id, ...group }))
-}
-
-type NoRoute = Pick<RecipientOutcome, 'kind' | 'reply' | 'detail'>
-
-async function nextHop(
-  generation: Generation,
-  recipient: QueuedRecipient,
-  message: QueuedFacts,
-): Promise<NextHop | NoRoute> {
-  try {
-    const answer = await generation.hooks.route(recipient, message)
-    if (answer === null) return { kind: 'failed', reply: replies.noRoute(formatAddress(recipient.address)) }
-    if (!('kind' in answer)) return answer
-    return { kind: answer.kind === 'reject' ? 'failed' : 'deferred', reply: answer.reply, detail: answer.detail }
-  } catch (thrown) {
-    const failure = asFailure(thrown)
-    const reply = failure.reply ?? replies.routingFailed('Routing failed for now')
-    return { kind: 'deferred', reply, detail: `${failure.detail} ${replyLine(reply)}` }
   }
 }

@@ -2,10 +2,11 @@
 import { asFailure, type Reply } from '../base/failure.ts'
 import type { Site } from '../config/site.ts'
 import type { MessageContent } from '../message/content.ts'
+import type { DsnAction } from '../message/dsn.ts'
 import { isSaidBy, replies, replyLine } from '../message/reply.ts'
 import type { ItemUpdate, Lease, QueuedRecipient, QueueItem, Settlement } from '../queue/queue.ts'
 import { nextAttempt } from '../queue/retry-schedule.ts'
-import { createReports, type Report } from './bounce.ts'
+import { createReports, type Report, wantsReport } from './bounce.ts'
 import type { PipelineDeps } from './deps.ts'
 import type { PipelineEvents } from './events.ts'
 
@@ -42,29 +43,20 @@ export async function settle(
   outcomes: readonly RecipientOutcome[],
   lease: Lease | null,
   content: MessageContent | null,
-  besides: Pick<ItemUpdate, 'filtered' | 'content' | 'held'> = {},
+  besides: Pick<ItemUpdate, 'filtered' | 'content' | 'held'> | null = null,
 ): Promise<void> {
   const now = deps.clock.now()
   const { site } = deps.generations.current()
-  const settled: Settlement[] = []
   const reports: Report[] = []
   // RFC 5321 §4.5.4.1: those who failed together are tried again together, over one connection
   const random = Math.random()
-  for (const outcome of outcomes) {
-    const decided = decide(item, outcome, site, now, random)
-    settled.push(decided.settlement)
-    if (decided.report) reports.push(decided.report)
-  }
-  const enqueue = await makeReports(deps, item, reports, site, content)
+  const settled = outcomes.map((outcome) => decide(item, outcome, site, now, random, reports))
+  const enqueue = reports.length === 0 ? [] : await makeReports(deps, item, reports, site, content)
+  const plain: ItemUpdate = lease ? { id: item.id, settled, lease: lease.token } : { id: item.id, settled }
+  const update = enqueue.length === 0 ? plain : { ...plain, enqueue }
   for (;;) {
     try {
-      await deps.queue.update({
-        id: item.id,
-        settled,
-        ...besides,
-        ...(lease ? { lease: lease.token } : {}),
-        ...(enqueue.length > 0 ? { enqueue } : {}),
-      })
+      await deps.queue.update(besides === null ? update : { ...update, ...besides })
       break
     } catch (thrown) {
       const failure = asFailure(thrown)
@@ -86,38 +78,35 @@ export async function settle(
   if (deps.queue.get(item.id) === null) events.removed(item.id)
 }
 
-/** What one outcome means for the recipient and for its sender. */
+/** What one outcome means for the recipient; what its sender wants to hear of it is added to `reports`. */
 function decide(
   item: QueueItem,
   outcome: RecipientOutcome,
   site: Site,
   now: number,
   random: number,
-): { settlement: Settlement; report: Report | null } {
-  const { recipient, reply, relay } = outcome
-  const n = recipient.n
-  const lane = outcome.lane ?? outcome.courier
-  if (outcome.kind !== 'deferred') {
-    const action = outcome.kind === 'failed' ? 'failed' : outcome.kind === 'relayed' ? 'relayed' : 'delivered'
-    const silent = outcome.kind === 'discarded' || (outcome.kind === 'relayed' && outcome.dsnHandedOn)
-    return {
-      settlement: { n, status: outcome.kind, reply, relay, lane },
-      report: silent ? null : { recipient, action, reply, relay },
-    }
+  reports: Report[],
+): Settlement {
+  const { recipient, kind, reply, relay } = outcome
+  const { n } = recipient
+  const report = (action: DsnAction, said: Reply): void => {
+    if (wantsReport(recipient, action)) reports.push({ recipient, action, reply: said, relay })
+  }
+  if (kind !== 'deferred') {
+    if (kind === 'failed') report('failed', reply)
+    else if (kind === 'delivered' || (kind === 'relayed' && !outcome.dsnHandedOn)) report(kind, reply)
+    return { n, status: kind, reply, relay, lane: outcome.lane ?? outcome.courier }
   }
   if (now >= item.expires) {
     const last = replyLine(reply).slice(0, 300)
     const expired = replies.expired(isSaidBy(relay, last) ? `${relay} said: ${last}` : last)
-    return {
-      settlement: { n, status: 'failed', reply: expired, relay, lane },
-      report: { recipient, action: 'failed', reply: expired, relay },
-    }
+    report('failed', expired)
+    return { n, status: 'failed', reply: expired, relay, lane: outcome.lane ?? outcome.courier }
   }
-  const attempts = recipient.attempts + 1
   const planned = nextAttempt({
     now,
     arrived: item.arrived,
-    attempts,
+    attempts: recipient.attempts + 1,
     firstRetry: site.queue.firstRetry,
     maxRetry: site.queue.maxRetry,
     random,
@@ -125,12 +114,10 @@ function decide(
   // the last attempt falls on the day of expiry, not after it
   const due = Math.min(Math.max(planned, outcome.notBefore ?? 0), Math.max(item.expires, now + 1000))
   const late = !recipient.delayWarned && site.queue.warnAfter > 0 && now - item.arrived >= site.queue.warnAfter
+  if (late) report('delayed', reply)
   // what came to a lane was expanded, if only to itself
   const status = recipient.status === 'pending' && outcome.lane === null ? 'pending' : 'ready'
-  return {
-    settlement: { n, status, due, reply, relay, lane: outcome.lane, ...(late ? { delayWarned: true } : {}) },
-    report: late ? { recipient, action: 'delayed', reply, relay } : null,
-  }
+  return { n, status, due, reply, relay, lane: outcome.lane, ...(late ? { delayWarned: true } : {}) }
 }
 
 async function makeReports(
@@ -140,7 +127,6 @@ async function makeReports(
   site: Site,
   content: MessageContent | null,
 ) {
-  if (reports.length === 0 || reports.every((r) => r.recipient.reversePath === null)) return []
   const opened = content ?? (await deps.queue.content(item.id))
   try {
     return await createReports(item, opened, reports, site, deps.clock.now())
@@ -155,12 +141,12 @@ function tell(
   outcomes: readonly RecipientOutcome[],
   settled: readonly Settlement[],
 ): void {
-  outcomes.forEach((outcome, i) => {
-    const final = settled[i]!
-    const status = final.status === 'failed' ? 'bounced' : STATUS_WORDS[outcome.kind]
-    events.outcome(item, outcome.recipient, { ...outcome, status, reply: final.reply })
-    if (final.status === 'failed' && outcome.recipient.reversePath === null && item.origin.service === 'dsn') {
-      events.undeliverableReport(item, outcome.recipient, final.reply)
+  for (const [i, { recipient, kind, relay, courier, ms, detail }] of outcomes.entries()) {
+    const { status, reply } = settled[i]!
+    const word = status === 'failed' ? 'bounced' : STATUS_WORDS[kind]
+    events.outcome(item, recipient, { status: word, reply, relay, courier, ms, detail })
+    if (status === 'failed' && recipient.reversePath === null && item.origin.service === 'dsn') {
+      events.undeliverableReport(item, recipient, reply)
     }
-  })
+  }
 }
