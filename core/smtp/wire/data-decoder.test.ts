@@ -138,11 +138,12 @@ test('what is stuffed and sent comes back as it was, in chunks of any size', () 
 })
 
 test('any octets: the outcome does not depend on the chunks, and the end is the first CRLF.CRLF', () => {
-  const soup = fc.string({ unit: fc.constantFrom('\r', '\n', '.', 'a', '\0', '\r\n', END), maxLength: 30 })
+  const text = ['a', 'text of some length', '\x0e\x0f\x7f\x80\x8d\xff\x0e']
+  const soup = fc.string({ unit: fc.constantFrom('\r', '\n', '.', '\0', '\t', '\r\n', END, ...text), maxLength: 30 })
   fc.assert(
     fc.property(soup, fc.boolean(), (input, normalise) => {
       const whole = decode(input, 10_000, normalise)
-      for (const size of [1, 2, 3]) {
+      for (const size of [1, 2, 3, 10, 23]) {
         const split = decode(input, size, normalise)
         expect({ ...split, rest: split.rest !== null }).toEqual({ ...whole, rest: whole.rest !== null })
       }

@@ -57,14 +57,19 @@ export class DataDecoder {
   /** The content of this chunk, which may be empty. Not to be called after the end. */
   decode(chunk: Buffer): Buffer {
     const length = chunk.length
+    const words = new Int32Array(chunk.buffer, 0, chunk.buffer.byteLength >> 2)
     let state = this.#state
     this.#chunk = chunk
     this.#from = 0
     for (let i = 0; i < length; i++) {
       if (state === TEXT) {
-        // nothing above CR matters within a line
-        while (i < length && chunk[i]! > CR) i++
+        i = textEnd(chunk, words, i)
         if (i === length) break
+        if (chunk[i] === CR && chunk[i + 1] === LF) {
+          i += 1
+          state = LINE_START
+          continue
+        }
       }
       state = this.#step(state, chunk[i]!, i)
       if (state === ENDED) {
@@ -155,4 +160,21 @@ export class DataDecoder {
     this.#chunk = NOTHING
     return content
   }
+}
+
+/**
+ * Where the first octet stands, from `from` on, that is CR or below it: nothing above matters within a line. `words` are
+ * the chunk's octets four at a time; the high bit of each octet says whether it is below 14.
+ */
+function textEnd(chunk: Buffer, words: Int32Array, from: number): number {
+  const { length, byteOffset } = chunk
+  let i = from
+  while (((byteOffset + i) & 3) !== 0 && i < length && chunk[i]! > CR) i++
+  if (((byteOffset + i) & 3) !== 0) return i
+  let word = (byteOffset + i) >> 2
+  const last = (byteOffset + length) >> 2
+  while (word < last && ((words[word]! - 0x0e0e0e0e) & ~words[word]! & 0x80808080) === 0) word++
+  i = word * 4 - byteOffset
+  while (i < length && chunk[i]! > CR) i++
+  return i
 }
