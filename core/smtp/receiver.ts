@@ -49,15 +49,19 @@ export class MessageReceiver {
   }
 
   /** Gives the body, or null with `refusal` set. Call `abort` instead when the connection is gone. */
-  async finish(): Promise<SpooledBody | null> {
+  finish(): SpooledBody | null | Promise<SpooledBody | null> {
     const writer = this.#writer
     if (writer === null) return null
     this.#writer = null
-    try {
-      return await writer.finish()
-    } catch (error) {
+    const failed = (error: unknown): null => {
       this.refusal = asFailure(error).reply ?? replies.internalError()
       return null
+    }
+    try {
+      const body = writer.finish()
+      return body instanceof Promise ? body.catch(failed) : body
+    } catch (error) {
+      return failed(error)
     }
   }
 

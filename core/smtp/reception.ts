@@ -116,7 +116,8 @@ export class Reception {
   }
 
   async #commit(receiver: MessageReceiver): Promise<void> {
-    const body = await receiver.finish()
+    const finished = receiver.finish()
+    const body = finished instanceof Promise ? await finished : finished
     const answers = body === null ? this.#toEach(receiver.refusal!) : await this.#submit(body)
     this.#receiver = null
     this.#session.answered(answers, 'message.answered')
