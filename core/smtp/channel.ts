@@ -90,11 +90,11 @@ export class Channel {
     if (this.#ending) return
     this.#ending = true
     const socket = this.#socket
-    const unread = this.#reader.detach()
-    if (quit && unread === 0 && !(socket instanceof TLSSocket)) {
+    if (quit && this.#reader.buffered === 0 && !(socket instanceof TLSSocket)) {
       // destroyed within the callback, Node makes an error that nobody hears, with its stack
       socket.write(this.#out, 'latin1', () => process.nextTick(() => socket.destroy()))
     } else {
+      this.#reader.detach()
       socket.resume()
       socket.end(this.#out, 'latin1')
     }
