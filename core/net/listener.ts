@@ -43,12 +43,16 @@ export async function openListener(
   deps: ListenerDeps,
 ): Promise<Listener> {
   const proxies = proxyNetworks(settings.options.proxyProtocol)
+  const direct = proxies === null && !IMPLICIT_TLS.has(settings.service)
   let pending = 0
   let local: LocalAddress | null = null
-  const server = createServer({ pauseOnConnect: true, noDelay: true, allowHalfOpen: true }, (socket) => {
+  const server = createServer({ pauseOnConnect: !direct, noDelay: true, allowHalfOpen: true }, (socket) => {
     socket.on('error', ignore)
-    const addresses = { ...remote(socket), ...(local ?? localOf(socket)) }
-    if (proxies === null && !IMPLICIT_TLS.has(settings.service)) {
+    const { localIp, localPort } = local ?? localOf(socket)
+    // a peer on a unix socket counts as this machine
+    const remoteIp = normalIp(socket.remoteAddress ?? '127.0.0.1')
+    const addresses = { remoteIp, remotePort: socket.remotePort ?? 0, localIp, localPort }
+    if (direct) {
       service.accept({ socket, listener: settings, ...addresses })
       return
     }
@@ -80,7 +84,6 @@ export async function openListener(
   }
 }
 
-type RemoteAddress = Pick<ProxyAddresses, 'remoteIp' | 'remotePort'>
 type LocalAddress = Pick<ProxyAddresses, 'localIp' | 'localPort'>
 
 const ignore = (): void => {}
@@ -89,12 +92,6 @@ function proxyNetworks(option: unknown): Networks | null {
   if (option === undefined || option === false) return null
   return createNetworks(Array.isArray(option) ? option.map(String) : ['127.0.0.0/8', '::1'])
 }
-
-/** A peer on a unix socket counts as this machine. */
-const remote = (socket: Socket): RemoteAddress => ({
-  remoteIp: normalIp(socket.remoteAddress ?? '127.0.0.1'),
-  remotePort: socket.remotePort ?? 0,
-})
 
 const localOf = (socket: Socket): LocalAddress => ({
   localIp: normalIp(socket.localAddress ?? '127.0.0.1'),

@@ -11,7 +11,8 @@ export interface Networks {
 export function normalIp(ip: string): string {
   const zone = ip.indexOf('%')
   const address = zone < 0 ? ip : ip.slice(0, zone)
-  const mapped = address.startsWith('::ffff:') ? address.slice(7) : ''
+  if (!address.startsWith('::ffff:')) return address
+  const mapped = address.slice(7)
   return isIPv4(mapped) ? mapped : address
 }
 
@@ -65,7 +66,7 @@ export function isLoopback(ip: string): boolean {
 /** What limits count as one client: an IPv4 address, or the /64 of an IPv6 address. */
 export function clientKey(ip: string): string {
   const address = normalIp(ip)
-  if (isIPv4(address) || !isIPv6(address)) return address
+  if (!isIPv6(address)) return address
   const [head = '', tail = ''] = address.split('::')
   const left = head === '' ? [] : head.split(':')
   const right = tail === '' ? [] : tail.split(':')

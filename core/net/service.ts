@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import type { ListenerSettings } from '../config/site.ts'
 
 export interface Connection {
-  /** Paused; an implicit-TLS service gets it after the handshake. */
+  /** What comes waits until somebody listens for it; an implicit-TLS service gets it after the handshake. */
   readonly socket: Socket | TLSSocket
   readonly listener: ListenerSettings
   /** As the PROXY protocol told it, where a trusted proxy is in front. */
