@@ -254,7 +254,7 @@ export const sessionLogic: ActorLogic<SnapshotFrom<typeof sessionMachine>, Sessi
   ({ type, standing }) => (standing === undefined ? type : `${type} ${standing}`),
 )
 
-interface StateFacts {
+export interface StateFacts {
   readonly input: Input | null
   readonly timeoutMs: number
   /** Commands that the state has events for. */

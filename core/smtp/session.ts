@@ -11,10 +11,9 @@ import { tlsInfo } from '../net/tls.ts'
 import type { Identity, Verdict } from '../plugin/contract.ts'
 import type { Generation } from '../plugin/generation.ts'
 import type { SaslDialogue } from '../sasl/sasl.ts'
-import { capabilities, type Offer } from './capabilities.ts'
 import { Channel, type ChannelOwner } from './channel.ts'
 import { respond } from './commands/auth.ts'
-import { type Answer, goodbye, proceed, whenAnswered } from './commands/command.ts'
+import { type Answer, type Command, goodbye, proceed, whenAnswered } from './commands/command.ts'
 import { commands } from './commands/index.ts'
 import { LazyNotes, type OwnSessionFacts, type OwnTransaction } from './facts.ts'
 import { clientName, logEvent, logLost, logTls, noteEarlyTalk, noteRefusal } from './journal.ts'
@@ -27,6 +26,7 @@ import {
   type Outcome,
   type SessionState,
   type Standing,
+  type StateFacts,
   sessionLogic,
   stateFacts,
   type Verb,
@@ -45,7 +45,9 @@ import {
 const HTTP_VERBS = new Set(['GET', 'POST', 'PUT', 'HEAD', 'OPTIONS', 'CONNECT', 'TRACE', 'PATCH', 'DELETE'])
 /** Commands that bring a message no nearer. */
 const IDLE_VERBS = new Set<Verb>(['noop', 'rset', 'vrfy', 'expn', 'help', 'etrn', 'ehlo', 'helo', 'lhlo'])
-const VERBS: ReadonlyMap<string, Verb> = new Map(Object.values(commands).map(({ verb }) => [verb.toUpperCase(), verb]))
+const COMMANDS: ReadonlyMap<string, Command> = new Map(
+  Object.values(commands).map((command) => [command.verb.toUpperCase(), command]),
+)
 
 export class SmtpSession implements ChannelOwner, Member {
   readonly service: SmtpServiceContext
@@ -58,6 +60,8 @@ export class SmtpSession implements ChannelOwner, Member {
   /** Among the sessions of the service. */
   place = -1
   state: SessionState = 'connecting'
+  /** What the chart says of `state`. */
+  #here: StateFacts = stateFacts.connecting
   transaction: OwnTransaction | null = null
   dialogue: SaslDialogue<Identity> | null = null
   authFailures = 0
@@ -125,7 +129,7 @@ export class SmtpSession implements ChannelOwner, Member {
     // RFC 5321 §3.1, §4.2.1: a greeting is 220, 554, or 421 and the end
     if (verdict.kind === 'defer') return { ...goodbye({ ...verdict.reply, code: 421 }), refusal }
     const reply = { ...verdict.reply, code: 554 }
-    return verdict.disconnect ? { ...goodbye(reply), refusal } : { reply, outcome: 'connect.refused', refusal }
+    return { ...(verdict.disconnect ? goodbye(reply) : proceed('connect.refused', reply)), refusal }
   }
 
   // ------------------------------------------------------------ what commands and reception use
@@ -147,16 +151,6 @@ export class SmtpSession implements ChannelOwner, Member {
     if (this.reception.active) return 'chunking'
     if (this.transaction !== null) return this.transaction.recipients.length > 0 ? 'recipients' : 'mail'
     return this.facts.helo === null ? 'start' : 'ready'
-  }
-  get offer(): Offer {
-    const { hostname, limits } = this.generation.site
-    const { messageSize, recipients } = limits
-    const tlsAvailable = this.service.tls !== null
-    return { role: this.role, facts: this.facts, hostname, messageSize, recipients, tlsAvailable }
-  }
-
-  capabilities(): string[] {
-    return capabilities(this.offer)
   }
 
   nextTransactionId(): string {
@@ -220,22 +214,27 @@ export class SmtpSession implements ChannelOwner, Member {
     this.#pump()
   }
 
-  #apply({ reply, outcome, refusal }: Answer): void {
+  #apply({ reply, text, outcome, refusal }: Answer): void {
     if (refusal !== null) noteRefusal(this, reply!, refusal)
     if (outcome === 'hello.refused') this.facts.helo = null
-    if (reply !== null) this.#reply(reply)
+    if (reply !== null) this.#write(reply, text)
     if (outcome !== null) this.#send(outcome)
   }
 
   #reply(reply: Reply): void {
-    if (reply.code >= 400) this.#errors += 1
-    this.channel.write(formatReply(reply))
+    this.#write(reply, formatReply(reply))
+  }
+
+  #write({ code }: Reply, text: string): void {
+    if (code >= 400) this.#errors += 1
+    this.channel.write(text)
   }
 
   #send(type: CommandName | Outcome): void {
     if (this.#closed) return
     this.#actor.send(type === 'command.refused' ? { type, standing: this.#standing } : { type })
     this.state = this.#actor.getSnapshot().value
+    this.#here = stateFacts[this.state]
   }
 
   // ------------------------------------------------------------ input
@@ -259,7 +258,7 @@ export class SmtpSession implements ChannelOwner, Member {
     else if (this.state === 'startingTls') this.#startTls()
     else this.channel.flush(this.service.together)
     if (this.#taken >= SLICE_INPUTS) this.#rest()
-    const waits = !this.#resting && !this.#blocked && stateFacts[this.state].input !== null
+    const waits = !this.#resting && !this.#blocked && this.#here.input !== null
     if (waits && this.channel.ended) this.#lost()
   }
 
@@ -275,7 +274,7 @@ export class SmtpSession implements ChannelOwner, Member {
 
   /** False when there is nothing to take now. */
   #takeInput(): boolean {
-    const { input } = stateFacts[this.state]
+    const { input } = this.#here
     if (this.#blocked || input === null) return false
     if (this.channel.clogged) return this.#progress(this.channel.drained())
     if (input === 'content') {
@@ -328,16 +327,19 @@ export class SmtpSession implements ChannelOwner, Member {
       return
     }
     const { verb: word, args } = parsed.value
-    const verb = VERBS.get(word)
-    if (verb === undefined || (commands[verb].only ?? this.role.protocol) !== this.role.protocol) {
+    const command = COMMANDS.get(word)
+    if (command === undefined || (command.only ?? this.role.protocol) !== this.role.protocol) {
       if (HTTP_VERBS.has(word)) this.tell('session.goodbye', [replies.notMail()])
       else this.#reply(replies.unknownCommand())
-    } else if (line.length > COMMAND_LINE_MAX && verb !== 'auth') this.#reply(replies.lineTooLong())
-    else if (!stateFacts[this.state].takes.has(`smtp.${verb}`)) this.#reply(replies.badSequence(this.#whyNot(verb)))
+      return
+    }
+    const { verb, event } = command
+    if (line.length > COMMAND_LINE_MAX && verb !== 'auth') this.#reply(replies.lineTooLong())
+    else if (!this.#here.takes.has(event)) this.#reply(replies.badSequence(this.#whyNot(verb)))
     else {
       if (IDLE_VERBS.has(verb)) this.#countIdle()
       else if (verb === 'quit') this.#quit = true
-      this.#ask(`smtp.${verb}`, () => commands[verb].run(this, args))
+      this.#ask(event, () => command.run(this, args))
     }
   }
 
@@ -385,7 +387,7 @@ export class SmtpSession implements ChannelOwner, Member {
   /** Told every second: ends what took too long. */
   checkTime(now: number): void {
     const slow = this.reception.active && now - this.reception.started > DATA_TOTAL_TIMEOUT_MS
-    if (now - this.#touched <= stateFacts[this.state].timeoutMs && !slow) return
+    if (now - this.#touched <= this.#here.timeoutMs && !slow) return
     if (this.state === 'closing' || this.state === 'startingTls') {
       this.channel.destroy()
       return
@@ -396,7 +398,7 @@ export class SmtpSession implements ChannelOwner, Member {
 
   /** A session in which nothing goes on ends now; the others when they come to rest. */
   windDown(): void {
-    const { input } = stateFacts[this.state]
+    const { input } = this.#here
     const resting = this.state === 'connecting' || input === 'commands' || input === 'line'
     if (resting && this.transaction === null) this.goodbye(replies.shuttingDown(this.generation.site.hostname))
   }

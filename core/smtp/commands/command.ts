@@ -1,8 +1,9 @@
 // What the file of a verb exports: a command takes its arguments and gives an answer, which the session replies and tells its chart.
 import type { Reply } from '../../base/failure.ts'
+import { formatReply } from '../../message/reply.ts'
 import type { Defer, Reject } from '../../plugin/contract.ts'
 import type { OwnTransaction } from '../facts.ts'
-import type { Outcome, Verb } from '../session.machine.ts'
+import type { CommandName, Outcome, Verb } from '../session.machine.ts'
 import type { SmtpSession } from '../session.ts'
 
 /** A refusal on policy, for log and trace. */
@@ -16,6 +17,8 @@ export interface Refusal {
 export interface Answer {
   /** null: it comes later (BDAT). */
   readonly reply: Reply | null
+  /** The reply as it goes over the wire. */
+  readonly text: string
   /** null: the chart stays in its state. */
   readonly outcome: Outcome | null
   readonly refusal: Refusal | null
@@ -23,6 +26,7 @@ export interface Answer {
 
 const answer = (reply: Reply | null, outcome: Answer['outcome'], refusal: Refusal | null = null): Answer => ({
   reply,
+  text: reply === null ? '' : formatReply(reply),
   outcome,
   refusal,
 })
@@ -57,6 +61,8 @@ export function refuseByHook(
 
 export interface Command {
   readonly verb: Verb
+  /** What the chart calls it. */
+  readonly event: CommandName
   /** The section that defines it. */
   readonly rfc: string
   /** Its syntax, for HELP. */
@@ -69,7 +75,10 @@ export interface Command {
   run(session: SmtpSession, args: string): Answer | Promise<Answer>
 }
 
-export const defineCommand = (command: Command): Command => command
+export const defineCommand = (command: Omit<Command, 'event'>): Command => ({
+  ...command,
+  event: `smtp.${command.verb}`,
+})
 
 /** Goes on at once with a value that is here, so that a bare server waits for nothing. */
 export function whenAnswered<T, R>(value: T | Promise<T>, then: (value: T) => R | Promise<R>): R | Promise<R> {

@@ -3,6 +3,8 @@ import { replies } from '../../message/reply.ts'
 import { noteEarlyTalk } from '../journal.ts'
 import { defineCommand, proceed, refuse, refuseByHook, whenAnswered } from './command.ts'
 
+const goOn = proceed('data.accepted', replies.startData())
+
 export const data = defineCommand({
   verb: 'data',
   rfc: 'RFC 5321 §4.1.1.4',
@@ -15,7 +17,7 @@ export const data = defineCommand({
     return whenAnswered(session.generation.hooks.data(transaction), (verdict) => {
       if (verdict.kind !== 'pass') return refuseByHook('DATA', verdict, transaction)
       session.reception.open({ dots: true })
-      return proceed('data.accepted', replies.startData())
+      return goOn
     })
   },
 })

@@ -13,6 +13,8 @@ import { parseMailParameters } from '../wire/parameters.ts'
 import { afterKeyword, needsUtf8Parameter } from './arguments.ts'
 import { defineCommand, proceed, refuse, refuseByHook, refuseOnPolicy, whenAnswered } from './command.ts'
 
+const accepted = proceed('mail.accepted', replies.senderOk())
+
 export const mail = defineCommand({
   verb: 'mail',
   rfc: 'RFC 5321 §4.1.1.2',
@@ -21,7 +23,7 @@ export const mail = defineCommand({
     const { facts, role, generation, service } = session
     const { limits, recipientDelimiter } = generation.site
     if (role.authRequired && facts.identity === null) {
-      const locked = !isSecure(facts) && offersStarttls(session.offer)
+      const locked = !isSecure(facts) && offersStarttls(session)
       return refuse(locked ? replies.tlsRequired() : replies.authRequired()) // RFC 3207 §4, RFC 4954 §6
     }
     const parsed = parseMail(session, args)
@@ -38,7 +40,7 @@ export const mail = defineCommand({
       if (verdict.kind !== 'pass') return refuseByHook('MAIL', verdict, transaction)
       if (reports && reversePath !== null) transaction.refused = new Map()
       session.transaction = transaction
-      return proceed('mail.accepted', replies.senderOk())
+      return accepted
     })
   },
 })

@@ -10,6 +10,8 @@ import { parseRcptParameters } from '../wire/parameters.ts'
 import { afterKeyword, needsUtf8Parameter } from './arguments.ts'
 import { defineCommand, proceed, refuse, refuseByHook, refuseOnPolicy, whenAnswered } from './command.ts'
 
+const accepted = proceed('rcpt.accepted', replies.recipientOk())
+
 export const rcpt = defineCommand({
   verb: 'rcpt',
   rfc: 'RFC 5321 §4.1.1.3',
@@ -26,14 +28,14 @@ export const rcpt = defineCommand({
       if (decision.kind === 'reject' && transaction.refused !== null) {
         transaction.refused.set(parsed.value, decision.reply)
         transaction.recipients.push(parsed.value)
-        return proceed('rcpt.accepted', replies.recipientOk())
+        return accepted
       }
       if (decision.kind !== 'accept') return refuseByHook('RCPT', decision, transaction, shown())
       if (decision.as === 'relay' && !session.role.relay) {
         return refuseOnPolicy('RCPT', replies.relayDenied(), transaction, shown())
       }
       transaction.recipients.push(decision.recipient)
-      return proceed('rcpt.accepted', replies.recipientOk())
+      return accepted
     })
   },
 })

@@ -7,12 +7,12 @@ export const starttls = defineCommand({
   verb: 'starttls',
   rfc: 'RFC 3207 §4',
   syntax: 'STARTTLS',
-  offered: (session) => offersStarttls(session.offer),
+  offered: offersStarttls,
   run(session, args) {
     if (args !== '') return refuse(replies.syntaxError('No parameters allowed'))
     if (session.facts.tls !== null) return refuse(replies.badSequence('TLS is active already'))
     if (!session.role.starttls) return refuse(replies.notImplemented())
-    if (!offersStarttls(session.offer)) return refuse(replies.tlsUnavailable())
+    if (!offersStarttls(session)) return refuse(replies.tlsUnavailable())
     return proceed('starttls.accepted', replies.readyForTls())
   },
 })
