@@ -49,6 +49,8 @@ export interface MaildirOptions {
 
 /** When a folder that was taken over from its cache is looked at. */
 const VERIFY_MS = 1000
+/** When names with letters of no known keyword are looked at again: Dovecot may write its list of keywords after them. */
+const PUZZLED_MS = 1000
 
 export class MaildirEngine implements StoreEngine {
   readonly #options: MaildirOptions
@@ -364,7 +366,8 @@ export class MaildirEngine implements StoreEngine {
       this.#forget(folder)
       return
     }
-    const { flagged, expunged, appended } = found
+    const { flagged, expunged, appended, puzzling } = found
+    if (puzzling) this.#options.clock.after(PUZZLED_MS, () => this.#look(folder, () => !folder.gone))
     this.#events.flags(folder, flagged.uids, flagged.flags, flagged.modSeq)
     this.#events.expunged(folder, expunged.uids, expunged.modSeq)
     if (appended.length > 0) this.#tellAppended(folder, appended, folder.bases.slice(-appended.length))

@@ -222,7 +222,7 @@ export class MaildirFolder {
       const at = this.state.find(uid)
       const from = this.place(at)
       const plain = `cur/${fileName(this.bases[at]!, flagLetters(flags[i]!))}`
-      const to = plain + this.#unknownLetters(uid)
+      const to = plain + this.unknownLetters(uid)
       const error = from === to ? null : this.#rename(from, to)
       if (error?.code === 'ENOENT') missing.push(uid)
       else if (error) return { done, missing, error }
@@ -423,7 +423,8 @@ export class MaildirFolder {
     }
   }
 
-  #unknownLetters(uid: number): string {
+  /** Keyword letters in the name of this message that stand for no keyword. */
+  unknownLetters(uid: number): string {
     const odd = this.odd.get(uid)
     if (odd === undefined) return ''
     const known = this.state.table.keywords

@@ -282,6 +282,8 @@ export interface Found {
   readonly appended: readonly MessageRow[]
   readonly flagged: { readonly uids: number[]; readonly flags: number[]; readonly modSeq: number }
   readonly expunged: { readonly uids: number[]; readonly modSeq: number }
+  /** Names have keyword letters that mean nothing yet: who wrote them may be about to say what they mean. */
+  readonly puzzling: boolean
 }
 
 /**
@@ -297,6 +299,7 @@ export function* scanFolder(folder: MaildirFolder): Steps<Found | null> {
     : null
   if (foreign && foreign.uidValidity !== state.facts.uidValidity) return null
   folder.takeKeywords()
+  const odd = new Map(folder.odd)
   const listing = yield* listFiles(folder)
   const first = yield* compare(folder, listing, state.uids())
   // a file that was renamed while its directory was read can be missed once
@@ -308,7 +311,9 @@ export function* scanFolder(folder: MaildirFolder): Steps<Found | null> {
     expunged.modSeq = folder.nextModSeq()
     folder.drop(expunged.uids, expunged.modSeq)
   }
-  return { appended: yield* takeFound(folder, listing, foreign), flagged, expunged }
+  const appended = yield* takeFound(folder, listing, foreign)
+  const puzzles = ([uid, place]: [number, string]) => odd.get(uid) !== place && folder.unknownLetters(uid) !== ''
+  return { appended, flagged, expunged, puzzling: [...folder.odd].some(puzzles) }
 }
 
 interface Comparison {
@@ -324,7 +329,8 @@ function* compare(folder: MaildirFolder, listing: Listing, uids: Uint32Array): S
     const base = folder.bases[at]!
     const entry = listing.get(base)
     if (!entry) found.missing.push(uid)
-    else if (entry !== folder.place(at)) found.moved.push({ uid, entry })
+    // letters that were odd may have got their meaning
+    else if (entry !== folder.place(at) || folder.odd.has(uid)) found.moved.push({ uid, entry })
     listing.delete(base)
     yield
   }

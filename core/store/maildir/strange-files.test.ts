@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   unlinkSync,
@@ -14,7 +15,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { systemClock } from '../../base/clock.ts'
 import { type Logger, silentLogger } from '../../base/log.ts'
 import type { MailAccount, Mailbox, MailboxStore } from '../mailbox-store.ts'
@@ -229,6 +230,16 @@ describe('keywords', () => {
     await restart()
     expect((await seen()).map(({ flags }) => flags)).toEqual(['', 'Work'])
     expect(readdirSync(join(home, 'cur'))).toContain('1700000001.a.host:2,ab')
+  })
+
+  test('a letter that was seen before its keyword was written down is the keyword once it is', async () => {
+    put('cur/1700000001.a.host:2,', 'one')
+    await start()
+    renameSync(join(home, 'cur/1700000001.a.host:2,'), join(home, 'cur/1700000001.a.host:2,a'))
+    await inbox.refresh()
+    expect((await seen()).map(({ flags }) => flags)).toEqual([''])
+    writeFileSync(join(home, KEYWORDS), '0 Theirs\n')
+    await vi.waitFor(async () => expect((await seen()).map(({ flags }) => flags)).toEqual(['Theirs']), 5000)
   })
 
   test.each([
