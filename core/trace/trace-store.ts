@@ -1,11 +1,11 @@
-// Trace in its own SQLite file: events are gathered on the main thread, one row a message and batch, and written by a worker.
+// Trace in its own SQLite file: events are gathered to batches on the main thread, and written by a worker.
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import { moduleUrl } from '../base/program.ts'
 import { withALabels } from '../message/address.ts'
 import type { Trace, TraceEvent, TraceQuery } from './trace.ts'
-import { Rows } from './trace-row.ts'
+import { countOf, Gathering } from './trace-batch.ts'
 import type { TraceRequest, TraceResponse } from './trace-worker.ts'
 
 export interface TraceOptions {
@@ -18,17 +18,14 @@ export interface TraceOptions {
 }
 
 const FLUSH_MS = 250
-/** Rows that do not wait for more: what waits long outlives its garbage collection. The worker gathers on. */
-const FLUSH_ROWS = 128
-const FLUSH_FIELDS = 32_768
-/** Rows that may wait for the worker; beyond it events are dropped and counted, since trace must never hold up mail. */
-const MAX_WAITING = 50_000
+/** Events that may wait for the worker; beyond it they are dropped and counted, since trace must never hold up mail. */
+const MAX_WAITING = 400_000
 
 /** Starts its worker at the first event or question. */
 export function openTrace(options: TraceOptions): Trace {
   let worker: Worker | null = null
-  const rows = new Rows()
-  /** Given to the worker, and not yet in the file. */
+  const gathered = new Gathering()
+  /** Events given to the worker, and not yet in the file. */
   let underway = 0
   let dropped = 0
   let scheduled = false
@@ -41,7 +38,7 @@ export function openTrace(options: TraceOptions): Trace {
     w.unref()
     w.on('message', (message: TraceResponse) => {
       if (message.kind === 'written') {
-        underway -= message.rows
+        underway -= message.events
         return
       }
       if (message.kind === 'trouble') return options.log.warn(`trace: ${message.text}`, { component: 'trace' })
@@ -62,30 +59,30 @@ export function openTrace(options: TraceOptions): Trace {
     })
     return w
   }
-  const post = (request: TraceRequest): void => {
+  const post = (request: TraceRequest, transfer: ArrayBuffer[] = []): void => {
     worker ??= start()
-    worker.postMessage(request)
+    worker.postMessage(request, transfer)
   }
   const write = (): void => {
-    const { size } = rows
-    underway += size
-    post({ kind: 'write', now: options.clock.now(), batch: rows.take(), rows: size })
+    const batch = gathered.take()
+    underway += countOf(batch)
+    post({ kind: 'write', now: options.clock.now(), batch }, [batch.numbers.buffer])
   }
   const flush = (): void => {
     scheduled = false
-    if (rows.size > 0) write()
+    if (!gathered.empty) write()
     if (dropped > 0) options.log.warn(`trace: ${dropped} events dropped, the disk is too slow`, { component: 'trace' })
     dropped = 0
   }
 
   return {
     record(event) {
-      if (underway + rows.size >= MAX_WAITING) {
+      if (underway >= MAX_WAITING) {
         dropped++
         return
       }
-      rows.add(event)
-      if (rows.size >= FLUSH_ROWS || rows.fields >= FLUSH_FIELDS) write()
+      gathered.add(event)
+      if (gathered.full) write()
       if (scheduled) return
       scheduled = true
       options.clock.after(FLUSH_MS, flush)
