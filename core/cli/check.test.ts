@@ -18,11 +18,11 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 /** Exit code, and the report without the folder's name. */
-function estafeta(config: string, command: string): Promise<{ code: number; out: string[]; err: string[] }> {
+function estafeta(config: string, ...command: string[]): Promise<{ code: number; out: string[]; err: string[] }> {
   const file = join(folder, 'site.yaml')
   writeFileSync(file, config)
   return new Promise((resolve) => {
-    const args = ['--disable-warning=ExperimentalWarning', main, '--config', file, command]
+    const args = ['--disable-warning=ExperimentalWarning', main, '--config', file, ...command]
     const child = execFile(process.execPath, args, { cwd: folder }, (_, out, err) => {
       const lines = (text: string): string[] => text.replaceAll(`${folder}/`, '').trimEnd().split('\n')
       resolve({ code: child.exitCode ?? -1, out: lines(out), err: lines(err) })
@@ -186,6 +186,22 @@ describe('a certificate', () => {
     expect(code).toBe(0)
     expect(out).toContain('note: tls.cert is not for mail.example.com: DNS:other.example.com')
     expect(out).toContainEqual(expect.stringMatching(/^note: tls.cert ends on /))
+  })
+})
+
+it('--json: every mistake with its place, and the nearest right name', { timeout: 60_000 }, async () => {
+  const config = `${ALL_WRONG.split('\n').slice(0, 6).join('\n')}\nlisten: {}\n`
+  const { code, out, err } = await estafeta(config, 'check', '--json')
+  expect({ code, err }).toEqual({ code: 78, err: [''] })
+  const { ok, problems } = JSON.parse(out.join('\n'))
+  expect(ok).toBe(false)
+  expect(problems[0]).toEqual({
+    file: 'site.yaml',
+    line: 2,
+    column: 1,
+    key: 'hostnam',
+    message: "unknown key (did you mean 'hostname'?)",
+    hint: 'hostname',
   })
 })
 

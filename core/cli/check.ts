@@ -13,12 +13,20 @@ import { pluginProblems } from '../plugin/registry.ts'
 import { actAsServer } from './as-server.ts'
 import { certificateNotes, certificateProblems } from './certificates.ts'
 import { openToOthers } from './config-access.ts'
-import { loadFound } from './context.ts'
+import { EX, loadFound } from './context.ts'
 import { openDryRun } from './dry-run.ts'
 import { print, printJson } from './output.ts'
 
 export function build(): Command {
-  return new Command('check').option('--json', 'as JSON').action(check)
+  return new Command('check').option('--json', 'as JSON').action(async (options: { json?: true }) => {
+    try {
+      await check(options)
+    } catch (thrown) {
+      if (!options.json || !(thrown instanceof ConfigError)) throw thrown
+      printJson({ ok: false, problems: thrown.list() })
+      process.exitCode = EX.config
+    }
+  })
 }
 
 async function check(options: { json?: true }): Promise<void> {

@@ -18,6 +18,17 @@ export interface Problem {
   readonly message: string
 }
 
+/** As `check --json` shows it; null where there is none. */
+export interface ListedProblem {
+  readonly file: string | null
+  readonly line: number | null
+  readonly column: number | null
+  readonly key: string | null
+  readonly message: string
+  /** The nearest right name. */
+  readonly hint: string | null
+}
+
 export interface Draft {
   readonly loaded: LoadedConfig
   /** The facts of the site are as they were written. */
@@ -47,6 +58,11 @@ export class ConfigError extends Error {
   format(): string {
     return [...this.problems].sort(inFileOrder).map(formatProblem).join('\n')
   }
+
+  /** The same for programs. */
+  list(): readonly ListedProblem[] {
+    return [...this.problems].sort(inFileOrder).map(listed)
+  }
 }
 
 const inFileOrder = (a: Problem, b: Problem): number =>
@@ -59,6 +75,15 @@ function formatProblem(problem: Problem): string {
   const key = problem.path.length > 0 ? `${formatPath(problem.path)}: ` : ''
   return at + key + problem.message
 }
+
+const listed = ({ at, path, message }: Problem): ListedProblem => ({
+  file: at?.file ?? null,
+  line: at?.line ?? null,
+  column: at?.column ?? null,
+  key: path.length > 0 ? formatPath(path) : null,
+  message,
+  hint: / \(did you mean '(.+?)'\?\)/.exec(message)?.[1] ?? null,
+})
 
 /** `plugins.rbl.lists[0]` */
 export const formatPath = (path: KeyPath): string =>

@@ -31,6 +31,11 @@ test('what the next hop said is reported as its own words (RFC 3464 §2.3.5, §2
   expect(text).toContain('Remote-MTA: dns; mx.there.test\r\nDiagnostic-Code: smtp; 550 5.1.1 no such user\r\n')
 })
 
+test('mail given up after its time has failed, and of the class that says: it may arrive when sent anew (RFC 3463 §2)', async () => {
+  const text = await report(replies.expired('no answer'), null)
+  expect(text).toContain('Action: failed\r\nStatus: 4.4.7\r\n')
+})
+
 test.each([
   replies.expired(`${RELAY} said: 451 4.2.1 later`),
   replies.connectionLost(`${RELAY}: lost connection after the final dot`),

@@ -99,6 +99,11 @@ export const replies = {
   mailFileUnusable: (why: string) => reply(451, '4.2.0', `The mail file ${why}`),
   commandDeferred: (text: string) => reply(451, '4.3.0', text),
   commandFailed: (text: string) => reply(554, '5.3.0', text),
+  /**
+   * The end of a mail that was put off again and again. RFC 3463 §2 gives class 4 to what a lasting temporary condition made one
+   * give up: sent anew it may arrive; and RFC 3464's own example of a `failed` report has a status of class 4. The 554 says that this
+   * is the last word. No SMTP client hears it: it stands in the report, in log and trace.
+   */
   expired: (text: string) => reply(554, '4.4.7', `Could not be delivered in time: ${text}`),
   tlsFailed: (text: string) => reply(450, '4.7.5', text),
   connectionLost: (text: string) => reply(450, '4.4.2', text),
