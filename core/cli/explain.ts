@@ -160,7 +160,7 @@ async function dispatch(hooks: HookRunner, steps: Step[], address: string, envel
   steps.push(expand)
   let targets: readonly QueuedRecipient[] = [recipient]
   try {
-    const expansion = await expandRecipient(recipient, queued, hooks, new KnownRecipients([recipient]))
+    const expansion = await expandRecipient(recipient, queued, hooks, new KnownRecipients([], hooks))
     if (expansion.kind === 'failed') {
       expand.outcome = `bounces: ${replyLine(expansion.reply)}`
       return

@@ -1,12 +1,14 @@
 // Last step of intake: makes the accepted message durable and chooses the replies.
 import type { Reply } from '../base/failure.ts'
-import { type Address, formatAddress } from '../message/address.ts'
+import type { Address } from '../message/address.ts'
 import type { Recipient } from '../message/envelope.ts'
 import { replies } from '../message/reply.ts'
+import type { HookRunner } from '../plugin/generation.ts'
 import type { NewQueueItem, QueuedRecipient } from '../queue/queue.ts'
 import { createReports } from './bounce.ts'
 import type { PipelineDeps } from './deps.ts'
 import type { PipelineEvents } from './events.ts'
+import { addressKey } from './expand.ts'
 import type { Filtered } from './filter.ts'
 import type { Submission } from './intake.ts'
 import type { ReceivedMessage } from './receive.ts'
@@ -74,14 +76,12 @@ const queuedRecipient = (recipient: Recipient, reversePath: Address | null, n: n
   delayWarned: false,
 })
 
-/** A recipient named twice gets one copy; letter case of a local part counts elsewhere alone (RFC 5321 §2.4). */
-function distinct(recipients: readonly Recipient[], domains: readonly string[]): readonly Recipient[] {
+/** A recipient named twice gets one copy. */
+function distinct(recipients: readonly Recipient[], hooks: HookRunner): readonly Recipient[] {
   if (recipients.length === 1) return recipients
-  const ours = new Set(['', ...domains])
   const seen = new Set<string>()
   return recipients.filter(({ address }) => {
-    const text = formatAddress(address)
-    const key = ours.has(address.domain) ? text.toLowerCase() : text
+    const key = addressKey(address, hooks)
     return !seen.has(key) && seen.add(key)
   })
 }
@@ -99,7 +99,7 @@ function newItem(
     id: submission.queueId,
     arrived: now,
     expires: now + generation.site.queue.lifetime,
-    envelope: { ...envelope, recipients: distinct(filtered.accepted, generation.site.domains) },
+    envelope: { ...envelope, recipients: distinct(filtered.accepted, generation.hooks) },
     origin: {
       session: session.id,
       transaction: transaction.id,

@@ -1,6 +1,6 @@
 // First step of dispatch: what each recipient stands for, level by level, until nothing changes.
 import type { Reply } from '../base/failure.ts'
-import { formatAddress, sameAddress } from '../message/address.ts'
+import { type Address, formatAddress, sameAddress } from '../message/address.ts'
 import { replies } from '../message/reply.ts'
 import type { QueuedFacts } from '../plugin/contract.ts'
 import type { HookRunner } from '../plugin/generation.ts'
@@ -9,28 +9,30 @@ import type { NewRecipient, QueuedRecipient } from '../queue/queue.ts'
 export const MAX_LEVELS = 10
 export const MAX_EXPANSION = 10_000
 
-/** `itself`: no plugin knows better. An empty list discards. */
+/** `itself`: no plugin knows better. An empty list discards. `doubles` get the message by another recipient already. */
 export type Expansion =
   | { readonly kind: 'itself' }
-  | { readonly kind: 'into'; readonly into: readonly NewRecipient[] }
+  | { readonly kind: 'into'; readonly into: readonly NewRecipient[]; readonly doubles: readonly NewRecipient[] }
   | { readonly kind: 'failed'; readonly reply: Reply }
 
 const ITSELF: Expansion = { kind: 'itself' }
 
-/** Recipients that a message has or had: looked at only where one of them is expanded. */
+/** What the recipients of a message came to stand for: looked at only where one of them is expanded. */
 export class KnownRecipients {
-  readonly #first: readonly NewRecipient[]
+  readonly #recipients: readonly QueuedRecipient[]
+  readonly #hooks: HookRunner
   #keys: Set<string> | null = null
 
-  constructor(first: readonly NewRecipient[]) {
-    this.#first = first
+  /** Of those that the message has, the pending ones and what stood for others may still turn out to lead in a circle. */
+  constructor(recipients: readonly QueuedRecipient[], hooks: HookRunner) {
+    this.#recipients = recipients
+    this.#hooks = hooks
   }
 
-  /** False when it is known already. */
-  add(recipient: NewRecipient): boolean {
-    this.#keys ??= new Set(this.#first.map(recipientKey))
-    const before = this.#keys.size
-    return this.#keys.add(recipientKey(recipient)).size > before
+  get keys(): Set<string> {
+    const reached = ({ status }: QueuedRecipient): boolean => status !== 'pending' && status !== 'expanded'
+    this.#keys ??= new Set(this.#recipients.filter(reached).map((r) => recipientKey(r, this.#hooks)))
+    return this.#keys
   }
 }
 
@@ -54,6 +56,9 @@ async function expandLevels(
   known: KnownRecipients,
 ): Promise<Expansion> {
   const leaves: NewRecipient[] = []
+  const doubles: NewRecipient[] = []
+  const keyOf = (one: NewRecipient): string => recipientKey(one, hooks)
+  const own = new Set([keyOf(recipient)])
   let level: NewRecipient[] = [recipient]
   let looped = false
   for (let depth = 0; level.length > 0; depth++) {
@@ -68,9 +73,14 @@ async function expandLevels(
         continue
       }
       for (const child of into) {
-        if (child.final || isSame(child, one)) leaves.push(child)
-        else if (known.add(child)) next.push(child)
-        else looped = true
+        const key = keyOf(child)
+        if (child.final || key === keyOf(one)) leaves.push(child)
+        else if (own.has(key)) looped = true
+        else if (known.keys.has(key)) doubles.push(child)
+        else {
+          own.add(key)
+          next.push(child)
+        }
       }
       if (leaves.length + next.length > MAX_EXPANSION) {
         return { kind: 'failed', reply: replies.tooManyExpansions(MAX_EXPANSION) }
@@ -78,8 +88,9 @@ async function expandLevels(
     }
     level = next
   }
-  if (leaves.length === 0 && looped) return { kind: 'failed', reply: replies.aliasLoop() }
-  return { kind: 'into', into: leaves.map((leaf) => withOriginal(leaf, recipient)) }
+  if (leaves.length + doubles.length === 0 && looped) return { kind: 'failed', reply: replies.aliasLoop() }
+  for (const key of own) known.keys.add(key)
+  return { kind: 'into', into: leaves.map((leaf) => withOriginal(leaf, recipient)), doubles }
 }
 
 /** Reports and X-Original-To name what the sender wrote; behind a list's own reverse-path that is nobody's business. */
@@ -92,10 +103,12 @@ function withOriginal(leaf: NewRecipient, original: QueuedRecipient): NewRecipie
 /** A file or command: nothing expands it further. */
 const isTarget = (recipient: NewRecipient): boolean => recipient.address.domain === ''
 
-const isSame = (a: NewRecipient, b: NewRecipient): boolean =>
-  sameAddress(a.address, b.address) &&
-  sameAddress(a.reversePath, b.reversePath) &&
-  (a.asUser ?? '') === (b.asUser ?? '')
+/** Equal for recipients of whom one copy is enough. */
+export const recipientKey = (r: NewRecipient, hooks: HookRunner): string =>
+  `${addressKey(r.address, hooks)}\0${formatAddress(r.reversePath)}\0${r.asUser ?? ''}`
 
-const recipientKey = (r: NewRecipient): string =>
-  `${formatAddress(r.address)}\0${formatAddress(r.reversePath)}\0${r.asUser ?? ''}`
+/** Letter case of a local part counts elsewhere alone (RFC 5321 §2.4). */
+export function addressKey(address: Address, hooks: HookRunner): string {
+  const text = formatAddress(address)
+  return hooks.isLocalDomain(address.domain) ? text.toLowerCase() : text
+}

@@ -47,7 +47,10 @@ export default definePlugin({
     expand(recipient) {
       const to = (local) => ({ address: { local, domain: 'here.test', original: local }, reversePath: recipient.reversePath, notify: recipient.notify, orcpt: recipient.orcpt })
       if (recipient.address.local === 'list') return [to('ok'), to('ok2'), to('list2')]
+      if (recipient.address.local === 'one') return [to('ok')]
+      if (recipient.address.local === 'own') return [{ ...to('own'), final: true }, to('ok2')]
       if (recipient.address.local === 'list2') return [to('ok3'), to('list')]
+      if (recipient.address.local === 'everybody') return [to('own'), to('list')]
       if (recipient.address.local === 'badlist') return [to('bad'), { ...to('|bad; exit 69'), address: { local: '|bad; exit 69', domain: '', original: '|bad; exit 69' } }]
       if (recipient.address.local === 'loop') return [to('loop2')]
       if (recipient.address.local === 'loop2') return [to('loop')]
@@ -362,6 +365,27 @@ describe('dispatch', () => {
     await submit({ to: ['list@here.test', 'ok@here.test'] })
     await until(() => queue.stats().items === 0)
     expect(shared.pipelineTest.attempts.sort()).toEqual(['ok', 'ok2', 'ok3'])
+  })
+
+  test.each([
+    ['an alias and the only address that it stands for', ['one', 'ok'], ['ok']],
+    ['the same in another letter case', ['OK', 'one'], ['OK']],
+    ['two aliases for one address', ['one', 'list2'], ['ok', 'ok2', 'ok3']],
+    ['one who keeps a copy, named before a list', ['own', 'list'], ['ok', 'ok2', 'ok3', 'own']],
+    ['one who keeps a copy, named behind an alias for all', ['everybody', 'own'], ['ok', 'ok2', 'ok3', 'own']],
+  ])('%s get one copy each, and nothing comes back', async (_what, to, expected) => {
+    await submit({ to: to.map((local) => `${local}@here.test`), from: 'later@here.test' })
+    await until(() => queue.stats().items === 0)
+    expect(shared.pipelineTest.attempts.sort()).toEqual(expected.sort())
+    expect(events.some((e) => e.event === 'reported')).toBe(false)
+  })
+
+  test('aliases of a circle, all of them recipients, all come back', async () => {
+    await submit({ to: ['loop@here.test', 'loop2@here.test'], from: 'later@here.test' })
+    await until(() => events.some((e) => e.event === 'reported'))
+    const report = await bytesOf([...queue.list()].find((item) => item.parent !== null)!.id)
+    expect(report).toContain('Final-Recipient: rfc822; loop@here.test')
+    expect(report).toContain('Final-Recipient: rfc822; loop2@here.test')
   })
 
   test('what an alias stands for keeps the address that was written, for reports and the log', async () => {

@@ -9,7 +9,7 @@ import { isFinal, type NewRecipient, type QueuedRecipient, type QueueItem } from
 import { createReports } from './bounce.ts'
 import type { PipelineDeps } from './deps.ts'
 import type { PipelineEvents } from './events.ts'
-import { type Expansion, expandRecipient, KnownRecipients } from './expand.ts'
+import { type Expansion, expandRecipient, KnownRecipients, recipientKey } from './expand.ts'
 import { filterQueued } from './filter-queued.ts'
 import { type LaneWork, laneKey } from './lane.ts'
 import { type RecipientOutcome, settle } from './settle.ts'
@@ -77,7 +77,7 @@ async function expandAndRoute(
 ): Promise<void> {
   const now = deps.clock.now()
   const message = queuedFacts(item)
-  const known = new KnownRecipients(item.recipients)
+  const known = new KnownRecipients(item.recipients, hooks)
   const expands = hooks.has('expand')
   let asked = 0
   for (const recipient of item.recipients) {
@@ -113,15 +113,31 @@ function expand(
     plan.outcomes.push(unrouted(recipient, 'expand', 'failed', expansion.reply))
     return
   }
-  const { into } = expansion
+  const { into, doubles } = expansion
   const isList = into.length > 1
   if (isList && recipient.notify.includes('success')) plan.lists.push(recipient)
   plan.expanded.push({ n: recipient.n, into: isList ? into.map(withoutSuccess) : into })
   events.expanded(
     item,
     recipient,
-    into.map((r) => formatAddress(r.address)),
+    [...into, ...doubles].map((r) => formatAddress(r.address)),
   )
+}
+
+/** Leaves out who gets the message as a recipient of its own, or by what stood before. */
+function withoutDoubles(item: QueueItem, { expanded, outcomes }: Plan, hooks: Generation['hooks'], now: number) {
+  const stuck = outcomes.filter(({ courier }) => courier === 'expand').map(({ recipient }) => recipient.n)
+  const replaced = new Set([...expanded.map(({ n }) => n), ...stuck])
+  const stands = ({ n, status, due }: QueuedRecipient): boolean =>
+    status === 'pending' ? due <= now && !replaced.has(n) : status !== 'expanded'
+  const taken = new Set(item.recipients.filter(stands).map((r) => recipientKey(r, hooks)))
+  return expanded.map(({ n, into }) => ({
+    n,
+    into: into.filter((one) => {
+      const key = recipientKey(one, hooks)
+      return !taken.has(key) && taken.add(key)
+    }),
+  }))
 }
 
 /** The list's own report ends the sender's wish for success: its members do not report each (RFC 3461 §5.2.7.3). */
@@ -173,8 +189,10 @@ async function recordExpansions(
   events: PipelineEvents,
   item: QueueItem,
   generation: Generation,
-  { expanded, lists }: Plan,
+  plan: Plan,
 ): Promise<void> {
+  const { lists } = plan
+  const expanded = withoutDoubles(item, plan, generation.hooks, deps.clock.now())
   const enqueue = lists.length > 0 ? await expansionReports(deps, item, lists, generation) : []
   await deps.queue.update({ id: item.id, expanded, ...(enqueue.length > 0 ? { enqueue } : {}) })
   for (const report of enqueue) {

@@ -67,6 +67,7 @@ export interface HookRunner {
     message: QueuedFacts,
   ): NextHop | Reject | Defer | null | Promise<NextHop | Reject | Defer | null>
   courier(name: string): Courier | null
+  isLocalDomain(domain: string): boolean
   mailbox(event: MailboxEvent): Verdict | Promise<Verdict>
   observe(event: TraceEvent): void
   has(hook: 'message' | 'queued' | 'expand' | 'mailbox'): boolean

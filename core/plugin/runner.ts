@@ -141,6 +141,10 @@ export class ChainRunner implements HookRunner {
     return { kind: 'reject', reply, detail: 'nobody admitted it' }
   }
 
+  isLocalDomain(domain: string): boolean {
+    return this.#deps.isLocalDomain(domain)
+  }
+
   #isLocal({ address }: Recipient): boolean {
     return address.domain === '' || this.#deps.isLocalDomain(address.domain)
   }

@@ -90,6 +90,7 @@ export const testHooks: HookRunner = {
   expand: async () => null,
   route: async () => null,
   courier: () => null,
+  isLocalDomain: (domain) => domain === 'example.com',
   mailbox: () => ({ kind: 'pass' }),
   observe() {},
   has: () => false,
