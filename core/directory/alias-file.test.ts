@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { systemClock } from '../base/clock.ts'
 import { silentLogger } from '../base/log.ts'
 import { AliasFile, parseAliasFile } from './alias-file.ts'
 import { parseTargets } from './alias-targets.ts'
@@ -110,6 +111,39 @@ test('one that need not exist is empty until it does', async () => {
   rmSync(folder, { recursive: true })
   await turn()
   expect(file.lookup('a')).toEqual([to('b')])
+})
+
+test('one that is asked for all the time is looked at once in 10 ms', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'aliases-'))
+  const path = join(folder, 'aliases')
+  writeFileSync(path, 'a: b\n')
+  vi.useFakeTimers({ toFake: ['setTimeout', 'setImmediate'] })
+  let now = 0
+  vi.spyOn(systemClock, 'mono').mockImplementation(() => now)
+  const pass = (ms: number): void => {
+    now += ms
+    vi.advanceTimersByTime(ms)
+  }
+  try {
+    const file = new AliasFile(path, silentLogger)
+    for (let looks = 0; looks < 30; looks++) {
+      file.lookup('a')
+      pass(1)
+    }
+    writeFileSync(path, 'a: another\n')
+    expect(file.lookup('a')).toEqual([to('b')])
+    pass(10)
+    expect(file.lookup('a')).toEqual([to('another')])
+    pass(100)
+    file.lookup('a')
+    writeFileSync(path, 'a: third\n')
+    pass(1)
+    expect(file.lookup('a')).toEqual([to('third')])
+  } finally {
+    vi.useRealTimers()
+    vi.restoreAllMocks()
+    rmSync(folder, { recursive: true })
+  }
 })
 
 describe('includes', () => {

@@ -17,7 +17,7 @@ const MAX_OCTETS = 64 * 2 ** 20
 
 /** After so many looks, each this soon after the last (ms), a file is one that is asked for all the time … */
 const MANY_LOOKS = 20
-const SOON_MS = 2
+const SOON_MS = 20
 /** … and is looked at this often, ms. */
 const SELDOM_MS = 10
 
@@ -65,13 +65,7 @@ export class WatchedFile<T> {
    * every 10 ms.
    */
   getOrNull(): T | null {
-    if (!this.#fresh && this.#isTime()) {
-      this.#check()
-      this.#fresh = true
-      setImmediate(() => {
-        this.#fresh = false
-      })
-    }
+    if (!this.#fresh) this.#look()
     return this.#good ?? (this.#problems.length === 0 ? (this.#options.missing ?? null) : null)
   }
 
@@ -81,13 +75,17 @@ export class WatchedFile<T> {
     return this.#problems
   }
 
-  #isTime(): boolean {
-    const since = systemClock.mono() - this.#looked
-    const busy = this.#looks >= MANY_LOOKS
-    if (busy && since < SELDOM_MS) return false
-    this.#looks = since <= (busy ? 2 * SELDOM_MS : SOON_MS) ? this.#looks + 1 : 0
-    this.#looked += since
-    return true
+  #look(): void {
+    this.#check()
+    this.#fresh = true
+    const now = systemClock.mono()
+    this.#looks = now - this.#looked <= SOON_MS ? this.#looks + 1 : 0
+    this.#looked = now
+    const stale = (): void => {
+      this.#fresh = false
+    }
+    if (this.#looks >= MANY_LOOKS) systemClock.after(SELDOM_MS, stale)
+    else setImmediate(stale)
   }
 
   #check(): void {

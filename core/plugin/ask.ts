@@ -30,7 +30,7 @@ export interface Told {
   readonly edits: readonly HeaderEdit[]
 }
 
-const NO_EDITS: readonly HeaderEdit[] = []
+export const NO_EDITS: readonly HeaderEdit[] = []
 
 export const told = (
   verdict: string,

@@ -4,7 +4,7 @@ import type { MessageContent, SpooledBody } from '../message/content.ts'
 import { editHeader, withHeader } from '../message/edit-header.ts'
 import { type HeaderField, type HeaderView, parseHeader } from '../message/header.ts'
 import { checkMessageAnswer, isBody } from './answers.ts'
-import { type AskDeps, type Asked, type Question, Round, type Told, told } from './ask.ts'
+import { type AskDeps, type Asked, NO_EDITS, type Question, Round, type Told, told } from './ask.ts'
 import type { Link } from './chains.ts'
 import type { Answer, Defer, Discard, MessageAnswer, MessageFacts, Reject, Verdict } from './contract.ts'
 import type { MessageDecision } from './generation.ts'
@@ -144,17 +144,19 @@ const refusal = (verdict: Verdict | Discard | undefined): Refusal | null => {
 
 /** What the trace says of an answer: its verdict first, then what else it did. */
 function toldAnswer(answer: MessageAnswer): Told {
-  const { all, perRecipient, add = [], append = [], remove = [], body, score, quarantine, detail } = answer
+  const { all, perRecipient, add, append, remove, body, score, quarantine, detail } = answer
   const verdict = all ? toldVerdict(all) : perRecipient?.size ? told('per recipient') : TOLD_PASS
   const did: string[] = []
   if (detail ?? all?.detail) did.push((detail ?? all?.detail)!)
   if (quarantine !== undefined) did.push(`quarantine: ${quarantine}`)
   if (score) did.push(`score ${score > 0 ? '+' : ''}${score}`)
-  if (remove.length > 0) did.push(`removes ${remove.map(({ name }) => name).join(', ')}`)
+  if (remove?.length) did.push(`removes ${remove.map(({ name }) => name).join(', ')}`)
   if (body) did.push(`new body of ${body.size} octets`)
-  for (const [index, one] of [...(perRecipient ?? [])].slice(0, 20))
-    did.push(`recipient ${index}: ${toldVerdict(one).verdict}`)
-  if (did.length === 0 && add.length === 0 && append.length === 0) return verdict
+  if (perRecipient)
+    for (const [index, one] of [...perRecipient].slice(0, 20))
+      did.push(`recipient ${index}: ${toldVerdict(one).verdict}`)
+  const edits = add || append ? [...(add ?? []), ...(append ?? [])] : NO_EDITS
+  if (did.length === 0 && edits.length === 0) return verdict
   const shown = quarantine !== undefined && verdict.verdict === 'pass' ? 'quarantine' : verdict.verdict
-  return told(shown, did.join('; '), verdict.reply, [...add, ...append])
+  return told(shown, did.join('; '), verdict.reply, edits)
 }
