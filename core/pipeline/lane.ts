@@ -49,7 +49,8 @@ const FIRST_RETURN = 1000
 const PACE_SHARE = 0.05
 const SLOWEST_PACE = 1000
 
-export const laneKey = (hop: NextHop): string => `${hop.courier}:${hop.destination}`
+/** In one piece, not a sum of three: it goes into maps and JSON many times. */
+export const laneKey = (hop: NextHop): string => [hop.courier, hop.destination].join(':')
 
 const newLane = (key: string, limits: LaneLimits, now: number): Lane => ({
   key,

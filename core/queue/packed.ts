@@ -7,7 +7,7 @@ import type { NewQueueItem, NewRecipient, Origin, QueuedRecipient, QueueItem, Re
 
 /** `local@domain` where that says all; else NUL and a JSON list of the three parts. */
 export function packAddress(address: Address): string {
-  const plain = `${address.local}@${address.domain}`
+  const plain = [address.local, address.domain].join('@')
   return plain === address.original && address.domain !== '' && !address.domain.includes('@')
     ? plain
     : `\0${JSON.stringify([address.local, address.domain, address.original])}`
