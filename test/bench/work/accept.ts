@@ -4,13 +4,10 @@ import { alternate, type Context, place, type Work } from '../context.ts'
 import { type MeasuredReceiver, startMeasuredHaraka, startMeasuredPostfix, startMeasuredSmtpServer } from '../peer.ts'
 import { type Figure, median, quantile } from '../report.ts'
 import { type Measured, startEstafeta, writeUsers } from '../server.ts'
-import { type Load, type LoadResult, runLoad, timeOneMessage, warmUp } from '../smtp-load.ts'
+import { type Load, type LoadResult, NODE_WARM_UP, runLoad, timeOneMessage, WARM_UP, warmUp } from '../smtp-load.ts'
 
 const SIZE = 4096
 const TO = 'user@elsewhere.test'
-
-/** Before the first round: until then our code is still being compiled for what it meets. */
-const LONG = 15_000
 
 interface Case {
   readonly sessions: number
@@ -56,8 +53,8 @@ export const accept: Work = {
     const theirs = await startMeasuredPostfix({})
     for (const kept of [false, true]) {
       const warm = load({ sessions: 10, kept, messages: 0 })
-      await warmUp(ours, port, warm, LONG)
-      await warmUp(theirs, theirs.postfix.port, warm, LONG)
+      await warmUp(ours, port, warm, NODE_WARM_UP)
+      await warmUp(theirs, theirs.postfix.port, warm, WARM_UP)
     }
     const figures: Figure[] = []
     for (const one of CASES) {
@@ -125,7 +122,7 @@ async function besideReceiver(
     for (const one of CASES) {
       const target = targetOf(one)
       if (target === undefined) continue
-      await warmUp(theirs, theirs.port, load(one))
+      await warmUp(theirs, theirs.port, load(one), NODE_WARM_UP)
       const pair = await alternate(
         context,
         `${nameOf(one)}, beside ${peer}`,

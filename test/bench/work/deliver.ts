@@ -10,7 +10,7 @@ import { freshFileSystem } from '../file-system.ts'
 import { startMeasuredDovecot, startMeasuredPostfix } from '../peer.ts'
 import type { Figure } from '../report.ts'
 import { MAIL_UID, type Measured, startEstafeta, USERS, writeUsers } from '../server.ts'
-import { type Load, type LoadResult, runLoad, WARM_UP, warmUp } from '../smtp-load.ts'
+import { type Load, type LoadResult, NODE_WARM_UP, runLoad, WARM_UP, warmUp } from '../smtp-load.ts'
 
 const LOAD: Load = { sessions: 10, messages: 2000, size: 4096, kept: false, to: 'user@peer.test', number: true }
 
@@ -23,6 +23,11 @@ interface Checked {
   readonly dns: DnsServer
 }
 
+interface Result extends LoadResult {
+  /** All that must lie in the Maildirs afterwards. */
+  readonly sent: number
+}
+
 type Server = 'ours' | 'checked' | 'virtual' | 'lmtp'
 
 export const deliver: Work = {
@@ -31,7 +36,7 @@ export const deliver: Work = {
   async run(context) {
     const folder = place(context, 'deliver')
     const checked = await signedMail(folder)
-    const measure: { readonly [server in Server]: (path: string) => Promise<LoadResult> } = {
+    const measure: { readonly [server in Server]: (path: string) => Promise<Result> } = {
       ours: (path) => measureOurs(path, null),
       checked: (path) => measureOurs(path, checked),
       virtual: measureVirtual,
@@ -72,15 +77,14 @@ async function onFreshDisk(
   context: Context,
   folder: string,
   name: string,
-  measure: (path: string) => Promise<LoadResult>,
-): Promise<LoadResult> {
+  measure: (path: string) => Promise<Result>,
+): Promise<Result> {
   const disk = freshFileSystem(folder, name)
   if (!disk.fresh) context.say('no loop device: measured in a plain folder')
   try {
     const result = await measure(disk.path)
     const delivered = mailOf(disk.path).length
-    const sent = WARM_UP + LOAD.messages
-    if (delivered !== sent) throw new Error(`${name}: ${delivered} messages in Maildirs, not ${sent}`)
+    if (delivered !== result.sent) throw new Error(`${name}: ${delivered} messages in Maildirs, not ${result.sent}`)
     return result
   } finally {
     disk.remove()
@@ -88,12 +92,12 @@ async function onFreshDisk(
 }
 
 /** After the warm-up, so that threads have started and code is compiled. */
-async function measureWarm(server: Measured, port: number, load: Load): Promise<LoadResult> {
-  await warmUp(server, port, load)
-  return runLoad(server, port, load)
+async function measureWarm(server: Measured, port: number, load: Load, before: number): Promise<Result> {
+  await warmUp(server, port, load, before)
+  return { ...(await runLoad(server, port, load)), sent: before + load.messages }
 }
 
-async function measureOurs(path: string, checked: Checked | null): Promise<LoadResult> {
+async function measureOurs(path: string, checked: Checked | null): Promise<Result> {
   const port = await freePort()
   writeUsers(join(path, 'data'))
   writeFileSync(join(path, 'virtual'), RULES.map((rule) => `${rule}\n`).join(''), { mode: 0o644 })
@@ -110,7 +114,7 @@ async function measureOurs(path: string, checked: Checked | null): Promise<LoadR
     [port],
   )
   try {
-    const result = await measureWarm(server, port, checked ? { ...LOAD, file: checked.message } : LOAD)
+    const result = await measureWarm(server, port, checked ? { ...LOAD, file: checked.message } : LOAD, NODE_WARM_UP)
     if (checked) assertChecked(join(path, 'data'))
     return result
   } finally {
@@ -118,7 +122,7 @@ async function measureOurs(path: string, checked: Checked | null): Promise<LoadR
   }
 }
 
-async function measureVirtual(path: string): Promise<LoadResult> {
+async function measureVirtual(path: string): Promise<Result> {
   const server = await startMeasuredPostfix({
     folder: path,
     mailboxes: USERS.map((name) => `${name}@peer.test`),
@@ -129,13 +133,13 @@ async function measureVirtual(path: string): Promise<LoadResult> {
     },
   })
   try {
-    return await measureWarm(server, server.postfix.port, LOAD)
+    return await measureWarm(server, server.postfix.port, LOAD, WARM_UP)
   } finally {
     await server.stop()
   }
 }
 
-async function measureLmtp(path: string): Promise<LoadResult> {
+async function measureLmtp(path: string): Promise<Result> {
   const dovecot = await startMeasuredDovecot({
     mailLocation: `maildir:${path}/mail/%n`,
     extra: 'auth_username_format = %Ln',
@@ -150,7 +154,7 @@ async function measureLmtp(path: string): Promise<LoadResult> {
   })
   try {
     const both = { ...postfix, pids: [...postfix.pids, ...dovecot.pids] }
-    return await measureWarm(both, postfix.postfix.port, LOAD)
+    return await measureWarm(both, postfix.postfix.port, LOAD, WARM_UP)
   } finally {
     await postfix.stop()
     await dovecot.stop()

@@ -5,7 +5,7 @@ import { alternate, type Context, place, type Work } from '../context.ts'
 import { startMeasuredPostfix } from '../peer.ts'
 import type { Figure } from '../report.ts'
 import { type Estafeta, startEstafeta, writeUsers } from '../server.ts'
-import { type Load, type LoadResult, runLoad, warmUp } from '../smtp-load.ts'
+import { type Load, type LoadResult, NODE_WARM_UP, runLoad, WARM_UP, warmUp } from '../smtp-load.ts'
 
 const DESTINATIONS = 100
 const DEAD = 10
@@ -34,8 +34,8 @@ export const relay: Work = {
     const routes = each.map((hop, i) => `{ d${i}.test = smtp:${hop} }`).join(', ')
     const theirs = await startMeasuredPostfix({ relay: sink!, main: { transport_maps: `inline:{ ${routes} }` } })
     for (const to of [one, many]) {
-      await warmUp(ours, port, { ...load, to })
-      await warmUp(theirs, theirs.postfix.port, { ...load, to })
+      await warmUp(ours, port, { ...load, to }, NODE_WARM_UP)
+      await warmUp(theirs, theirs.postfix.port, { ...load, to }, WARM_UP)
     }
     const figures: Figure[] = []
     for (const { name, load, target } of CASES) {
