@@ -19,22 +19,22 @@ export interface HeaderView {
   count(name: string): number
 }
 
-/**
- * Parses lazily: the fields are found at the first question. The last of `blocks` is without or with its final empty line;
- * several make one header, and no line of one goes on with a field of the one before.
- */
-export const parseHeader = (...blocks: readonly Buffer[]): HeaderView => new Header(blocks)
+/** Parses lazily: the fields are found at the first question. `block` is without or with its final empty line. */
+export const parseHeader = (block: Buffer): HeaderView => new Header(() => scanFields([block.toString('latin1')]))
+
+/** The same of texts, an octet a character, that make one header: no line of one goes on with a field of the one before. */
+export const parseHeaderText = (...blocks: readonly string[]): HeaderView => new Header(() => scanFields(blocks))
 
 class Header implements HeaderView {
-  readonly #blocks: readonly Buffer[]
+  readonly #find: () => readonly Field[]
   #fields: readonly Field[] | null = null
 
-  constructor(blocks: readonly Buffer[]) {
-    this.#blocks = blocks
+  constructor(find: () => readonly Field[]) {
+    this.#find = find
   }
 
   get fields(): readonly Field[] {
-    this.#fields ??= scanFields(this.#blocks)
+    this.#fields ??= this.#find()
     return this.#fields
   }
   get(name: string): string | null {
@@ -83,11 +83,11 @@ class Field implements HeaderField {
 
 const unfolded = (text: string): string => (text.includes('\n') ? text.replace(/\r?\n/g, '') : text)
 
-function scanFields(blocks: readonly Buffer[]): Field[] {
+function scanFields(blocks: readonly string[]): Field[] {
   const fields: Field[] = []
   let at = 0
   for (const block of blocks) {
-    scanBlock(block.toString('latin1'), at, fields)
+    scanBlock(block, at, fields)
     at += block.length
   }
   return fields
@@ -101,7 +101,7 @@ function scanBlock(text: string, at: number, fields: Field[]): void {
     while (text[end] === ' ' || text[end] === '\t') end = lineEnd(text, end)
     const nameEnd = fieldNameEnd(text, start)
     let colon = nameEnd
-    while (colon < end && /\s/.test(text[colon]!)) colon++
+    while (colon < end && text[colon] !== ':' && /\s/.test(text[colon]!)) colon++
     if (nameEnd === start || colon === end || text[colon] !== ':') continue
     fields.push(new Field(text.slice(start, nameEnd), text.slice(colon + 1, end), at + start, at + end))
   }

@@ -29,5 +29,10 @@ test.each<[string, Partial<ReceivedFacts>]>([
   ['UTF8LMTP', { service: 'lmtp', smtputf8: true }],
   ['UTF8LMTPS', { service: 'lmtp', smtputf8: true, tls }],
 ])('with %s (RFC 3848, RFC 6531 §4.3)', (protocol, more) => {
-  expect(formatReceived({ ...facts, ...more }).toString()).toContain(` with ${protocol} id `)
+  expect(formatReceived({ ...facts, ...more })).toContain(` with ${protocol} id `)
+})
+
+test('what is not ASCII stands as the octets of UTF-8', () => {
+  const received = formatReceived({ ...facts, helo: 'grüße.test', smtputf8: true })
+  expect(Buffer.from(received, 'latin1').toString()).toContain('from grüße.test (')
 })

@@ -31,7 +31,8 @@ function protocolOf({ service, smtputf8, extended }: ReceivedFacts): string {
   return extended ? 'ESMTP' : 'SMTP'
 }
 
-export function formatReceived(facts: ReceivedFacts): Buffer {
+/** An octet a character. */
+export function formatReceived(facts: ReceivedFacts): string {
   const tls = facts.tls ? `\r\n\t(using ${facts.tls.version} with cipher ${facts.tls.cipher})` : ''
   const forClause = facts.recipient ? `\r\n\tfor <${formatAddress(facts.recipient)}>` : ''
   const from =
@@ -40,11 +41,12 @@ export function formatReceived(facts: ReceivedFacts): Buffer {
       : `from ${heloText(facts.helo)} (${facts.ip.includes(':') ? `[IPv6:${facts.ip}]` : `[${facts.ip}]`})${tls}\r\n\t`
   // RFC 5321 §4.4: no protocol of the registry stands for a program of this machine
   const by = facts.service === 'local' ? '(Estafeta, from a local program)' : `(Estafeta) with ${withProtocol(facts)}`
-  return Buffer.from(
-    `Received: ${from}by ${facts.hostname} ${by} id ${facts.queueId}${forClause};\r\n\t${formatDate(facts.time)}\r\n`,
-  )
+  const field = `Received: ${from}by ${facts.hostname} ${by} id ${facts.queueId}${forClause};\r\n\t${formatDate(facts.time)}\r\n`
+  return /[^\u0000-\u007f]/.test(field) ? Buffer.from(field).toString('latin1') : field
 }
 
 /** What the client called itself, kept from breaking the field's syntax. */
-const heloText = (helo: string | null): string =>
-  helo === null || helo === '' ? 'unknown' : helo.replace(/[^\w.:[\]\u0080-\u{10ffff}-]/gu, '?')
+function heloText(helo: string | null): string {
+  if (helo === null || helo === '') return 'unknown'
+  return /[^\w.:[\]-]/.test(helo) ? helo.replace(/[^\w.:[\]\u0080-\u{10ffff}-]/gu, '?') : helo
+}

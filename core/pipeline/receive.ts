@@ -2,7 +2,7 @@
 import { Failure, type Reply } from '../base/failure.ts'
 import { findBodyStart, type MessageContent, type SpooledBody } from '../message/content.ts'
 import { editHeader } from '../message/edit-header.ts'
-import { fieldsEnd, type HeaderField, type HeaderView, parseHeader } from '../message/header.ts'
+import { fieldsEnd, type HeaderField, type HeaderView, parseHeader, parseHeaderText } from '../message/header.ts'
 import { MAX_HEADER_BLOCK } from '../message/mime.ts'
 import { formatReceived } from '../message/received.ts'
 import { replies } from '../message/reply.ts'
@@ -32,21 +32,21 @@ export function receiveMessage(
 ): ReceivedMessage | Promise<ReceivedMessage> {
   const { body } = submission
   const received = receivedField(submission, now)
-  const begin = (block: Buffer) => {
+  const begin = (block: string) => {
     const fields = withoutFromLine(block)
-    const view = parseHeader(received, fields)
+    const view = parseHeaderText(received, fields)
     const end = fieldsEnd(view) - received.length
     if (end < fields.length) {
       const from = block.length - (fields.length - end)
-      return part(submission, Buffer.concat([received, fields.subarray(0, end)]), from, now, spool)
+      return part(submission, Buffer.from(received + fields.slice(0, end), 'latin1'), from, now, spool)
     }
-    return build(submission, Buffer.concat([received, fields]), view, body, block.length, now)
+    return build(submission, Buffer.from(received + fields, 'latin1'), view, body, block.length, now)
   }
-  if (body.bytes) return begin(body.bytes.subarray(0, findBodyStart(body.bytes)))
-  return readHeader(body).then(begin)
+  if (body.bytes) return begin(body.bytes.toString('latin1', 0, findBodyStart(body.bytes)))
+  return readHeader(body).then((block) => begin(block.toString('latin1')))
 }
 
-function receivedField({ transaction, envelope, queueId, generation }: Submission, time: number): Buffer {
+function receivedField({ transaction, envelope, queueId, generation }: Submission, time: number): string {
   const { session } = transaction
   return formatReceived({
     helo: session.helo,
@@ -76,12 +76,7 @@ async function readHeader(body: SpooledBody): Promise<Buffer> {
 }
 
 /** A mailbox's separator at the top is no field, but the fields follow it. */
-function withoutFromLine(block: Buffer): Buffer {
-  if (block[0] !== 0x3e && block[4] !== 0x20) return block
-  return /^>*From /.test(block.toString('latin1', 0, 100)) ? Buffer.concat([MAILBOX_LINE, block]) : block
-}
-
-const MAILBOX_LINE = Buffer.from('X-Mailbox-Line: ')
+const withoutFromLine = (block: string): string => (/^>*From /.test(block) ? `X-Mailbox-Line: ${block}` : block)
 
 /** What begins at `from` without being a field is the body: it gets the empty line before it. */
 async function part(
