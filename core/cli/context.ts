@@ -15,6 +15,7 @@ export const EX = {
   unavailable: 69,
   software: 70,
   osError: 71,
+  cannotCreate: 73,
   ioError: 74,
   tempFail: 75,
   noPermission: 77,

@@ -57,6 +57,17 @@ function withInput(args: string, stdin: string): Promise<{ code: number | null; 
 }
 const users = () => parseUsersFile(readFileSync(join(folder, 'data/users.yaml'), 'utf8'), 'users.yaml', 0).value.users
 
+test('a file that cannot be written is told, with the exit code for it', async () => {
+  const other = join(folder, 'blocked.yaml')
+  writeFileSync(join(folder, 'blocked'), '')
+  writeFileSync(other, `${readFileSync(join(folder, 'estafeta.yaml'), 'utf8')}users: { file: blocked/users.yaml }\n`)
+  const { code, err } = await estafeta(`-c ${other} user add eva@example.com --no-password`)
+  expect({ code, err }).toEqual({
+    code: 73,
+    err: expect.stringMatching(/^estafeta: \S+\/blocked\/users\.yaml cannot be changed: E[A-Z]+: /),
+  })
+})
+
 test('a user is added with a password that nobody sees, shown, disabled and removed', async () => {
   const added = await withInput('user add ana --name Ana --quota 1GiB --password-stdin', 'her pass phrase\nrest\n')
   expect(added).toEqual({ code: 0, out: 'added ana@example.com\n', err: '' })

@@ -117,8 +117,22 @@ function report(thrown: unknown): number {
   const failure = asFailure(thrown)
   process.stderr.write(`estafeta: ${failure.detail}\n`)
   if (failure.kind === 'bug' && process.env.ESTAFETA_DEBUG) process.stderr.write(`${(thrown as Error).stack}\n`)
-  if (['EACCES', 'EPERM'].includes((thrown as NodeJS.ErrnoException).code ?? '')) return EX.noPermission
+  const cause = (failure.cause ?? null) as NodeJS.ErrnoException | null
+  const exitCode = EXIT_CODES[cause?.code ?? '']
+  if (exitCode !== undefined) return exitCode
   return failure.kind === 'temporary' ? EX.tempFail : failure.kind === 'permanent' ? EX.unavailable : EX.software
+}
+
+/** What the file system said, in the words of sysexits.h. */
+const EXIT_CODES: { readonly [errno: string]: number | undefined } = {
+  EACCES: EX.noPermission,
+  EPERM: EX.noPermission,
+  EROFS: EX.cannotCreate,
+  ENOSPC: EX.cannotCreate,
+  EDQUOT: EX.cannotCreate,
+  ENOTDIR: EX.cannotCreate,
+  EEXIST: EX.cannotCreate,
+  EIO: EX.ioError,
 }
 
 if (process.argv[1] && import.meta.filename === process.argv[1]) {

@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { temporary } from '../base/failure.ts'
+import { permanent, temporary } from '../base/failure.ts'
 
 const LOCK_WAIT_MS = 10_000
 
@@ -26,7 +26,6 @@ const LOCK_WAIT_MS = 10_000
  */
 export function editFile(path: string, change: (text: string) => string): void {
   const file = existsSync(path) ? realpathSync(path) : path
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const lock = takeLock(file)
   try {
     const old = existsSync(file) ? readFileSync(file, 'utf8') : ''
@@ -40,7 +39,12 @@ export function editFile(path: string, change: (text: string) => string): void {
 /** The kernel lets go of it when the process dies: nothing stale is ever left behind. */
 function takeLock(file: string): DatabaseSync {
   const path = join(dirname(file), `.${basename(file)}.lock`)
-  closeSync(openSync(path, 'a', 0o600))
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+    closeSync(openSync(path, 'a', 0o600))
+  } catch (error) {
+    throw permanent(`${file} cannot be changed: ${(error as Error).message}`, { cause: error })
+  }
   const lock = new DatabaseSync(path, { timeout: LOCK_WAIT_MS })
   try {
     giveTo(path, dirname(file))
