@@ -2,6 +2,7 @@
 import { argon2, createHash, pbkdf2, randomBytes, scrypt, timingSafeEqual } from 'node:crypto'
 import { promisify } from 'node:util'
 import { didYouMean } from '../config/problems.ts'
+import { opaqueString } from './opaque-string.ts'
 import { sha512Crypt } from './sha512-crypt.ts'
 
 export interface PasswordScheme {
@@ -161,7 +162,7 @@ const plain: PasswordScheme = {
   async verify(password, stored) {
     // compared as digests, so that the time tells nothing of the length either
     const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
-    return same(digest(password), digest(stored))
+    return same(digest(password), digest(opaqueString(stored)))
   },
   wellFormed: (stored) => stored !== '',
 }
@@ -199,5 +200,5 @@ export function schemeProblem(secret: string): string | null {
 export async function hashPassword(password: string, scheme = DEFAULT_SCHEME): Promise<string> {
   const found = schemes.get(scheme)
   if (!found) throw new TypeError(`unknown password scheme ${scheme}`)
-  return `{${scheme}}${await found.hash(password)}`
+  return `{${scheme}}${await found.hash(opaqueString(password))}`
 }

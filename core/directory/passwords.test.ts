@@ -15,6 +15,24 @@ describe('schemes', () => {
       expect(await passwords.verify(secret, '')).toBe(false)
     })
 
+  for (const name of schemes.keys())
+    test(`${name}: letters may be composed or not, and spaces of any kind (RFC 8265 §4.2)`, async () => {
+      const passwords = new Passwords(new FakeClock())
+      const composed = 'contrase\u00f1a segura'
+      const apart = 'contrasen\u0303a\u00a0segura'
+      expect(await passwords.verify(await hashPassword(composed, name), apart)).toBe(true)
+      expect(await passwords.verify(await hashPassword(apart, name), composed)).toBe(true)
+      expect(await passwords.verify(await hashPassword('contrasena segura', name), apart)).toBe(false)
+    })
+
+  test('a hash that another program made of letters that were not composed', async () => {
+    const passwords = new Passwords(new FakeClock())
+    const secret = `{SHA512-CRYPT}${await sha512Crypt('n\u0303', '$6$saltstring')}`
+    expect(await passwords.verify(secret, 'n\u0303')).toBe(true)
+    expect(await passwords.verify(secret, 'n')).toBe(false)
+    expect(await passwords.verify('{PLAIN}n\u0303', '\u00f1')).toBe(true)
+  })
+
   // made by the reference argon2, `openssl passwd -6`, and Python's hashlib in passlib's format
   const known: [string, string][] = [
     ['{ARGON2ID}$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc', 'password'],

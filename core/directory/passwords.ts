@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import { temporary } from '../base/failure.ts'
 import { replies } from '../message/reply.ts'
+import { opaqueString } from './opaque-string.ts'
 import { schemes, splitSecret } from './password-schemes.ts'
 
 /** At most half the cores hash at once: the rest of the server goes on. */
@@ -36,6 +37,12 @@ export class Passwords {
   /** True when `password` is that of `secret`. A null secret is nobody's: false, after as long as `decoy` (or a default) takes. */
   async verify(secret: string | null, password: string, decoy: string | null = null): Promise<boolean> {
     if (Buffer.byteLength(password) > MAX_PASSWORD || password === '') return false
+    if (await this.#matches(secret, opaqueString(password), decoy)) return true
+    // hashes that other programs made are of what was typed
+    return password !== opaqueString(password) && this.#matches(secret, password, decoy)
+  }
+
+  async #matches(secret: string | null, password: string, decoy: string | null): Promise<boolean> {
     const real = secret ?? decoy ?? NOBODY
     const key = createHmac('sha256', this.#key).update(real).update('\0').update(password).digest('base64')
     if (secret !== null && this.#remembers(key)) return true
