@@ -6,20 +6,20 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 /** Keys of a log event. No value may hold a password, an AUTH payload or a key. */
 export interface LogFields {
-  readonly sid?: string
-  readonly tid?: string
-  readonly qid?: string
-  readonly rcpt?: string
-  readonly relay?: string
-  readonly dsn?: string
-  readonly status?: string
-  readonly plugin?: string
-  readonly hook?: string
-  readonly ms?: number
-  readonly ip?: string
-  readonly user?: string
+  readonly sid?: string | undefined
+  readonly tid?: string | undefined
+  readonly qid?: string | undefined
+  readonly rcpt?: string | undefined
+  readonly relay?: string | undefined
+  readonly dsn?: string | undefined
+  readonly status?: string | undefined
+  readonly plugin?: string | undefined
+  readonly hook?: string | undefined
+  readonly ms?: number | undefined
+  readonly ip?: string | undefined
+  readonly user?: string | undefined
   /** Which part speaks, in the place of Postfix's daemon name: smtpd, qmgr, smtp, local, imap … */
-  readonly component?: string
+  readonly component?: string | undefined
   readonly [key: string]: string | number | boolean | null | undefined
 }
 
@@ -70,7 +70,7 @@ export function createLogger(options: LogOptions): Logger & { flush(): void } {
     waiting = ''
     options.write(lines)
   }
-  const emit: Emit = (level, event, fixed, fields) => {
+  const emit: Emit = (level, event, speaker, fields) => {
     if (RANK[level] < least) return
     if (waiting === '') {
       if (options.gatherMs) options.clock.after(options.gatherMs, flush)
@@ -79,23 +79,37 @@ export function createLogger(options: LogOptions): Logger & { flush(): void } {
     const now = options.clock.now()
     waiting +=
       options.format === 'json'
-        ? jsonLine(now, level, event, { ...fixed, ...fields })
-        : textLine(now, host, level, event, fixed, fields)
+        ? jsonLine(now, level, event, { ...speaker.fixed, ...fields })
+        : textLine(now, level, event, speaker, fields)
   }
-  return Object.assign(bind(emit, {}), { flush })
+  return Object.assign(bind(emit, { host, head: headOf(host), fixed: {} }), { flush })
 }
 
-type Emit = (level: LogLevel, event: string, fixed: LogFields, fields: LogFields) => void
+/** What all lines of one logger have. */
+interface Speaker {
+  readonly host: string
+  /** Of a text line, after its time. */
+  readonly head: string
+  readonly fixed: LogFields
+}
+
+const headOf = (host: string, component = 'main'): string => ` ${host} estafeta/${component}[${process.pid}]: `
+
+type Emit = (level: LogLevel, event: string, speaker: Speaker, fields: LogFields) => void
 
 const NO_FIELDS: LogFields = {}
 
-function bind(emit: Emit, fixed: LogFields): Logger {
+function bind(emit: Emit, speaker: Speaker): Logger {
+  const { host } = speaker
   return {
-    debug: (event, fields) => emit('debug', event, fixed, fields ?? NO_FIELDS),
-    info: (event, fields) => emit('info', event, fixed, fields ?? NO_FIELDS),
-    warn: (event, fields) => emit('warn', event, fixed, fields ?? NO_FIELDS),
-    error: (event, fields) => emit('error', event, fixed, fields ?? NO_FIELDS),
-    with: (fields) => bind(emit, { ...fixed, ...fields }),
+    debug: (event, fields) => emit('debug', event, speaker, fields ?? NO_FIELDS),
+    info: (event, fields) => emit('info', event, speaker, fields ?? NO_FIELDS),
+    warn: (event, fields) => emit('warn', event, speaker, fields ?? NO_FIELDS),
+    error: (event, fields) => emit('error', event, speaker, fields ?? NO_FIELDS),
+    with(fields) {
+      const fixed = { ...speaker.fixed, ...fields }
+      return bind(emit, { host, head: headOf(host, fixed.component), fixed })
+    },
   }
 }
 
@@ -118,18 +132,11 @@ function timestamp(now: number): string {
   return stamp
 }
 
-function textLine(
-  now: number,
-  host: string,
-  level: LogLevel,
-  event: string,
-  fixed: LogFields,
-  fields: LogFields,
-): string {
+function textLine(now: number, level: LogLevel, event: string, { host, head, fixed }: Speaker, fields: LogFields) {
   const qid = fields.qid ?? fixed.qid
-  const head = `${timestamp(now)} ${host} estafeta/${fields.component ?? fixed.component ?? 'main'}[${process.pid}]: `
+  const own = fields.component === undefined ? head : headOf(host, fields.component)
   const mark = level === 'warn' ? 'warning: ' : level === 'error' ? 'error: ' : ''
-  return `${head}${qid ? `${qid}: ` : ''}${mark}${printable(event)}${pairs(event, fixed)}${pairs(event, fields)}\n`
+  return `${timestamp(now)}${own}${qid ? `${qid}: ` : ''}${mark}${printable(event)}${pairs(event, fixed)}${pairs(event, fields)}\n`
 }
 
 /** What the text does not say already, as `, key=value`. */

@@ -17,41 +17,41 @@ export function createEvents(log: Logger, trace: Trace, now: () => number) {
   const qmgr = log.with({ component: 'qmgr' })
   const couriers = new Map<string, Logger>()
   const courierLog = (name: string): Logger => {
-    const found = couriers.get(name) ?? log.with({ component: name })
-    couriers.set(name, found)
-    return found
+    const known = couriers.get(name)
+    if (known !== undefined) return known
+    const made = log.with({ component: name })
+    couriers.set(name, made)
+    return made
   }
   return {
     /** After the message is durable. */
     queued(item: NewQueueItem): void {
-      const { origin, envelope } = item
-      const qid = item.id
+      const { id: qid, origin, parent, held } = item
+      const { reversePath, recipients } = item.envelope
       const sid = origin.session ?? undefined
-      const from = formatAddress(envelope.reversePath)
+      const tid = origin.transaction ?? undefined
+      const from = formatAddress(reversePath)
+      const size = item.content.size
+      const nrcpt = recipients.length
       if (origin.ip !== null) {
         const sasl = origin.account ? `, sasl_username=${origin.account}` : ''
-        smtpd.info(`client=unknown[${origin.ip}]${sasl}`, sid ? { qid, sid } : { qid })
-      } else if (item.parent === undefined) pickup.info(`sender=<${from}>`, { qid })
+        smtpd.info(`client=unknown[${origin.ip}]${sasl}`, { qid, sid })
+      } else if (parent === undefined) pickup.info(`sender=<${from}>`, { qid })
       cleanup.info(`message-id=${item.messageId ?? '<>'}`, { qid })
-      qmgr.info(`from=<${from}>, size=${item.content.size}, nrcpt=${envelope.recipients.length} (queue active)`, {
-        qid,
-      })
-      const base = {
-        time: now(),
-        qid,
-        ...(origin.transaction ? { tid: origin.transaction } : {}),
-        ...(sid ? { sid } : {}),
-      }
+      qmgr.info(`from=<${from}>, size=${size}, nrcpt=${nrcpt} (queue active)`, { qid })
+      const time = now()
       trace.record({
-        ...base,
+        time,
         event: 'queued',
+        sid,
+        tid,
+        qid,
         from,
-        ...(item.messageId ? { messageId: item.messageId } : {}),
-        detail: `size=${item.content.size} nrcpt=${envelope.recipients.length} service=${origin.service}${origin.ip ? ` ip=${origin.ip}` : ''}${item.parent ? ` about=${item.parent}` : ''}${item.held ? ` held: ${item.held.reason}` : ''}`,
+        messageId: item.messageId ?? undefined,
+        detail: `size=${size} nrcpt=${nrcpt} service=${origin.service}${origin.ip ? ` ip=${origin.ip}` : ''}${parent ? ` about=${parent}` : ''}${held ? ` held: ${held.reason}` : ''}`,
       })
-      for (const r of envelope.recipients.slice(0, TRACED_RECIPIENTS)) {
-        trace.record({ ...base, event: 'recipient', rcpt: formatAddress(r.address) })
-      }
+      for (let i = 0; i < nrcpt && i < TRACED_RECIPIENTS; i++)
+        trace.record({ time, event: 'recipient', sid, tid, qid, rcpt: formatAddress(recipients[i]!.address) })
     },
     /** The answer that intake gave without queueing. */
     refused(qid: string, tid: string, sid: string, from: string, reply: Reply, service: string): void {
@@ -93,23 +93,25 @@ export function createEvents(log: Logger, trace: Trace, now: () => number) {
       },
     ): void {
       const { reply, relay, courier, ms } = outcome
+      const time = now()
+      const said = replyLine(reply)
       const dsn = reply.enhanced ?? `${String(reply.code)[0]}.0.0`
-      const delay = Math.max(0, (now() - item.arrived) / 1000)
+      const delay = Math.max(0, (time - item.arrived) / 1000)
       const rcpt = formatAddress(recipient.address)
       const orig = recipient.orcpt?.replace(/^rfc822;/i, '')
       courierLog(courier).info(
-        `to=<${rcpt}>${orig && orig !== rcpt ? `, orig_to=<${orig}>` : ''}, relay=${relay ?? courier}, delay=${short(delay)}, delays=${short(Math.max(0, delay - ms / 1000))}/0/0/${short(ms / 1000)}, dsn=${dsn}, status=${outcome.status} (${replyLine(reply)})`,
+        `to=<${rcpt}>${orig && orig !== rcpt ? `, orig_to=<${orig}>` : ''}, relay=${relay ?? courier}, delay=${short(delay)}, delays=${short(Math.max(0, delay - ms / 1000))}/0/0/${short(ms / 1000)}, dsn=${dsn}, status=${outcome.status} (${said})`,
         { qid: item.id, rcpt, relay: relay ?? courier, dsn, status: outcome.status },
       )
       trace.record({
-        time: now(),
+        time,
         qid: item.id,
         event: 'attempt',
         rcpt,
         plugin: courier,
         verdict: outcome.status,
         ms: Math.round(ms * 10) / 10,
-        detail: `${relay ? `${relay}: ` : ''}${replyLine(reply)}${outcome.detail ? `; ${outcome.detail}` : ''}`,
+        detail: `${relay ? `${relay}: ` : ''}${said}${outcome.detail ? `; ${outcome.detail}` : ''}`,
       })
     },
     reported(item: QueueItem, report: NewQueueItem, action: string): void {
@@ -133,4 +135,9 @@ export function createEvents(log: Logger, trace: Trace, now: () => number) {
 export type PipelineEvents = ReturnType<typeof createEvents>
 
 /** Seconds as Postfix prints them: two significant digits below ten. */
-const short = (seconds: number): string => (seconds < 10 ? String(Number(seconds.toPrecision(2))) : seconds.toFixed(0))
+function short(seconds: number): string {
+  if (seconds >= 10) return seconds.toFixed(0)
+  let unit = 10
+  while (seconds * unit < 10 && unit < 1e6) unit *= 10
+  return String(Math.round(seconds * unit) / unit)
+}

@@ -40,10 +40,12 @@ const PART = '\x1f'
 /** Texts from outside must not part texts. */
 const clean = (text: string): string => (/[\x1c-\x1f]/.test(text) ? text.replace(/[\x1c-\x1f]/g, ' ') : text)
 
-/** Gathers events. Most of their texts are the same few, so each is kept once. */
+/** Gathers events. */
 export class Gathering {
   readonly #numbers = new Uint16Array(FULL * LENGTH)
-  readonly #texts = new Map<string, number>()
+  #texts: string[] = []
+  /** Numbers of the texts that many events have. */
+  readonly #names = new Map<string, number>()
   #time = 0
   #end = 0
 
@@ -59,24 +61,25 @@ export class Gathering {
     this.#putWide(e.time - this.#time)
     this.#putWide(e.ms === undefined ? NO_MS : Math.round(e.ms * 100))
     // in the order of `TEXTS`
-    this.#putText(e.event)
-    this.#putText(e.plugin)
-    this.#putText(e.hook)
-    this.#putText(e.verdict)
-    this.#putText(e.rcpt)
+    this.#putName(e.event)
+    this.#putName(e.plugin)
+    this.#putName(e.hook)
+    this.#putName(e.verdict)
+    this.#putName(e.rcpt)
     this.#putText(e.detail)
     this.#putText(e.from)
     this.#putText(e.messageId)
-    this.#putText(e.sid)
-    this.#putText(e.tid)
-    this.#putText(e.qid)
+    this.#putName(e.sid)
+    this.#putName(e.tid)
+    this.#putName(e.qid)
   }
 
   /** Gives what was added, and is empty. */
   take(): Batch {
-    const texts = [...this.#texts.keys()].map(clean).join(PART)
+    const texts = this.#texts.map(clean).join(PART)
     const numbers = this.#numbers.slice(0, this.#end)
-    this.#texts.clear()
+    this.#texts = []
+    this.#names.clear()
     this.#end = 0
     return { time: this.#time, texts, numbers }
   }
@@ -86,14 +89,20 @@ export class Gathering {
     this.#numbers[this.#end++] = value >> 16
   }
 
-  #putText(text: string | undefined): void {
-    this.#numbers[this.#end++] = text === undefined ? 0 : (this.#texts.get(text) ?? this.#newText(text))
+  /** Kept once a batch. */
+  #putName(name: string | undefined): void {
+    this.#numbers[this.#end++] = name === undefined ? 0 : (this.#names.get(name) ?? this.#newName(name))
   }
 
-  #newText(text: string): number {
-    const number = this.#texts.size + 1
-    this.#texts.set(text, number)
+  #newName(name: string): number {
+    const number = this.#texts.push(name)
+    this.#names.set(name, number)
     return number
+  }
+
+  /** Kept as often as it comes: a new text costs more to look for than to write (V8 interns what it looks for in a Map). */
+  #putText(text: string | undefined): void {
+    this.#numbers[this.#end++] = text === undefined ? 0 : this.#texts.push(text)
   }
 }
 
