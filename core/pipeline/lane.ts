@@ -126,7 +126,7 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
         lane = newLane(work.lane, limits(work.nextHop), clock.mono())
         lanes.set(lane.key, lane)
       }
-      if (lane.closedUntil > clock.mono() && lane.reply) return { deferred: lane.reply, until: lane.closedUntil }
+      if (lane.reply && lane.closedUntil > clock.mono()) return { deferred: lane.reply, until: lane.closedUntil }
       if (lane.waiting.length - lane.head >= MAX_WAITING) return sendAway(lane)
       lane.waiting.push(work)
       pump(lane)

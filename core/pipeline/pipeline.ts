@@ -171,6 +171,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     }
     release(work)
     finished()
+    wake()
   }
 
   /** Defers work that its lane does not take, with the reply that closed the lane. */
@@ -203,12 +204,16 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   // ------------------------------------------------- pulling from the queue
   let timer = clock.after(0, () => {})
+  /** Wall-clock ms; never when it is not set. */
+  let timerAt = Number.POSITIVE_INFINITY
   let pulling = false
   let started = false
+  /** There was no room when the queue was looked at last. */
+  let full = false
 
   function finished(): void {
     active--
-    wake()
+    if (full) wake()
   }
   function wake(): void {
     if (pulling || !started || attempts.stopped) return
@@ -220,16 +225,28 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     if (attempts.stopped) return
     // an item is prepared as it is taken: one that waited would be out of date
     const room = Math.min(WINDOW - active, PREPARE_CONCURRENCY - preparing)
-    if (room <= 0) return
+    full = room <= 0
+    if (full) return
     const items = queue.takeDue(clock.now(), room)
     active += items.length
     for (const item of items) due.next(item)
+    lookAgain()
+  }
+  /** At the next due time, at the latest after a minute; a timer that comes earlier stays. */
+  function lookAgain(): void {
+    const now = clock.now()
+    const at = Math.min(queue.nextDue() ?? Number.POSITIVE_INFINITY, now + LONGEST_WAIT_MS)
+    if (at <= now) {
+      wake()
+      return
+    }
+    if (at >= timerAt) return
     timer.cancel()
-    const next = queue.nextDue()
-    if (next === null) return
-    const wait = Math.min(LONGEST_WAIT_MS, Math.max(0, next - clock.now()))
-    if (wait === 0) wake()
-    else timer = clock.after(wait, wake)
+    timerAt = at
+    timer = clock.after(at - now, () => {
+      timerAt = Number.POSITIVE_INFINITY
+      wake()
+    })
   }
 
   return {
