@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { systemClock } from '../base/clock.ts'
-import { Failure } from '../base/failure.ts'
 import { isIP } from '../base/ip.ts'
 import type { Directory } from '../directory/directory.ts'
 import { formatAddress, parseAddress } from '../message/address.ts'
@@ -159,22 +158,18 @@ async function dispatch(hooks: HookRunner, steps: Step[], address: string, envel
   const expand: Step = { hook: 'expand', about: `<${address}>`, answers: [], outcome: 'stands for itself' }
   steps.push(expand)
   let targets: readonly QueuedRecipient[] = [recipient]
-  try {
-    const expansion = await expandRecipient(recipient, queued, hooks, new KnownRecipients([], hooks))
-    if (expansion.kind === 'failed') {
-      expand.outcome = `bounces: ${replyLine(expansion.reply)}`
-      return
-    }
-    if (expansion.kind === 'into') {
-      targets = expansion.into.map((one, n) => ({ ...recipient, ...one, n }))
-      expand.outcome =
-        targets.length === 0
-          ? 'dropped'
-          : `stands for ${targets.map(({ address: to }) => `<${formatAddress(to)}>`).join(', ')}`
-    }
-  } catch (error) {
-    expand.outcome = `deferred: ${error instanceof Failure ? error.detail : String(error)}`
+  const expansion = await expandRecipient(recipient, queued, hooks, new KnownRecipients([], hooks))
+  if (expansion.kind === 'failed' || expansion.kind === 'deferred') {
+    const { kind, reply, detail } = expansion
+    expand.outcome = kind === 'failed' ? `bounces: ${replyLine(reply)}` : `deferred: ${detail}`
     return
+  }
+  if (expansion.kind === 'into') {
+    targets = expansion.into.map((one, n) => ({ ...recipient, ...one, n }))
+    expand.outcome =
+      targets.length === 0
+        ? 'dropped'
+        : `stands for ${targets.map(({ address: to }) => `<${formatAddress(to)}>`).join(', ')}`
   }
   for (const target of targets) {
     const step: Step = { hook: 'route', about: `<${formatAddress(target.address)}>`, answers: [], outcome: '' }

@@ -1,5 +1,5 @@
 // First step of dispatch: what each recipient stands for, level by level, until nothing changes.
-import type { Reply } from '../base/failure.ts'
+import { asFailure, type Reply } from '../base/failure.ts'
 import { type Address, formatAddress, sameAddress } from '../message/address.ts'
 import { replies } from '../message/reply.ts'
 import type { QueuedFacts } from '../plugin/contract.ts'
@@ -9,11 +9,14 @@ import type { NewRecipient, QueuedRecipient } from '../queue/queue.ts'
 export const MAX_LEVELS = 10
 export const MAX_EXPANSION = 10_000
 
-/** `itself`: no plugin knows better. An empty list discards. `doubles` get the message by another recipient already. */
+/**
+ * `itself`: no plugin knows better. An empty list discards. `doubles` get the message by another recipient already.
+ * `deferred`: a plugin could not answer.
+ */
 export type Expansion =
   | { readonly kind: 'itself' }
   | { readonly kind: 'into'; readonly into: readonly NewRecipient[]; readonly doubles: readonly NewRecipient[] }
-  | { readonly kind: 'failed'; readonly reply: Reply }
+  | { readonly kind: 'failed' | 'deferred'; readonly reply: Reply; readonly detail?: string }
 
 const ITSELF: Expansion = { kind: 'itself' }
 
@@ -36,15 +39,24 @@ export class KnownRecipients {
   }
 }
 
-/** Throws or rejects with a temporary Failure when a plugin could not answer. At once where no plugin has to be waited for. */
+/** At once where no plugin has to be waited for. */
 export function expandRecipient(
   recipient: QueuedRecipient,
   message: QueuedFacts,
   hooks: HookRunner,
   known: KnownRecipients,
 ): Expansion | Promise<Expansion> {
-  const into = isTarget(recipient) ? null : hooks.expand(recipient, message)
-  return into === null ? ITSELF : expandLevels(recipient, into, message, hooks, known)
+  try {
+    const into = isTarget(recipient) ? null : hooks.expand(recipient, message)
+    return into === null ? ITSELF : expandLevels(recipient, into, message, hooks, known).catch(deferred)
+  } catch (thrown) {
+    return deferred(thrown)
+  }
+}
+
+function deferred(thrown: unknown): Expansion {
+  const { reply, detail } = asFailure(thrown)
+  return { kind: 'deferred', reply: reply ?? replies.lookupFailed(), detail }
 }
 
 /** Goes on level by level from what the hooks said of the recipient. */

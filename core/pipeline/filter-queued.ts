@@ -9,7 +9,7 @@ import type { PipelineEvents } from './events.ts'
 import { queuedMessageFacts } from './queued-facts.ts'
 import { type RecipientOutcome, settle } from './settle.ts'
 
-/** Runs the `queued` hooks; what has passed them the queue gives again. */
+/** Settles what the `queued` hooks refuse; with none of them left in the configuration, all pass. */
 export async function filterQueued(
   deps: PipelineDeps,
   events: PipelineEvents,

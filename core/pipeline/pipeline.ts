@@ -12,6 +12,7 @@ import { each } from './each.ts'
 import { enqueue } from './enqueue.ts'
 import { createEvents } from './events.ts'
 import { type Filtered, filterMessage } from './filter.ts'
+import { filterQueued } from './filter-queued.ts'
 import type { Intake, Submission } from './intake.ts'
 import { createLanes, type LaneWork } from './lane.ts'
 import { prepare } from './prepare.ts'
@@ -125,11 +126,16 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   async function prepareItem(item: QueueItem): Promise<void> {
     preparing++
+    const generation = generations.current()
+    generation.hold()
     try {
-      await prepare(deps, events, item, isBusy, toLane)
+      // what has passed the filters the queue gives again
+      if (item.filtered) await prepare(deps, events, item, generation, isBusy, toLane)
+      else await filterQueued(deps, events, item, generation)
     } catch (thrown) {
       failed(thrown)
     }
+    generation.release()
     preparing--
     finished()
   }

@@ -1,6 +1,5 @@
-// Dispatch up to the lanes: after-queue filters, expansion, routing; what fails here is settled here.
+// Dispatch up to the lanes: expansion and routing; what fails here is settled here.
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { asFailure } from '../base/failure.ts'
 import { formatAddress } from '../message/address.ts'
 import { replies } from '../message/reply.ts'
 import type { Defer, NextHop, QueuedFacts, Reject } from '../plugin/contract.ts'
@@ -10,7 +9,6 @@ import { createReports } from './bounce.ts'
 import type { PipelineDeps } from './deps.ts'
 import type { PipelineEvents } from './events.ts'
 import { type Expansion, expandRecipient, KnownRecipients, recipientKey } from './expand.ts'
-import { filterQueued } from './filter-queued.ts'
 import { type LaneWork, laneKey } from './lane.ts'
 import { type RecipientOutcome, settle } from './settle.ts'
 
@@ -27,33 +25,46 @@ interface Plan {
 }
 
 /**
- * Makes work for the lanes out of one due item; `isBusy` leaves out recipients that wait in a lane already. What filters
- * and expansion changed comes when the queue gives the item again. Where no plugin has to be waited for, all is done at
- * once.
+ * Makes work for the lanes out of one due item: asks what each recipient stands for, and those that stand for themselves for
+ * their next hop. What others stand for comes when the queue gives the item again. `isBusy` leaves out recipients that wait
+ * in a lane already. Where no plugin has to be waited for, all but the records is done at once.
  */
 export async function prepare(
   deps: PipelineDeps,
   events: PipelineEvents,
   item: QueueItem,
+  generation: Generation,
   isBusy: (id: string, n: number) => boolean,
   toLane: (work: LaneWork) => void,
 ): Promise<void> {
-  const generation = deps.generations.current()
-  generation.hold()
-  try {
-    if (!item.filtered) return await filterQueued(deps, events, item, generation)
-    const plan: Plan = { lanes: new Map(), expanded: [], lists: [], outcomes: [] }
-    await expandAndRoute(deps, events, item, generation, isBusy, plan)
-    for (const { nextHop, lane, recipients } of plan.lanes.values()) {
-      // another preparation of the item may have come first
-      const free = recipients.filter((n) => !isBusy(item.id, n))
-      if (free.length > 0) toLane({ queueId: item.id, recipients: free, nextHop, lane })
+  const { hooks } = generation
+  const now = deps.clock.now()
+  const message = queuedFacts(item)
+  const known = new KnownRecipients(item.recipients, hooks)
+  const expands = hooks.has('expand')
+  const plan: Plan = { lanes: new Map(), expanded: [], lists: [], outcomes: [] }
+  let asked = 0
+  for (const recipient of item.recipients) {
+    if (isFinal(recipient.status) || recipient.due > now || isBusy(item.id, recipient.n)) continue
+    if (++asked % TURN === 0) await nextTurn()
+    if (expands && recipient.status === 'pending') {
+      const answer = expandRecipient(recipient, message, hooks, known)
+      const expansion = answer instanceof Promise ? await answer : answer
+      if (expansion.kind !== 'itself') {
+        expand(events, item, recipient, expansion, plan)
+        continue
+      }
     }
-    if (plan.expanded.length > 0) await recordExpansions(deps, events, item, generation, plan)
-    if (plan.outcomes.length > 0) await settle(deps, events, item, plan.outcomes, null, null)
-  } finally {
-    generation.release()
+    const answer = hooks.route(recipient, message)
+    route(events, item, recipient, answer instanceof Promise ? await answer : answer, hooks, plan)
   }
+  for (const { nextHop, lane, recipients } of plan.lanes.values()) {
+    // another preparation of the item may have come first
+    const free = recipients.filter((n) => !isBusy(item.id, n))
+    if (free.length > 0) toLane({ queueId: item.id, recipients: free, nextHop, lane })
+  }
+  if (plan.expanded.length > 0) await recordExpansions(deps, events, item, generation, plan)
+  if (plan.outcomes.length > 0) await settle(deps, events, item, plan.outcomes, null, null)
 }
 
 export const queuedFacts = (item: QueueItem): QueuedFacts => ({
@@ -66,42 +77,6 @@ export const queuedFacts = (item: QueueItem): QueuedFacts => ({
   parameters: item.envelope,
 })
 
-/** Asks what each recipient stands for, and those that stand for themselves for their next hop. */
-async function expandAndRoute(
-  deps: PipelineDeps,
-  events: PipelineEvents,
-  item: QueueItem,
-  { hooks }: Generation,
-  isBusy: (id: string, n: number) => boolean,
-  plan: Plan,
-): Promise<void> {
-  const now = deps.clock.now()
-  const message = queuedFacts(item)
-  const known = new KnownRecipients(item.recipients, hooks)
-  const expands = hooks.has('expand')
-  let asked = 0
-  for (const recipient of item.recipients) {
-    if (isFinal(recipient.status) || recipient.due > now || isBusy(item.id, recipient.n)) continue
-    if (++asked % TURN === 0) await nextTurn()
-    if (recipient.status === 'pending' && expands) {
-      try {
-        const answer = expandRecipient(recipient, message, hooks, known)
-        const expansion = answer instanceof Promise ? await answer : answer
-        if (expansion.kind !== 'itself') {
-          expand(events, item, recipient, expansion, plan)
-          continue
-        }
-      } catch (thrown) {
-        const { reply, detail } = asFailure(thrown)
-        plan.outcomes.push(unrouted(recipient, 'expand', 'deferred', reply ?? replies.lookupFailed(), detail))
-        continue
-      }
-    }
-    const answer = hooks.route(recipient, message)
-    route(events, item, recipient, answer instanceof Promise ? await answer : answer, hooks, plan)
-  }
-}
-
 function expand(
   events: PipelineEvents,
   item: QueueItem,
@@ -109,8 +84,8 @@ function expand(
   expansion: Exclude<Expansion, { kind: 'itself' }>,
   plan: Plan,
 ): void {
-  if (expansion.kind === 'failed') {
-    plan.outcomes.push(unrouted(recipient, 'expand', 'failed', expansion.reply))
+  if (expansion.kind !== 'into') {
+    plan.outcomes.push(unrouted(recipient, 'expand', expansion.kind, expansion.reply, expansion.detail))
     return
   }
   const { into, doubles } = expansion
