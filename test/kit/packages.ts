@@ -21,6 +21,7 @@ export const PEER_PACKAGES: { readonly [name: string]: string } = {
   'python3-dkim': 'DKIM verifier',
   strace: 'shows the sync before the 250',
   pflogsumm: 'reads our log as an administrator would',
+  logwatch: 'reads our log as an administrator would',
   logrotate: 'moves our log aside as an administrator would',
   fail2ban: 'reads our log for failed logins (fail2ban-regex; its server is never started)',
   libidn12: 'a library of Exim, whose program is setuid and so looks for none aside',

@@ -1,4 +1,4 @@
-// Our log in the hands of mail administrators' tools: pflogsumm, fail2ban, logrotate.
+// Our log in the hands of mail administrators' tools: pflogsumm, logwatch, fail2ban, logrotate.
 import { execFileSync } from 'node:child_process'
 import {
   appendFileSync,
@@ -26,7 +26,7 @@ let folder: string
 let log: string
 
 beforeAll(async () => {
-  await needPackages(['pflogsumm', 'fail2ban', 'logrotate'])
+  await needPackages(['pflogsumm', 'fail2ban', 'logrotate', 'logwatch'])
   folder = mkdtempSync(join(tmpdir(), 'estafeta-logs-'))
   server = await startTestServer({
     users: { 'ana@here.test': 'right', 'paco@here.test': 'right' },
@@ -92,6 +92,19 @@ test('pflogsumm counts what was received, delivered, bounced and rejected', () =
     bounced: 1,
     rejected: 1,
   })
+})
+
+test('logwatch counts what came by SMTP, was delivered, bounced and removed, by the script of our examples', () => {
+  const script = fileURLToPath(new URL('../../docs/examples/logwatch-estafeta', import.meta.url))
+  const env = { ...process.env, LOGWATCH_DETAIL_LEVEL: '5' }
+  const report = execFileSync('/bin/sh', [script], { env, input: readFileSync(log) }).toString()
+  const count = (what: string): number => Number(new RegExp(`^\\s*(\\d+)\\s+${what}\\b`, 'm').exec(report)?.[1] ?? -1)
+  expect({
+    accepted: count('Accepted'),
+    delivered: count('Delivered'),
+    bounced: count('Bounced'),
+    removed: count('Removed from queue'),
+  }).toEqual({ accepted: 3, delivered: 4, bounced: 1, removed: 5 })
 })
 
 test('fail2ban finds the failed logins and the refused relay, with the client’s address', () => {
