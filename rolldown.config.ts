@@ -43,6 +43,14 @@ export default defineConfig({
   platform: 'node',
   external: (id) => !/^[./]/.test(id) && !isBundled(id),
   resolve: { alias: { 'estafeta/plugin': './core/plugin/contract.ts' } },
+  // as globals they are getters, which even optimised code calls at each use
+  transform: {
+    inject: {
+      Buffer: ['node:buffer', 'Buffer'],
+      performance: ['node:perf_hooks', 'performance'],
+      process: 'node:process',
+    },
+  },
   plugins: [
     {
       name: 'licences',
