@@ -21,7 +21,10 @@ export const MAX_PATH = 256 // RFC 5321 §4.5.3.1.3, angle brackets included
 const ATOM =
   /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u2027\u202a-\u{10ffff}]+(\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u00a0-\u2027\u202a-\u{10ffff}]+)*$/u
 const QUOTED = /^"((?:[ !#-[\]-~\u00a0-\u2027\u202a-\u{10ffff}]|\\[ -~])*)"$/u
-const HOST = /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
+/** The local part of nearly all addresses. */
+const ASCII_ATOM = /^[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~]+)*$/
+/** RFC 3696 §2: no top-level domain is a number; an address stands in brackets. */
+const HOST = /^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*(?!\d+$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 
 /** Parses a domain or address literal to its key form. */
 export function parseDomain(text: string): Result<string> {
@@ -30,10 +33,7 @@ export function parseDomain(text: string): Result<string> {
   if (text.length > MAX_DOMAIN) return err('bad domain')
   let domain = text.toLowerCase()
   if (/[^\u0000-\u007f]|xn--/.test(domain)) domain = domainToASCII(domain)
-  if (domain.length > MAX_DOMAIN || !HOST.test(domain)) return err('bad domain')
-  // RFC 3696 §2: no top-level domain is a number; an address stands in brackets
-  if (/(?:^|\.)\d+$/.test(domain)) return err('bad domain')
-  return ok(domain)
+  return domain.length > MAX_DOMAIN || !HOST.test(domain) ? err('bad domain') : ok(domain)
 }
 
 /** RFC 5321 §4.1.3: `[192.0.2.1]`, `[IPv6:2001:db8::1]`; no other tag is registered. */
@@ -48,13 +48,19 @@ function parseLiteral(text: string): Result<string> {
 export function parseAddress(text: string): Result<Address> {
   const at = text.lastIndexOf('@')
   if (at < 1) return err(at === 0 ? 'no local part' : 'no domain')
-  const written = text.slice(0, at).normalize('NFC')
+  const local = parseLocal(text.slice(0, at))
+  if (!local.ok) return local
+  const domain = parseDomain(text.slice(at + 1))
+  return domain.ok ? ok({ local: local.value, domain: domain.value, original: text }) : domain
+}
+
+function parseLocal(text: string): Result<string> {
+  if (ASCII_ATOM.test(text)) return text.length > MAX_LOCAL_PART ? err('local part too long') : ok(text)
+  const written = text.normalize('NFC')
   if (Buffer.byteLength(written) > MAX_LOCAL_PART) return err('local part too long')
   const quoted = QUOTED.exec(written)
   if (!quoted && !ATOM.test(written)) return err('bad local part')
-  const domain = parseDomain(text.slice(at + 1))
-  if (!domain.ok) return domain
-  return ok({ local: quoted ? quoted[1]!.replace(/\\(.)/g, '$1') : written, domain: domain.value, original: text })
+  return ok(quoted ? quoted[1]!.replace(/\\(.)/g, '$1') : written)
 }
 
 /** `local@domain` for the wire and for keys shown to people; quotes the local part only where it must be. */

@@ -57,9 +57,9 @@ function pathAddress(path: string, options: PathOptions): Result<Address> {
     if (colon < 0 || !isRoute(path.slice(0, colon))) return err('bad source route')
     written = path.slice(colon + 1)
   }
+  if (written.includes('@')) return parseAddress(written)
   if (options.postmaster && /^postmaster$/i.test(written)) return ok({ local: written, domain: '', original: written })
-  if (options.origin !== null && !written.includes('@')) return parseAddress(`${written}@${options.origin}`)
-  return parseAddress(written)
+  return parseAddress(options.origin === null ? written : `${written}@${options.origin}`)
 }
 
 /** RFC 5321 §4.1.2: A-d-l = At-domain *( "," At-domain ) */
@@ -78,10 +78,12 @@ function pathEnd(text: string): number {
   return -1
 }
 
+const NO_PARAMETERS: ReadonlyMap<string, string | null> = new Map()
+
 /** Parses `KEY=value KEY …` (RFC 5321 §4.1.2 Mail-parameters); keys in upper case; null for a key without value. */
 export function parseParameters(text: string): Result<ReadonlyMap<string, string | null>> {
+  if (text === '') return ok(NO_PARAMETERS)
   const parameters = new Map<string, string | null>()
-  if (text === '') return ok(parameters)
   for (const word of text.split(/ +/)) {
     const equals = word.indexOf('=')
     const key = (equals < 0 ? word : word.slice(0, equals)).toUpperCase()
