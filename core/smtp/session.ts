@@ -31,6 +31,7 @@ import {
   stateFacts,
   type Verb,
 } from './session.machine.ts'
+import { answersOf } from './site-answers.ts'
 import { parseCommandLine } from './wire/command.ts'
 import {
   AUTH_LINE_MAX,
@@ -123,7 +124,7 @@ export class SmtpSession implements ChannelOwner, Member {
   #admit(verdict: Verdict): Answer {
     if (verdict.kind === 'pass') {
       noteEarlyTalk(this, 'CONNECT')
-      return proceed('connect.admitted', replies.greeting(this.generation.site.hostname, this.role.protocol))
+      return answersOf(this.generation.site).greeting[this.role.protocol]
     }
     const refusal = { where: 'CONNECT', transaction: null, recipient: '' }
     // RFC 5321 §3.1, §4.2.1: a greeting is 220, 554, or 421 and the end

@@ -1,9 +1,9 @@
 // EHLO, HELO and LHLO alike (RFC 5321 §4.1.1.1, RFC 2033 §4.1): who the client says it is, and what it may use.
-import type { Site } from '../../config/site.ts'
 import { replies } from '../../message/reply.ts'
-import { capabilities, offerOf } from '../capabilities.ts'
+import { offerOf } from '../capabilities.ts'
 import { noteEarlyTalk } from '../journal.ts'
 import type { SmtpSession } from '../session.ts'
+import { answersOf } from '../site-answers.ts'
 import { isHeloArgument } from '../wire/command.ts'
 import { type Answer, proceed, refuse, refuseByHook, whenAnswered } from './command.ts'
 
@@ -21,20 +21,8 @@ export function greetClient(session: SmtpSession, args: string, extended: boolea
       const refused = refuseByHook('HELO', verdict, null)
       return refused.outcome === 'session.goodbye' ? refused : { ...refused, outcome: 'hello.refused' }
     }
-    return extended ? welcome(session) : proceed('hello.accepted', replies.hello([generation.site.hostname]))
+    return extended
+      ? answersOf(generation.site).welcome(offerOf(session))
+      : proceed('hello.accepted', replies.hello([generation.site.hostname]))
   })
-}
-
-/** The answers of each site to EHLO, by what it offers: long, and the same for most sessions. */
-const welcomes = new WeakMap<Site, Map<string, Answer>>()
-
-function welcome(session: SmtpSession): Answer {
-  const { site } = session.generation
-  const offer = offerOf(session)
-  const known = welcomes.get(site) ?? new Map<string, Answer>()
-  welcomes.set(site, known)
-  const key = `${offer.starttls} ${offer.reports} ${offer.passwords}`
-  const answer = known.get(key) ?? proceed('hello.accepted', replies.hello(capabilities(site, offer)))
-  known.set(key, answer)
-  return answer
 }

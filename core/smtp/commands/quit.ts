@@ -1,13 +1,12 @@
 // QUIT (RFC 5321 §4.1.1.10).
 import { replies } from '../../message/reply.ts'
-import { defineCommand, goodbye, stay } from './command.ts'
+import { answersOf } from '../site-answers.ts'
+import { defineCommand, stay } from './command.ts'
 
 export const quit = defineCommand({
   verb: 'quit',
   rfc: 'RFC 5321 §4.1.1.10',
   syntax: 'QUIT',
   run: (session, args) =>
-    args === ''
-      ? goodbye(replies.closing(session.generation.site.hostname))
-      : stay(replies.syntaxError('No parameters allowed')),
+    args === '' ? answersOf(session.generation.site).closing : stay(replies.syntaxError('No parameters allowed')),
 })
