@@ -28,7 +28,7 @@ export class DueTimes<C> {
   arm(r: PackedRecipient<C>): void {
     const { lease } = r
     if (!r.open || r.busy || r.item.held) this.#heap.delete(r)
-    else if (lease) this.#heap.set(r, this.#clock.now() + (lease.until - this.#clock.mono()))
+    else if (lease) this.#heap.set(r, lease.until + this.#drift)
     else this.#heap.set(r, r.due)
   }
 

@@ -240,7 +240,8 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
 
   /** Resolves when the operations are durable, and true. */
   #append(operations: readonly Operation[], stored: readonly StoredContent[], kind: EntryKind): Promise<void> {
-    const payload = stored.length === 1 ? stored[0]!.payload : stored.flatMap((content) => content.payload)
+    const payload: Buffer[] = []
+    for (const content of stored) payload.push(...content.payload)
     return this.#log.append(JSON.stringify(operations), payload, kind, {
       committed: (where) => this.#apply(operations, where),
       failed: () => {

@@ -43,7 +43,11 @@ export function parseHeader(bytes: Buffer, number: number): bigint | 'other' | n
 export const recordBound = (head: string, payload: readonly Buffer[]): number =>
   align(RECORD_HEADER + 3 * head.length + octetsOf(payload))
 
-const octetsOf = (buffers: readonly Buffer[]): number => buffers.reduce((sum, b) => sum + b.length, 0)
+function octetsOf(buffers: readonly Buffer[]): number {
+  let sum = 0
+  for (const { length } of buffers) sum += length
+  return sum
+}
 
 /** Writes a record, but for what `sealBatch` adds; gives its length without padding, and where in it the payload begins. */
 export function writeRecord(
@@ -66,11 +70,12 @@ export function writeRecord(
 
 /** Makes the records of a batch valid for one place in one segment. */
 export function sealBatch(batch: Buffer, nonce: bigint, start: number): void {
+  const view = new DataView(batch.buffer, batch.byteOffset, batch.length)
   for (let at = 0; at < batch.length; ) {
-    const end = at + batch.readUInt32LE(at + 12)
-    batch.writeBigUInt64LE(nonce, at)
-    batch.writeUInt32LE(start, at + 16)
-    batch.writeUInt32LE(crc32(batch.subarray(at + 12, end)), at + 8)
+    const end = at + view.getUint32(at + 12, true)
+    view.setBigUint64(at, nonce, true)
+    view.setUint32(at + 16, start, true)
+    view.setUint32(at + 8, crc32(batch.subarray(at + 12, end)), true)
     at = align(end)
   }
 }

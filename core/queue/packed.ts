@@ -326,19 +326,19 @@ export function unpackItem<C>(item: PackedItem<C>): QueueItem {
 
 /** What unpacking would make of an item that was queued just now. */
 export function freshItem(item: NewQueueItem): QueueItem {
-  const { recipients, ...envelope } = item.envelope
+  const { reversePath, size, body, smtputf8, ret, envid, requiretls, auth, recipients } = item.envelope
   const { id, arrived, expires, origin, messageId, filtered } = item
   return {
     id,
     parent: item.parent ?? null,
     arrived,
     expires,
-    envelope,
+    envelope: { reversePath, size, body, smtputf8, ret, envid, requiretls, auth },
     recipients: recipients.map(({ address, notify, orcpt }, n) => ({
       n,
       parent: null,
       address,
-      reversePath: envelope.reversePath,
+      reversePath,
       notify,
       orcpt,
       status: 'pending',
