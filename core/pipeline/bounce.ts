@@ -16,6 +16,12 @@ export interface Report {
   readonly relay: string | null
 }
 
+/** A report on its way to a sender. */
+export interface Notification {
+  readonly action: DsnAction
+  readonly item: NewQueueItem
+}
+
 /** Originals up to this size are returned whole when the sender did not say (RFC 3461 §4.3 leaves it to us). */
 const RETURN_WHOLE = 50 * 1024
 const RETURN_WHOLE_ASKED = 1024 * 1024
@@ -36,7 +42,7 @@ export async function createReports(
   reports: readonly Report[],
   site: Site,
   now: number,
-): Promise<NewQueueItem[]> {
+): Promise<Notification[]> {
   const groups = new Map<string, { to: Address; reports: Report[] }>()
   for (const report of reports) {
     const to = report.recipient.reversePath
@@ -48,7 +54,10 @@ export async function createReports(
   }
   if (groups.size === 0) return []
   const original = returnsWhole(item) ? await contentBytes(content) : null
-  return [...groups.values()].map((group) => createReport(item, content, original, group, site, now))
+  return [...groups.values()].map((group) => ({
+    action: group.reports[0]!.action,
+    item: createReport(item, content, original, group, site, now),
+  }))
 }
 
 function returnsWhole(item: QueueItem): boolean {

@@ -49,7 +49,7 @@ async function reportBounced(
   }))
   for (const { recipient, reply } of reports)
     events.outcome(about, recipient, { status: 'bounced', reply, relay: 'none', courier: 'error', ms: 0 })
-  for (const report of await createReports(
+  for (const { action, item: report } of await createReports(
     about,
     filtered.content,
     reports,
@@ -58,7 +58,7 @@ async function reportBounced(
   )) {
     await deps.queue.enqueue(report)
     events.queued(report)
-    events.reported(about, report, 'failed')
+    events.reported(about, report, action)
   }
 }
 

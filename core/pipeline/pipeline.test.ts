@@ -441,6 +441,12 @@ describe('dispatch', () => {
     expect(await bytesOf(only().id)).toContain('Action: relayed\r\nStatus: 2.0.0')
   })
 
+  test('each report of one attempt is on record as what it is', async () => {
+    await submit({ to: ['ok@here.test', 'bad@here.test'], notify: ['success', 'failure'], from: 'later@away.test' })
+    await until(() => events.filter((e) => e.event === 'reported').length === 2)
+    expect(events.flatMap((e) => (e.event === 'reported' ? [e.verdict] : []))).toEqual(['relayed', 'failed'])
+  })
+
   test('a deferred recipient is tried again by the schedule, warned about once, and given up at the end', async () => {
     await submit({ to: ['later@here.test'], from: 'ok@away.test' })
     await until(() => events.some((e) => e.event === 'attempt'))

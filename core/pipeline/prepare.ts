@@ -168,10 +168,11 @@ async function recordExpansions(
 ): Promise<void> {
   const { lists } = plan
   const expanded = withoutDoubles(item, plan, generation.hooks, deps.clock.now())
-  const enqueue = lists.length > 0 ? await expansionReports(deps, item, lists, generation) : []
+  const notifications = lists.length > 0 ? await expansionReports(deps, item, lists, generation) : []
+  const enqueue = notifications.map((one) => one.item)
   await deps.queue.update({ id: item.id, expanded, ...(enqueue.length > 0 ? { enqueue } : {}) })
-  for (const report of enqueue) {
-    events.reported(item, report, 'expanded')
+  for (const { action, item: report } of notifications) {
+    events.reported(item, report, action)
     events.queued(report)
   }
 }

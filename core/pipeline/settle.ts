@@ -51,9 +51,9 @@ export async function settle(
   // RFC 5321 §4.5.4.1: those who failed together are tried again together, over one connection
   const random = Math.random()
   const settled = outcomes.map((outcome) => decide(item, outcome, site, now, random, reports))
-  const enqueue = reports.length === 0 ? [] : await makeReports(deps, item, reports, site, content)
+  const notifications = reports.length === 0 ? [] : await makeReports(deps, item, reports, site, content)
   const plain: ItemUpdate = lease ? { id: item.id, settled, lease: lease.token } : { id: item.id, settled }
-  const update = enqueue.length === 0 ? plain : { ...plain, enqueue }
+  const update = notifications.length === 0 ? plain : { ...plain, enqueue: notifications.map((one) => one.item) }
   for (;;) {
     try {
       await deps.queue.update(besides === null ? update : { ...update, ...besides })
@@ -71,8 +71,8 @@ export async function settle(
     }
   }
   tell(events, item, outcomes, settled)
-  for (const report of enqueue) {
-    events.reported(item, report, reports[0]!.action)
+  for (const { action, item: report } of notifications) {
+    events.reported(item, report, action)
     events.queued(report)
   }
   if (deps.queue.get(item.id) === null) events.removed(item.id)
