@@ -54,6 +54,7 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
   const read = (): UsersFile => file?.get() ?? NO_USERS
   const locals = new LocalDomains(site)
   const maps = new MapFiles(options.base ?? site.data, log)
+  const mail = join(site.data, 'mail')
 
   /** Site domains are one name space: `ana@localhost` reaches ana@example.com. */
   const find = (local: string, domain: string): User | null => {
@@ -96,7 +97,7 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
     aliases: (path, { optional = false } = {}) => maps.aliases(path, optional),
     table: (definition) => maps.table(definition),
     parseTargets,
-    readForward: async (account) => readForward(join(accountDirectory(join(site.data, 'mail'), account), '.forward')),
+    readForward: async (account) => readForward(join(accountDirectory(mail, account), '.forward')),
     problems: () => [...(file?.problems() ?? []), ...maps.problems()],
   }
 }

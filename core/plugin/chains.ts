@@ -13,6 +13,8 @@ export interface RunningPlugin {
 /** One plugin's place in a chain. */
 export interface Link<F> {
   readonly plugin: string
+  /** The entry bears another name than its plugin: so do its couriers. */
+  readonly renamed: boolean
   readonly stage: Stage
   readonly onError: PluginEntry['onError']
   /** ms; null: the hook's own. */
@@ -71,9 +73,11 @@ function chainOf<H extends ChainedHook>(plugins: readonly RunningPlugin[], hook:
   return STAGES.flatMap((stage) => links.filter((one) => one.stage === stage))
 }
 
-function link<F>({ entry }: RunningPlugin, run: F, stage: Stage): Link<F> {
+function link<F>(plugin: RunningPlugin, run: F, stage: Stage): Link<F> {
+  const { entry } = plugin
   return {
     plugin: entry.name,
+    renamed: isRenamed(plugin),
     stage,
     onError: entry.onError,
     timeout: entry.timeout,
@@ -83,9 +87,11 @@ function link<F>({ entry }: RunningPlugin, run: F, stage: Stage): Link<F> {
   }
 }
 
+const isRenamed = ({ entry, definition }: RunningPlugin): boolean => entry.name !== definition.name
+
 /** An entry under another name than its plugin's has its own couriers: `backup.smarthost`. */
 export const courierName = (plugin: RunningPlugin, courier: string): string =>
-  plugin.entry.name === plugin.definition.name ? courier : `${plugin.entry.name}.${courier}`
+  isRenamed(plugin) ? `${plugin.entry.name}.${courier}` : courier
 
 const couriersOf = (plugin: RunningPlugin): [string, { plugin: string; courier: Courier }][] =>
   Object.entries(plugin.hooks.couriers ?? {}).map(([name, courier]) => [

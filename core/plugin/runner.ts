@@ -222,12 +222,13 @@ export class ChainRunner implements HookRunner {
         reply: asked.reply ?? replies.routingFailed('Routing failed for now'),
         detail: `plugin ${link.plugin}: ${asked.detail}`,
       }
-    return asked === null ? null : this.#ownCourier(link.plugin, asked)
+    return asked === null ? null : this.#ownCourier(link, asked)
   }
 
   /** A second instance of a plugin routes to its own couriers, which bear the entry's name. */
-  #ownCourier(plugin: string, hop: NextHop | Reject | Defer): NextHop | Reject | Defer {
+  #ownCourier({ plugin, renamed }: Link<unknown>, hop: NextHop | Reject | Defer): NextHop | Reject | Defer {
     if ('kind' in hop) return withCleanReply(hop)
+    if (!renamed) return hop
     const own = `${plugin}.${hop.courier}`
     return this.#chains.couriers.has(own) ? { ...hop, courier: own } : hop
   }

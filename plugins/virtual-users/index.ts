@@ -87,7 +87,8 @@ class VirtualAliases {
       const targets = this.#table(key) ?? (key.includes('@') ? await this.#directory.virtualAlias(key) : null)
       if (targets) return { targets, detail: `virtual alias ${key}` }
     }
-    if (await this.#hasMailbox(address)) return null
+    if (await this.#directory.recipient(address)) return null
+    if (this.#site.users.system && this.#isFinal(domain) && (await this.#isSystemUser(address.local))) return null
     const caught = this.#table(`@${domain}`) ?? (await this.#directory.catchAll(domain))
     if (caught) return { targets: caught, detail: `catch-all of ${domain}` }
     // RFC 5321 §4.5.1: every domain that takes mail has a postmaster; final destinations have theirs from `aliases`
@@ -126,12 +127,10 @@ class VirtualAliases {
     return this.#site.domains.includes(domain)
   }
 
-  async #hasMailbox(address: Address): Promise<boolean> {
-    if (await this.#directory.recipient(address)) return true
-    if (!this.#site.users.system || !this.#isFinal(address.domain)) return false
-    const user = splitDetail(address.local, this.#site.recipientDelimiter)?.user
+  async #isSystemUser(local: string): Promise<boolean> {
+    const user = splitDetail(local, this.#site.recipientDelimiter)?.user
     return (
-      (await this.#systemUsers.find(address.local)) !== null ||
+      (await this.#systemUsers.find(local)) !== null ||
       (user !== undefined && (await this.#systemUsers.find(user)) !== null)
     )
   }
