@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { FakeClock } from '../base/clock.ts'
 import { replies } from '../message/reply.ts'
-import { createLanes, type LaneWork, laneKey, MAX_WAITING } from './lane.ts'
+import { createLanes, type LaneWork, laneKey, MAX_UNTRIED, MAX_WAITING } from './lane.ts'
 import { MAX_RETRIALS, MAX_TRIALS } from './trials.ts'
 
 const hop = (destination: string) => ({ courier: 'smtp', destination })
@@ -121,6 +121,25 @@ describe('many hosts that do not answer', () => {
     lanes.done(key('new'), up)
     for (const name of dead.slice(0, MAX_RETRIALS)) lanes.done(key(name), down)
     expect(running).toHaveLength(2 * MAX_RETRIALS + 1)
+  })
+
+  test('hold half of the mail that lanes may hold, until they have failed', () => {
+    const { running, lanes, add } = lanesOf(20, 2)
+    add('live', 1)
+    lanes.done(key('live'), up)
+    const dead = Array.from({ length: 4 }, (_, i) => `dead${i}`)
+    for (const name of dead) add(name, MAX_WAITING)
+    const waiting = () => lanes.list().reduce((sum, lane) => sum + lane.waiting, 0)
+    expect(waiting()).toBe(MAX_UNTRIED)
+    add('live', 1)
+    expect(destinations(running).at(-1)).toBe('live')
+    lanes.done(key('live'), up)
+    add('live', 100)
+    expect(waiting()).toBe(MAX_UNTRIED + 98)
+    for (const name of dead) lanes.done(key(name), down)
+    expect(waiting()).toBe(98)
+    add('new', 10)
+    expect(waiting()).toBe(98 + 8)
   })
 
   test('one that answers frees what it held at once', () => {

@@ -26,6 +26,8 @@ interface Lane {
   head: number
   running: number
   trials: number
+  /** Waiting, as counted among what hosts that have yet to answer hold. */
+  untried: number
   limits: LaneLimits
   reached: boolean
   closedUntil: number
@@ -44,7 +46,11 @@ const MAX_BACKOFF = 15 * 60_000
 const MAX_IDLE_LANES = 10_000
 /** Work that may wait in one lane; beyond it the queue keeps it until later. */
 export const MAX_WAITING = 5000
+/** Of the work that waits in lanes in all, what hosts that have yet to answer may hold: half of the pipeline's window. */
+export const MAX_UNTRIED = 10_000
 const FIRST_RETURN = 1000
+/** Between two that come back to a lane of which no pace is known. */
+const UNKNOWN_PACE = 100
 /** How much one attempt counts in the pace, and the longest time that it counts for. */
 const PACE_SHARE = 0.05
 const SLOWEST_PACE = 1000
@@ -58,6 +64,7 @@ const newLane = (key: string, limits: LaneLimits, now: number): Lane => ({
   head: 0,
   running: 0,
   trials: 0,
+  untried: 0,
   limits,
   reached: false,
   closedUntil: 0,
@@ -74,6 +81,7 @@ export type LaneAnswer = 'taken' | { readonly deferred: Reply; readonly until: n
 /** `run` is called when a lane has room; the caller says `done` for each. */
 export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, run: (work: LaneWork) => void) {
   const lanes = new Map<string, Lane>()
+  let untried = 0
   let stopped = false
 
   const pump = (lane: Lane): void => {
@@ -90,6 +98,9 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
       lane.running++
       run(work)
     }
+    const left = isUntried(lane) ? lane.waiting.length - lane.head : 0
+    untried += left - lane.untried
+    lane.untried = left
     if (lane.running === 0 && lane.head === lane.waiting.length) {
       lane.waiting.length = 0
       lane.head = 0
@@ -98,10 +109,13 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
     }
   }
   const trials = new Trials(pump)
+  const isUntried = ({ key, reached, limits }: Lane): boolean =>
+    !reached && limits.firstConcurrency !== null && !trials.haveAnswered(key)
   /** Work that finds the lane full comes back one after another, twice as fast as the lane has emptied of late. */
   const sendAway = (lane: Lane): LaneAnswer => {
     const now = clock.mono()
-    lane.lastReturn = Math.min(now + MAX_BACKOFF, Math.max(now + FIRST_RETURN, lane.lastReturn + lane.pace / 2))
+    const pace = lane.pace || UNKNOWN_PACE
+    lane.lastReturn = Math.min(now + MAX_BACKOFF, Math.max(now + FIRST_RETURN, lane.lastReturn + pace / 2))
     return { fullForMs: lane.lastReturn - now }
   }
   const countEnd = (lane: Lane): void => {
@@ -127,7 +141,8 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
         lanes.set(lane.key, lane)
       }
       if (lane.reply && lane.closedUntil > clock.mono()) return { deferred: lane.reply, until: lane.closedUntil }
-      if (lane.waiting.length - lane.head >= MAX_WAITING) return sendAway(lane)
+      const full = lane.waiting.length - lane.head >= MAX_WAITING || (untried >= MAX_UNTRIED && isUntried(lane))
+      if (full) return sendAway(lane)
       lane.waiting.push(work)
       pump(lane)
       return 'taken'

@@ -30,6 +30,10 @@ export class Trials<Lane extends Untried> {
     this.#resume = resume
   }
 
+  haveAnswered(key: string): boolean {
+    return this.#answered.has(key)
+  }
+
   /** True when an attempt may begin; otherwise the lane waits for its turn. */
   mayBegin(lane: Lane): boolean {
     if (this.#answered.has(lane.key)) return true
