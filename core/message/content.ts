@@ -66,9 +66,11 @@ export function memoryContent(bytes: Buffer): MessageContent {
   }
 }
 
+const HEADER_END = Buffer.from('\r\n\r\n')
+
 /** Offset of the empty line that ends the header block; the length when there is none. */
 export function findBodyStart(bytes: Buffer): number {
   if (bytes[0] === 13 && bytes[1] === 10) return 0
-  const at = bytes.indexOf('\r\n\r\n')
+  const at = bytes.indexOf(HEADER_END)
   return at < 0 ? bytes.length : at + 2
 }
