@@ -4,7 +4,7 @@ import type { TraceEvent } from './trace.ts'
 export interface Batch {
   /** Of its first event. */
   readonly time: number
-  /** Parted by `PART`; the first is number 1. */
+  /** A JSON list; the first is number 1. */
   readonly texts: string
   /** `LENGTH` of them an event: ms since the batch's first and hundredths of its own ms, two each (the low half first), then its texts, 0 for none. */
   readonly numbers: Uint16Array<ArrayBuffer>
@@ -34,11 +34,6 @@ const KEYS = (['rcpt', 'from', 'messageId', 'sid', 'tid', 'qid'] as const).map(
 
 /** Events that make a batch full: what waits long outlives its garbage collection. The worker gathers on. */
 const FULL = 1024
-
-const PART = '\x1f'
-
-/** Texts from outside must not part texts. */
-const clean = (text: string): string => (/[\x1c-\x1f]/.test(text) ? text.replace(/[\x1c-\x1f]/g, ' ') : text)
 
 /** Gathers events. */
 export class Gathering {
@@ -76,7 +71,7 @@ export class Gathering {
 
   /** Gives what was added, and is empty. */
   take(): Batch {
-    const texts = this.#texts.map(clean).join(PART)
+    const texts = JSON.stringify(this.#texts)
     const numbers = this.#numbers.slice(0, this.#end)
     this.#texts = []
     this.#names.clear()
@@ -111,14 +106,14 @@ export const countOf = ({ numbers }: Batch): number => numbers.length / LENGTH
 
 /** What the batch is found by, in lower case. */
 export function keysOf({ texts, numbers }: Batch): string[] {
-  const named = texts.toLowerCase().split(PART)
+  const named: string[] = JSON.parse(texts.toLowerCase())
   const isKey = new Uint8Array(named.length + 1)
   for (let at = 0; at < numbers.length; at += LENGTH) for (const key of KEYS) isKey[numbers[at + key]!] = 1
   return named.filter((text, i) => isKey[i + 1] === 1 && text !== '')
 }
 
 export function eventsOf({ time, texts, numbers }: Batch): TraceEvent[] {
-  const named = texts.split(PART)
+  const named: string[] = JSON.parse(texts)
   const wide = (at: number): number => numbers[at]! | (numbers[at + 1]! << 16)
   const events: TraceEvent[] = []
   for (let at = 0; at < numbers.length; at += LENGTH) {

@@ -85,7 +85,7 @@ test('one message is found by queue id, transaction, Message-ID and address, its
       qid: 'q1',
       rcpt: 'paco@there.test',
       verdict: 'sent',
-      detail: '250 OK    odd',
+      detail: '250 OK \x1f\x1e odd',
     },
   ]
   for (const about of ['q1', 's1.1', '<m1@here.test>', 'm1@here.test', 'ana@here.test', 'PACO@there.test', 's1']) {
