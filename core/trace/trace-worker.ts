@@ -24,11 +24,13 @@ const { path, days, maxSize } = workerData as { path: string; days: number; maxS
 closeSync(openSync(path, 'a', 0o600))
 for (const file of [path, `${path}-wal`, `${path}-shm`]) if (existsSync(file)) chmodSync(file, 0o600)
 const db = new DatabaseSync(path, { timeout: 5000 })
-const FORMAT = 4
+const FORMAT = 5
 const { user_version } = db.prepare('PRAGMA user_version').get() as { user_version: number }
 // what an older version wrote cannot be read any more, and is not worth more
-if (user_version < FORMAT)
-  db.exec(`DROP TABLE IF EXISTS trace; DROP TABLE IF EXISTS address; PRAGMA user_version=${FORMAT}`)
+if (user_version < FORMAT) {
+  for (const table of ['trace', 'address', 'batch', 'key']) db.exec(`DROP TABLE IF EXISTS ${table}`)
+  db.exec(`PRAGMA user_version=${FORMAT}`)
+}
 db.exec(SCHEMA)
 const addBatch = db.prepare('INSERT INTO batch (time, texts, numbers) VALUES (?, ?, ?)')
 const addKeys = db.prepare(ADD_KEYS)

@@ -104,6 +104,16 @@ test('what was recorded is there after a restart', async () => {
   expect(await open().find({ about: 'q1' })).toMatchObject([{ detail: 'kept' }])
 })
 
+test('what an older version wrote goes, whatever it is', async () => {
+  const db = new DatabaseSync(join(folder, 'trace.db'))
+  db.exec(`${SCHEMA}; PRAGMA user_version=4; CREATE TABLE trace (events TEXT);
+    INSERT INTO batch VALUES (1, 1, 'hook\x1fq1', x'00'); INSERT INTO key VALUES ('q1', 1)`)
+  db.close()
+  const trace = open()
+  trace.record(at({ qid: 'q1', event: 'queued' }))
+  expect(await trace.find({ about: 'q1' })).toMatchObject([{ event: 'queued' }])
+})
+
 test('rows beyond the days go, and a file beyond its octets loses the oldest', async () => {
   const trace = open({ days: 1, maxSize: 400_000 })
   trace.record(at({ qid: 'old', event: 'queued' }))
