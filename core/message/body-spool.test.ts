@@ -47,6 +47,15 @@ it('keeps a small body in memory, within the budget, until its last holder relea
   expect(() => body.release()).toThrow()
 })
 
+it('keeps a chunk that came alone as it came, but for a small part of a larger one', async () => {
+  const read = Buffer.from(new ArrayBuffer(5000)).fill('x')
+  const most = read.subarray(0, 4990)
+  expect((await write(spool(), most, 5000)).bytes?.buffer).toBe(read.buffer)
+  const body = await write(spool(), read.subarray(100, 200))
+  expect(body.bytes?.equals(Buffer.alloc(100, 'x'))).toBe(true)
+  expect(body.bytes?.buffer).not.toBe(read.buffer)
+})
+
 it('writes a large body to a file and removes it at its release', async () => {
   const s = spool()
   const bytes = pattern(MEMORY_BODY * 5 + 17)

@@ -128,7 +128,7 @@ class Writer implements BodyWriter {
 
   #finishMemory(): SpooledBody {
     this.#end()
-    const bytes = Buffer.concat(this.#chunks, this.size)
+    const bytes = inOne(this.#chunks, this.size)
     this.#chunks = []
     return new MemoryBody(bytes, () => this.#budget.give(this.#reserved))
   }
@@ -166,6 +166,12 @@ class Writer implements BodyWriter {
       },
     )
   }
+}
+
+/** A chunk that came alone stays as it is, unless what it was read with is kept along and much larger. */
+function inOne(chunks: readonly Buffer[], size: number): Buffer {
+  const alone = chunks.length === 1 ? chunks[0]! : null
+  return alone !== null && alone.length * 2 > alone.buffer.byteLength ? alone : Buffer.concat(chunks, size)
 }
 
 /** A file that cannot be removed now is removed at the next start. */
