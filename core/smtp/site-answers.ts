@@ -8,6 +8,8 @@ export class SiteAnswers {
   readonly #site: Site
   readonly greeting: { readonly [protocol in 'ESMTP' | 'LMTP']: Answer }
   readonly closing: Answer
+  /** To HELO. */
+  readonly plainWelcome: Answer
   readonly #welcomes = new Map<string, Answer>()
 
   constructor(site: Site) {
@@ -16,6 +18,7 @@ export class SiteAnswers {
       ESMTP: proceed('connect.admitted', replies.greeting(site.hostname, 'ESMTP')),
       LMTP: proceed('connect.admitted', replies.greeting(site.hostname, 'LMTP')),
     }
+    this.plainWelcome = proceed('hello.accepted', replies.hello([site.hostname]))
     this.closing = goodbye(replies.closing(site.hostname))
   }
 

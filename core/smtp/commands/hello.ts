@@ -5,7 +5,7 @@ import { noteEarlyTalk } from '../journal.ts'
 import type { SmtpSession } from '../session.ts'
 import { answersOf } from '../site-answers.ts'
 import { isHeloArgument } from '../wire/command.ts'
-import { type Answer, proceed, refuse, refuseByHook, whenAnswered } from './command.ts'
+import { type Answer, refuse, refuseByHook, whenAnswered } from './command.ts'
 
 export function greetClient(session: SmtpSession, args: string, extended: boolean): Answer | Promise<Answer> {
   if (args === '') return refuse(replies.syntaxError('Domain or address literal expected'))
@@ -21,8 +21,7 @@ export function greetClient(session: SmtpSession, args: string, extended: boolea
       const refused = refuseByHook('HELO', verdict, null)
       return refused.outcome === 'session.goodbye' ? refused : { ...refused, outcome: 'hello.refused' }
     }
-    return extended
-      ? answersOf(generation.site).welcome(offerOf(session))
-      : proceed('hello.accepted', replies.hello([generation.site.hostname]))
+    const answers = answersOf(generation.site)
+    return extended ? answers.welcome(offerOf(session)) : answers.plainWelcome
   })
 }
