@@ -68,8 +68,10 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     let received: ReceivedMessage | null = null
     let filtered: Filtered | null = null
     try {
-      received = await receiveMessage(submission, clock.now(), deps.spool)
-      filtered = await filterMessage(submission, received)
+      const whole = receiveMessage(submission, clock.now(), deps.spool)
+      received = whole instanceof Promise ? await whole : whole
+      const passed = filterMessage(submission, received)
+      filtered = passed instanceof Promise ? await passed : passed
       answers = await enqueue(deps, events, submission, received, filtered)
     } catch (thrown) {
       const failure = asFailure(thrown)
