@@ -134,10 +134,10 @@ function replyText(line: string): string {
   return ascii.length > REPLY_LINE_MAX - 2 ? ascii.slice(0, REPLY_LINE_MAX - 2) + '\r\n' : ascii + '\r\n'
 }
 
-/** One line for log and trace. */
 /** Did the next hop say this itself? What we say of one names it. */
 export const isSaidBy = (relay: string | null, reply: string): relay is string =>
   relay !== null && !reply.includes(relay)
 
+/** One line for log and trace. */
 export const replyLine = (reply: Reply): string =>
   `${reply.code} ${reply.enhanced ? reply.enhanced + ' ' : ''}${typeof reply.text === 'string' ? reply.text : reply.text.join(' ')}`
