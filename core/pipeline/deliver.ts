@@ -11,20 +11,24 @@ import type { LaneWork } from './lane.ts'
 import { queuedFacts } from './prepare.ts'
 import { type RecipientOutcome, settle } from './settle.ts'
 
-/** Resolves when the outcome is durable: to the reply by which the whole lane backs off, null when it does not. */
+/**
+ * Resolves when the outcome is durable. `answered` is called when the courier has done with it, with the reply by which the
+ * whole lane backs off, null when it does not; not called when there is nothing to deliver.
+ */
 export async function deliver(
   deps: PipelineDeps,
   events: PipelineEvents,
   work: LaneWork,
   attempts: Attempts,
-): Promise<Reply | null> {
+  answered: (hostDown: Reply | null) => void,
+): Promise<void> {
   const item = deps.queue.get(work.queueId)
-  if (!item || item.held) return null
+  if (!item || item.held) return
   const recipients = openAmong(item, work.recipients)
-  if (recipients.length === 0) return null
+  if (recipients.length === 0) return
   const numbers = recipients.map((r) => r.n)
   const lease = deps.queue.claim(item.id, numbers, ATTEMPT_LIMIT_MS + 60_000)
-  if (!lease) return null
+  if (!lease) return
   const generation = deps.generations.current()
   generation.hold()
   const started = deps.clock.mono()
@@ -35,12 +39,12 @@ export async function deliver(
     const answer = await attempt(deps, courier, item, recipients, work, content, attempts)
     if (attempts.stopped && answer.every((o) => o.kind === 'deferred')) {
       deps.queue.free(lease)
-      return null
+      return
     }
     const ms = deps.clock.mono() - started
+    answered(answer.find((o) => o.hostDown)?.reply ?? null)
     const outcomes = recipients.map((recipient, i) => toOutcome(recipient, answer[i]!, work, ms))
     await settle(deps, events, item, outcomes, lease, content)
-    return answer.find((o) => o.hostDown)?.reply ?? null
   } catch (thrown) {
     deps.queue.free(lease)
     const failure = asFailure(thrown)
@@ -48,7 +52,6 @@ export async function deliver(
     const reply = failure.reply ?? replies.internalError()
     const outcomes = recipients.map((recipient) => deferral(recipient, work, reply, failure.detail))
     await settle(deps, events, item, outcomes, null, null)
-    return null
   } finally {
     content?.body.release()
     generation.release()

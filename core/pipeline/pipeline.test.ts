@@ -511,6 +511,20 @@ describe('dispatch', () => {
     expect([...queue.list()].map(({ recipients }) => recipients[0]!.attempts)).toEqual([0, 0])
   })
 
+  test('a lane goes on while outcomes are being recorded', async () => {
+    const recorded = Promise.withResolvers<void>()
+    const update = queue.update.bind(queue)
+    queue.update = async (change) => {
+      await recorded.promise
+      await update(change)
+    }
+    await submit({ to: ['ok@here.test'] })
+    await submit({ to: ['ok2@here.test'] })
+    await vi.waitFor(() => expect(shared.pipelineTest.attempts).toEqual(['ok', 'ok2']))
+    recorded.resolve()
+    await until(() => queue.stats().items === 0)
+  })
+
   test('of a message deleted while it was being delivered the outcome is on record', async () => {
     const gate = Promise.withResolvers<void>()
     shared.pipelineTest.gate = gate.promise

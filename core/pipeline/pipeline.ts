@@ -144,16 +144,21 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
 
   async function run(work: LaneWork): Promise<void> {
     running++
-    let hostDown: Reply | null = null
+    let inLane = true
+    // the lane goes on while the outcome is being recorded: its concurrency is what the next hop bears
+    const leaveLane = (hostDown: Reply | null): void => {
+      inLane = false
+      const until = clock.mono()
+      for (const waiting of lanes.done(work.lane, hostDown)) postponed.next({ work: waiting, reply: hostDown!, until })
+    }
     try {
-      hostDown = await deliver(deps, events, work, attempts)
+      await deliver(deps, events, work, attempts, leaveLane)
     } catch (thrown) {
       failed(thrown)
     }
+    if (inLane) leaveLane(null)
     running--
     release(work)
-    const until = clock.mono()
-    for (const waiting of lanes.done(work.lane, hostDown)) postponed.next({ work: waiting, reply: hostDown!, until })
     finished()
     if (running === 0) whenIdle?.()
   }
