@@ -1,4 +1,4 @@
-// What verdicts mean apart from any one hook: a failed plugin's, how they read in a trace, whom an entry concerns.
+// What verdicts mean apart from any one hook: a failed plugin's, and how they read in a trace.
 import { formatAddress } from '../message/address.ts'
 import { replies } from '../message/reply.ts'
 import { cleanReply } from './answers.ts'
