@@ -37,12 +37,24 @@ test('a host that went away gets a few again when its lane opens', () => {
   add('gone', 30)
   lanes.done(key('gone'), up)
   expect(running).toHaveLength(21)
+  expect(lanes.done(key('gone'), down)).toHaveLength(0)
   expect(lanes.done(key('gone'), down)).toHaveLength(9)
-  for (let i = 0; i < 19; i++) lanes.done(key('gone'), down)
+  for (let i = 0; i < 18; i++) lanes.done(key('gone'), down)
   running.length = 0
   clock.advance(60_000)
   add('gone', 30)
   expect(running).toHaveLength(2)
+})
+
+test('one mail that a host chokes on closes no lane of one that answers others', () => {
+  const { running, lanes, add } = lanesOf(20, 2)
+  add('live', 40)
+  lanes.done(key('live'), up)
+  expect(lanes.done(key('live'), down)).toHaveLength(0)
+  expect(lanes.list()).toMatchObject([{ running: 19, closedForMs: 0 }])
+  lanes.done(key('live'), up)
+  expect(running).toHaveLength(23)
+  expect(lanes.list()).toMatchObject([{ running: 20, closedForMs: 0 }])
 })
 
 test('what a full lane sends away comes back in order, about twice as fast as the lane empties', () => {

@@ -123,6 +123,18 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
     lane.pace += PACE_SHARE * (Math.min(SLOWEST_PACE, now - lane.lastEnd) - lane.pace)
     lane.lastEnd = now
   }
+  const close = (lane: Lane, reply: Reply): LaneWork[] => {
+    // attempts that were under way together count as one failure
+    if (lane.closedUntil <= clock.mono()) {
+      lane.closedUntil = clock.mono() + Math.min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** lane.failures)
+      lane.failures++
+    }
+    lane.reply = reply
+    const waiting = lane.waiting.slice(lane.head)
+    lane.waiting.length = 0
+    lane.head = 0
+    return waiting
+  }
   const forgetOldest = (): void => {
     for (const [key, lane] of lanes) {
       if (lane.running === 0 && lane.waiting.length === 0) {
@@ -147,7 +159,10 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
       pump(lane)
       return 'taken'
     },
-    /** An attempt of this lane is over. A dead host, by this reply, gives back all that waited, to be deferred without trying. */
+    /**
+     * An attempt of this lane is over. A dead host, by this reply, gives back all that waited, to be deferred without trying;
+     * one that has answered is not taken for dead at once, since one mail may be what it chokes on.
+     */
     done(key: string, hostDown: Reply | null): LaneWork[] {
       const lane = lanes.get(key)
       if (!lane) return []
@@ -155,16 +170,8 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
       countEnd(lane)
       let given: LaneWork[] = []
       if (hostDown) {
-        // attempts that were under way together count as one failure
-        if (lane.closedUntil <= clock.mono()) {
-          lane.closedUntil = clock.mono() + Math.min(MAX_BACKOFF, FIRST_BACKOFF * 2 ** lane.failures)
-          lane.failures++
-        }
+        if (!lane.reached) given = close(lane, hostDown)
         lane.reached = false
-        lane.reply = hostDown
-        given = lane.waiting.slice(lane.head)
-        lane.waiting.length = 0
-        lane.head = 0
         trials.failed(lane)
       } else {
         lane.reached = true

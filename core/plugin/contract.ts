@@ -259,7 +259,7 @@ export interface Outcome {
   readonly reply: Reply
   readonly relay: string | null
   readonly detail?: string
-  /** Set when the whole destination is down, so that its lane backs off. */
+  /** Set when the whole destination is down, so that its lane backs off: at the second time where it has been answering. */
   readonly hostDown?: boolean
   /** The next hop took over the duty to send DSNs (RFC 3461 §5.2.2). */
   readonly dsnHandedOn?: boolean

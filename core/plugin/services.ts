@@ -57,7 +57,7 @@ export interface SmtpSendResult {
     readonly relay: string | null
     readonly dsn: boolean
   }[]
-  /** No host could be talked to at all. */
+  /** No host had an answer for any recipient: none was reached, or the connection ended, or stalled, before. */
   readonly hostDown: boolean
 }
 

@@ -269,7 +269,9 @@ describe('connections that break', () => {
   test.each<[string, Script, string, boolean]>([
     ['no greeting', { greeting: 'close' }, 'deferred 450 4.4.2', true],
     ['a greeting of 554', { greeting: '554 5.7.1 go away' }, 'deferred 454 4.7.1', true],
-    ['lost at RCPT', { on: { RCPT: 'close' } }, 'deferred 450 4.4.2', false],
+    ['lost at MAIL', { on: { MAIL: 'close' } }, 'deferred 450 4.4.2', true],
+    ['lost at RCPT', { on: { RCPT: 'close' } }, 'deferred 450 4.4.2', true],
+    ['lost after the final dot', { on: { '.': 'close' } }, 'deferred 450 4.4.2', true],
     ['421 at RCPT', { on: { RCPT: { say: '421 4.3.2 bye', close: true } } }, 'deferred 421 4.3.2', false],
     ['garbage', { greeting: 'SSH-2.0-OpenSSH' }, 'deferred 450 4.4.2', true],
   ])('%s, and no other host: put off', async (_name, script, expected, hostDown) => {
@@ -312,6 +314,7 @@ describe('connections that break', () => {
     const good = await serve()
     const result = await send(makeClient(), to([bad, good]), mail({ to: ['a@there.test', 'b@there.test'] }))
     expect(brief(result)).toEqual(['failed 550 5.1.1', 'sent 250 2.0.0'])
+    expect(result.hostDown).toBe(false)
     expect(good.mails[0]!.to).toEqual(['b@there.test'])
   })
 
@@ -391,7 +394,9 @@ describe('time', () => {
     await settled()
     expect(done).toBe(false)
     clock.advance(4000)
-    expect(brief(await sending)).toEqual(['deferred 450 4.4.2'])
+    const result = await sending
+    expect(brief(result)).toEqual(['deferred 450 4.4.2'])
+    expect(result.hostDown).toBe(true)
   })
 
   test('the caller can give up at any time', async () => {

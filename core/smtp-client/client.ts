@@ -59,6 +59,8 @@ class Sending {
   /** The last reason why no connection came about. */
   #trouble: Reply | null = null
   #sessions = 0
+  /** Whether a recipient has got an answer, from whomever. */
+  #answered = false
   /** What an abort of the caller ends. */
   #connection: Connection | null = null
   readonly #tried = new Set<string>()
@@ -86,9 +88,8 @@ class Sending {
       await this.#overNew()
       this.#signal.removeEventListener('abort', abort)
     }
-    const hostDown = this.#sessions === 0 && this.#pending.length > 0
-    for (const i of this.#pending) this.#results[i] = this.#deferred(i)
-    return { results: this.#results.map((result, i) => result ?? this.#deferred(i)), hostDown }
+    const results = this.#results.map((result, i) => result ?? this.#deferred(i))
+    return { results, hostDown: !this.#answered }
   }
 
   async #overIdle(): Promise<void> {
@@ -195,7 +196,10 @@ class Sending {
         const lost = replies.connectionLost(`${relay}: ${delivery.lost}`)
         this.#deferrals[i] = { reply: lost, relay }
         if (delivery.maybeSent) this.#results[i] = { kind: 'deferred', reply: lost, relay, dsn: false }
-      } else if (isPositive(answer)) this.#results[i] = { kind: 'sent', reply: answer, relay, dsn }
+        continue
+      }
+      this.#answered = true
+      if (isPositive(answer)) this.#results[i] = { kind: 'sent', reply: answer, relay, dsn }
       else if (answer.code >= 500) this.#results[i] = { kind: 'failed', reply: answer, relay, dsn: false }
       else this.#deferrals[i] = { reply: answer, relay }
     }
@@ -213,6 +217,7 @@ class Sending {
   }
 
   #settleAll(reply: Reply): void {
+    this.#answered = true
     for (const i of this.#pending) this.#results[i] = { kind: 'failed', reply, relay: null, dsn: false }
     this.#pending = []
   }
