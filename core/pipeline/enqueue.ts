@@ -60,6 +60,7 @@ async function reportBounced(
     events.queued(report)
     events.reported(about, report, action)
   }
+  if (filtered.accepted.length === 0) events.removed(item.id)
 }
 
 const queuedRecipient = (recipient: Recipient, reversePath: Address | null, n: number): QueuedRecipient => ({

@@ -3,7 +3,9 @@
 import type { Reply } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { formatAddress } from '../message/address.ts'
+import { refusalLine } from '../message/refusal-line.ts'
 import { replyLine } from '../message/reply.ts'
+import type { TransactionFacts } from '../plugin/contract.ts'
 import type { NewQueueItem, QueuedRecipient, QueueItem } from '../queue/queue.ts'
 import type { Trace } from '../trace/trace.ts'
 
@@ -36,7 +38,7 @@ export function createEvents(log: Logger, trace: Trace, now: () => number) {
       if (origin.ip !== null) {
         const sasl = origin.account ? `, sasl_username=${origin.account}` : ''
         smtpd.info(`client=unknown[${origin.ip}]${sasl}`, { qid, sid })
-      } else if (parent === undefined) pickup.info(`sender=<${from}>`, { qid })
+      } else if (parent === undefined) pickup.info(`uid=unknown from=<${from}>`, { qid })
       cleanup.info(`message-id=${item.messageId ?? '<>'}`, { qid })
       qmgr.info(`from=<${from}>, size=${size}, nrcpt=${nrcpt} (queue active)`, { qid })
       const time = now()
@@ -54,8 +56,14 @@ export function createEvents(log: Logger, trace: Trace, now: () => number) {
         trace.record({ time, event: 'recipient', sid, tid, qid, rcpt: formatAddress(recipients[i]!.address) })
     },
     /** The answer that intake gave without queueing. */
-    refused(qid: string, tid: string, sid: string, from: string, reply: Reply, service: string): void {
-      smtpd.info(`NOQUEUE: reject: END-OF-MESSAGE: ${replyLine(reply)}; from=<${from}> proto=${service}`, { sid, tid })
+    refused(qid: string, { id: tid, session, reversePath }: TransactionFacts, reply: Reply): void {
+      const sid = session.id
+      const from = formatAddress(reversePath)
+      cleanup.info(refusalLine({ where: 'END-OF-MESSAGE', from, to: null }, session, reply), {
+        sid,
+        tid,
+        ip: session.remoteIp,
+      })
       trace.record({
         time: now(),
         qid,

@@ -2,7 +2,6 @@
 // each by its own module: the package as a whole is 220 files, a tenth of the server's start
 import { Subject } from 'rxjs/internal/Subject'
 import { asFailure, type Reply } from '../base/failure.ts'
-import { formatAddress } from '../message/address.ts'
 import { replies } from '../message/reply.ts'
 import type { QueueItem } from '../queue/queue.ts'
 import { Attempts } from './attempts.ts'
@@ -86,17 +85,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       received?.parted?.release()
     }
     const refused = answers.find((r) => r.code >= 400)
-    if (refused) {
-      const from = formatAddress(envelope.reversePath)
-      events.refused(
-        submission.queueId,
-        transaction.id,
-        transaction.session.id,
-        from,
-        refused,
-        transaction.session.service,
-      )
-    }
+    if (refused) events.refused(submission.queueId, transaction, refused)
     answer(answers)
   }
 

@@ -32,7 +32,8 @@ type SendResult = SmtpSendResult['results'][number]
 export function createSmtpClient(options: SmtpClientOptions): SmtpClient {
   const pool = new ConnectionPool(options.clock, { ...defaultLimits, ...options.limits })
   const secureContext = createSecureContext({ minVersion: 'TLSv1.2', ...options.tlsOptions })
-  const shared = { ...options, pool, secureContext }
+  const log = options.log.with({ component: 'smtp' })
+  const shared = { ...options, log, pool, secureContext }
   return {
     send: (destination, mail, signal) => new Sending(shared, destination, mail, signal).run(),
     close: () => pool.close(CLOSE_MS),
@@ -130,7 +131,8 @@ class Sending {
     if (first.ok) return first
     if (!first.error.withoutTls) return first
     // RFC 7435 §3: opportunistic TLS that fails is no reason not to deliver
-    this.#options.log.info('smtp client: TLS failed, going on without', { relay: `${name}[${address}]:${port}` })
+    const relay = `${name}[${address}]:${port}`
+    this.#options.log.info(`TLS with ${relay} failed, going on without`, { relay })
     return this.#open(name, address, port, 'none')
   }
 
@@ -161,8 +163,9 @@ class Sending {
     }
     const opened = await connection.open()
     if (opened.ok) return ok(connection)
-    const status = replyLine(opened.error.reply)
-    log.info('smtp client: no connection', { relay: connection.relay, status })
+    // its text begins with the host
+    const { reply } = opened.error
+    log.info(`connect to ${reply.text}`, { relay: connection.relay, status: replyLine(reply) })
     return opened
   }
 

@@ -321,7 +321,8 @@ export class Connection {
 
   #fail(reply: Reply, withoutTls = false, isLoop = false): void {
     this.#failure ??= { reply, withoutTls, isLoop }
-    this.#options.log.debug('smtp client: connection failed', { relay: this.relay, status: replyLine(reply) })
+    const status = replyLine(reply)
+    this.#options.log.debug(`connection failed: ${status}`, { relay: this.relay, status })
   }
 
   /** For log and reply: at which point of the dialogue. */
@@ -368,7 +369,7 @@ export class Connection {
     socket.once('secureConnect', () => {
       this.#secured = true
       this.#offered = noCapabilities // RFC 3207 §4.2
-      this.#options.log.debug('smtp client: TLS', { relay: this.relay, version: socket.getProtocol() })
+      this.#options.log.debug(`TLS connection established to ${this.relay}`, { version: socket.getProtocol() })
       this.#dispatch('net.secured')
     })
   }
@@ -438,7 +439,7 @@ export class Connection {
 
   #unreadable(error: unknown): void {
     // what it says of our disk is nobody's business outside, where the reply may end in a report
-    this.#options.log.error('smtp client: a message could not be read', { reason: asFailure(error).detail })
+    this.#options.log.error('a message could not be read', { reason: asFailure(error).detail })
     this.abort('the message could not be read')
   }
 

@@ -1,6 +1,7 @@
 // What a session writes to log and trace, in the words of Postfix where tools read them (pflogsumm, fail2ban). Never a secret.
 import type { Reply } from '../base/failure.ts'
 import { formatAddress } from '../message/address.ts'
+import { refusalLine } from '../message/refusal-line.ts'
 import { replyLine } from '../message/reply.ts'
 import type { Refusal } from './commands/command.ts'
 import type { SmtpSession } from './session.ts'
@@ -42,17 +43,13 @@ export function logTls(session: SmtpSession): void {
 }
 
 export function noteRefusal(session: SmtpSession, reply: Reply, refusal: Refusal): void {
-  const { facts, service, role } = session
+  const { facts, service } = session
   const { where, transaction, recipient } = refusal
   const from = formatAddress(transaction?.reversePath ?? null)
-  const protocol = role.protocol === 'LMTP' ? 'LMTP' : facts.extended ? 'ESMTP' : 'SMTP'
-  const line = [`NOQUEUE: reject: ${where} from ${clientName(session)}: ${replyLine(reply)};`]
-  if (transaction !== null) line.push(`from=<${from}>`)
-  if (recipient !== '') line.push(`to=<${recipient}>`)
-  line.push(`proto=${protocol}`)
-  if (facts.helo !== null) line.push(`helo=<${facts.helo}>`)
+  const told = { where, from: transaction === null ? null : from, to: recipient === '' ? null : recipient }
   const ids = { sid: facts.id, ...(transaction === null ? {} : { tid: transaction.id }) }
-  service.log.info(line.join(' '), { ...ids, ip: facts.remoteIp })
+  const component = where === 'END-OF-MESSAGE' ? 'cleanup' : 'smtpd'
+  service.log.info(refusalLine(told, facts, reply), { ...ids, ip: facts.remoteIp, component })
   service.trace.record({
     time: service.clock.now(),
     ...ids,

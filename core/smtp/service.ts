@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import { Crowd } from '../base/crowd.ts'
 import type { Logger } from '../base/log.ts'
 import type { Site } from '../config/site.ts'
+import { refusalLine } from '../message/refusal-line.ts'
 import { formatReply, replies } from '../message/reply.ts'
 import type { BodySpool } from '../message/spool.ts'
 import type { Admission, Refusal } from '../net/admission.ts'
@@ -85,10 +86,12 @@ export function createSmtpService(deps: SmtpServiceDeps): ProtocolService {
       }
       const refusal = deps.admission.enter(connection.remoteIp)
       if (refusal !== null) {
-        context.log.info(`NOQUEUE: reject: CONNECT from unknown[${connection.remoteIp}]: ${refusal}`, {
+        const reply = REFUSALS[refusal]()
+        const client = { service: '', remoteIp: connection.remoteIp, helo: null, extended: false }
+        context.log.info(refusalLine({ where: 'CONNECT', from: null, to: null }, client, reply), {
           ip: connection.remoteIp,
         })
-        turnAway(connection, formatReply(REFUSALS[refusal]()))
+        turnAway(connection, formatReply(reply))
         return
       }
       const session = new SmtpSession(context, connection, deps.generations.current())

@@ -49,7 +49,10 @@ beforeAll(async () => {
   await send('ana@here.test')
   await send('ana@here.test', { user: 'paco@here.test', pass: 'right' })
   await send('permerror@here.test', { user: 'paco@here.test', pass: 'right' })
-  await server.logged(/status=bounced/)
+  await server.logged(/non-delivery notification/)
+  await send('temperror@here.test', { user: 'paco@here.test', pass: 'right' })
+  await server.logged(/status=deferred/)
+  await expect(send('virus@here.test', { user: 'paco@here.test', pass: 'right' })).rejects.toThrow('554')
   await expect(send('x@elsewhere.test')).rejects.toThrow('Relaying denied')
   await expect(send('ana@here.test', { user: 'paco@here.test', pass: 'wrong-one' })).rejects.toThrow('535')
   const imap = new ImapFlow({
@@ -60,16 +63,19 @@ beforeAll(async () => {
     logger: false,
   })
   await expect(imap.connect()).rejects.toThrow()
-  await server.logged(/to=<paco@here\.test>.*status=sent/)
   const config = join(folder, 'estafeta.yaml')
   writeFileSync(config, `hostname: mx.here.test\norigin: here.test\ndata: ${join(server.folder, 'data')}\n`)
-  const local = await runBin('sendmail', ['-f', 'paco', 'ana'], {
-    env: { ESTAFETA_CONFIG: config },
-    input: 'Message-ID: <local@here.test>\n\nx\n',
-  })
-  expect(local).toEqual({ code: 0, stdout: '', stderr: '' })
-  const [, id] = /(\w+): message-id/.exec(await server.logged(/message-id=<local@here\.test>/))!
-  await server.logged(new RegExp(`${id}: removed`))
+  for (const to of ['ana', 'nobody']) {
+    const input = `Message-ID: <to-${to}@here.test>\n\nx\n`
+    const local = await runBin('sendmail', ['-f', 'paco', to], { env: { ESTAFETA_CONFIG: config }, input })
+    expect(local).toEqual({ code: 0, stdout: '', stderr: '' })
+    const [, id] = /(\w+): message-id/.exec(await server.logged(new RegExp(`message-id=<to-${to}@here\\.test>`)))!
+    await server.logged(new RegExp(`${id}: removed`))
+  }
+  for (const line of server.lines) {
+    const report = /non-delivery notification: (\w+)/.exec(line)?.[1]
+    if (report) await server.logged(new RegExp(`${report}: removed`))
+  }
   log = join(folder, 'mail.log')
   writeFileSync(log, `${server.lines.join('\n')}\n`)
 })
@@ -84,27 +90,42 @@ test('pflogsumm counts what was received, delivered, bounced and rejected', () =
   expect({
     received: count('received'),
     delivered: count('delivered'),
+    deferred: count('deferred'),
     bounced: count('bounced'),
     rejected: count('rejected'),
-  }).toEqual({
-    received: 4,
-    delivered: 4,
-    bounced: 1,
-    rejected: 1,
-  })
+  }).toEqual({ received: 6, delivered: 5, deferred: 1, bounced: 2, rejected: 2 })
+  expect(report).toMatch(/Recipient address rejected: Relaying denied \(total: 1\)\s+1 +x@elsewhere\.test/)
+  expect(report).toMatch(
+    /END-OF-MESSAGE \(total: 1\)\s+1 +from unknown\[127\.0\.0\.1\]: 554 5\.7\.0 Message contains malware/,
+  )
 })
 
-test('logwatch counts what came by SMTP, was delivered, bounced and removed, by the script of our examples', () => {
+test('logwatch counts what was accepted, rejected, delivered, deferred, bounced and removed, by the script of our examples', () => {
   const script = fileURLToPath(new URL('../../docs/examples/logwatch-estafeta', import.meta.url))
   const env = { ...process.env, LOGWATCH_DETAIL_LEVEL: '5' }
   const report = execFileSync('/bin/sh', [script], { env, input: readFileSync(log) }).toString()
   const count = (what: string): number => Number(new RegExp(`^\\s*(\\d+)\\s+${what}\\b`, 'm').exec(report)?.[1] ?? -1)
   expect({
     accepted: count('Accepted'),
+    recipients: count('5xx Reject recipient address'),
+    messages: count('5xx Reject milter'),
     delivered: count('Delivered'),
-    bounced: count('Bounced'),
+    deferred: count('Deferred'),
+    refusedHere: count('Bounced .local'),
+    refusedThere: count('Bounced .remote'),
     removed: count('Removed from queue'),
-  }).toEqual({ accepted: 3, delivered: 4, bounced: 1, removed: 5 })
+  }).toEqual({
+    accepted: 6,
+    recipients: 1,
+    messages: 1,
+    delivered: 5,
+    deferred: 1,
+    refusedHere: 1,
+    refusedThere: 1,
+    removed: 7,
+  })
+  const [, unknown = ''] = report.split('**Unmatched Entries**')
+  expect(unknown.split('\n').filter((line) => /NOQUEUE|pickup|smtpd|qmgr|cleanup/.test(line))).toEqual([])
 })
 
 test('fail2ban finds the failed logins and the refused relay, with the client’s address', () => {

@@ -555,7 +555,7 @@ test('refusals are on record as Postfix writes them, and in the trace', async ()
   )
   const line = server.log.find(({ event }) => event.startsWith('NOQUEUE'))!
   expect(line.event).toBe(
-    'NOQUEUE: reject: RCPT from unknown[127.0.0.1]: 550 5.7.1 Relaying denied; from=<a@b.test> to=<x@elsewhere.test> proto=ESMTP helo=<c.test>',
+    'NOQUEUE: reject: RCPT from unknown[127.0.0.1]: 550 5.7.1 <x@elsewhere.test>: Recipient address rejected: Relaying denied; from=<a@b.test> to=<x@elsewhere.test> proto=ESMTP helo=<c.test>',
   )
   expect(server.trace).toMatchObject([
     {
