@@ -1,6 +1,7 @@
 // One outgoing connection: hears replies, tells its chart what they mean, and does on the socket what the new state begins with.
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
+import { getSystemErrorMessage } from 'node:util'
 import { type Actor, createActor } from 'xstate'
 import type { Clock } from '../base/clock.ts'
 import { asFailure, type Reply } from '../base/failure.ts'
@@ -466,6 +467,9 @@ export class Connection {
   }
 }
 
-/** OpenSSL's messages name its source files, and Node's give advice to who starts programs by hand. */
-const causeOf = (error: Error & { readonly reason?: string }): string =>
-  error.reason ?? error.message.replace(/; if the root CA is installed locally.*$/, '')
+/** In plain words: the system's errors are names, OpenSSL's name its source files, and Node's give advice to who starts programs by hand. */
+const causeOf = (error: Error & { readonly reason?: string; readonly errno?: number }): string =>
+  error.reason ??
+  (error.errno === undefined
+    ? error.message.replace(/; if the root CA is installed locally.*$/, '')
+    : getSystemErrorMessage(error.errno))
