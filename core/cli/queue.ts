@@ -50,8 +50,8 @@ export function build(): Command {
 
 const withFilter = (command: Command): Command =>
   command
-    .option('--sender <address>', 'of this sender (<> for reports)')
-    .option('--recipient <address>', 'to this recipient')
+    .option('--sender <address>', 'of this sender, or @domain (<> for reports)')
+    .option('--recipient <address>', 'to this recipient, or @domain')
     .option('--reason <text>', 'whose last reply contains this')
     .option('--older-than <age>', 'older than, such as 30m, 4h, 2d')
     .option('--held', 'held ones')

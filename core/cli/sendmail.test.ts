@@ -1,6 +1,6 @@
-// sendmail: where the header of what programs hand in ends.
+// sendmail: where the header of what programs hand in ends, how their lines end, and to whom it goes.
 import { expect, test } from 'vitest'
-import { withHeader } from './sendmail.ts'
+import { addressesIn, endLines, headerRecipients, withHeader } from './sendmail.ts'
 
 const made = (text: string): string => withHeader(Buffer.from(text, 'latin1')).toString('latin1')
 
@@ -23,4 +23,31 @@ test('a whole message stays as it is', () => {
 
 test("a mailbox's From line goes", () => {
   expect(made('From ana Sun Nov 22 03:00:00 2026\r\nSubject: a\r\n\r\nbody\r\n')).toBe('Subject: a\r\n\r\nbody\r\n')
+})
+
+test('carriage returns end lines, as line feeds do; NULs go', () => {
+  const ended = (text: string): string => endLines(Buffer.from(text, 'latin1')).toString('latin1')
+  expect(ended('10%\r20%\r100%\ndone\r\r\nx\0y\r\n')).toBe('10%\r\n20%\r\n100%\r\ndone\r\nxy\r\n')
+  expect(ended('no line end')).toBe('no line end\r\n')
+  expect(ended('cut off\r')).toBe('cut off\r\n')
+  expect(ended('')).toBe('')
+})
+
+test('an argument is a list of addresses, as a field is', () => {
+  expect(addressesIn('ana,bob@out.test')).toEqual(['ana', 'bob@out.test'])
+  expect(addressesIn('Ana T <ana@out.test>, friends: bob, "c d"@out.test;')).toEqual([
+    'ana@out.test',
+    'bob',
+    '"c d"@out.test',
+  ])
+  expect(addressesIn('ana+x@out.test')).toEqual(['ana+x@out.test'])
+  // told of as it was written
+  expect(addressesIn('Ana Torre')).toEqual(['Ana Torre'])
+  expect(addressesIn(Array(6000).fill('ana').join(','))).toHaveLength(6000)
+})
+
+test('what is sent again goes to those that a Resent field names', () => {
+  const to = (header: string): string[] => headerRecipients(Buffer.from(header))
+  expect(to('To: a\r\nCc: b\r\nBcc: c\r\n')).toEqual(['a', 'b', 'c'])
+  expect(to('To: a\r\nResent-Bcc: b\r\nResent-From: c\r\n')).toEqual(['b'])
 })

@@ -11,24 +11,13 @@ import { formatAddress, parseAddress } from '../message/address.ts'
 import { parseAddressList } from '../message/address-list.ts'
 import { findBodyStart } from '../message/content.ts'
 import { fieldsEnd, formatField, parseHeader } from '../message/header.ts'
-import { submitLocally, verifyLocally } from '../pipeline/local-client.ts'
+import { type LocalEnvelope, submitLocally, verifyLocally } from '../pipeline/local-client.ts'
 import { dropInPickup } from '../pipeline/pickup.ts'
 import { CliError, EX, findConfig } from './context.ts'
 import { printQueue } from './mailq.ts'
 import { checkAliases } from './newaliases.ts'
 import { print } from './output.ts'
-
-interface Flags {
-  mode: 'send' | 'verify' | 'smtp' | 'queue' | 'aliases' | 'flush'
-  fromHeader: boolean
-  ignoreDots: boolean
-  sender: string | null
-  fullName: string | null
-  notify: string | null
-  ret: string | null
-  envid: string | null
-  recipients: string[]
-}
+import { FLAGS, type Flags, readFlags } from './sendmail-flags.ts'
 
 /** Where the server listens and what completes addresses. */
 interface Local {
@@ -39,22 +28,6 @@ interface Local {
 
 /** What is taken for granted where the configuration, which may hold a password, may not be read. */
 const USUAL: Local = { data: '/var/lib/estafeta', origin: '' }
-
-const FLAGS = `
-Flags:
-  -t              recipients are those of To, Cc and Bcc; Bcc is taken out
-  -i, -oi         a line with a single dot does not end the message
-  -f, -r <addr>   the sender; '<>' for none, the caller when left out
-  -F <name>       the sender's name, where the message has no From
-  -N <conditions> when to report delivery: never, or failure, delay, success
-  -R full|hdrs    what reports bring back
-  -V <id>         an envelope id for reports
-  -bv             say of each recipient whether mail for it is taken
-  -bs             speak SMTP on standard input and output
-  -bp             list the queue, as mailq
-  -bi, -I         check the alias file, as newaliases
-  -q              try again now what waits
-Others of the traditional flags are taken and ignored.`
 
 export function build(): Command {
   return (
@@ -72,61 +45,12 @@ export function build(): Command {
         if (flags.mode === 'smtp') return speakSmtp(findLocal())
         if (flags.mode === 'flush') {
           const { build: queue } = await import('./queue.ts')
-          return void (await queue().parseAsync(['flush'], { from: 'user' }))
+          return void (await queue().parseAsync(['flush', ...flags.flush], { from: 'user' }))
         }
         if (flags.mode === 'verify') return verify(flags, findLocal())
         await send(flags, findLocal())
       })
   )
-}
-
-/** Flags with their value attached or following, as the traditional command takes them. */
-export function readFlags(args: readonly string[]): Flags {
-  const flags: Flags = {
-    mode: 'send',
-    fromHeader: false,
-    ignoreDots: false,
-    sender: null,
-    fullName: null,
-    notify: null,
-    ret: null,
-    envid: null,
-    recipients: [],
-  }
-  let i = 0
-  const value = (arg: string): string => {
-    if (arg.length > 2) return arg.slice(2)
-    const next = args[++i]
-    if (next === undefined) throw new CliError(`option ${arg} wants a value`, EX.usage)
-    return next
-  }
-  for (; i < args.length; i++) {
-    const arg = args[i]!
-    if (arg === '--') {
-      flags.recipients.push(...args.slice(i + 1))
-      break
-    }
-    if (!arg.startsWith('-') || arg === '-') flags.recipients.push(arg)
-    else if (arg === '-bs') flags.mode = 'smtp'
-    else if (arg === '-bv') flags.mode = 'verify'
-    else if (arg === '-bp') flags.mode = 'queue'
-    else if (arg === '-bi' || arg === '-I') flags.mode = 'aliases'
-    else if (arg === '-bm' || arg === '-G' || arg === '-U' || arg === '-v' || arg === '-n' || arg === '-m') continue
-    else if (arg.startsWith('-q')) flags.mode = 'flush'
-    else if (arg === '-t') flags.fromHeader = true
-    else if (arg === '-i' || arg === '-oi') flags.ignoreDots = true
-    else if (arg === '-ti' || arg === '-it') flags.fromHeader = flags.ignoreDots = true
-    else if (arg.startsWith('-f') || arg.startsWith('-r')) flags.sender = value(arg)
-    else if (arg.startsWith('-F')) flags.fullName = value(arg)
-    else if (arg.startsWith('-N')) flags.notify = value(arg)
-    else if (arg.startsWith('-R')) flags.ret = value(arg)
-    else if (arg.startsWith('-V')) flags.envid = value(arg)
-    else if (/^-[BCOXLhp]/.test(arg)) value(arg)
-    else if (arg.startsWith('-o') || arg.startsWith('-d') || arg.startsWith('-e')) continue
-    else if (arg === '-bd') throw new CliError("the server is started by 'estafeta serve'", EX.usage)
-    else throw new CliError(`unknown option ${arg}`, EX.usage)
-  }
-  return flags
 }
 
 function findLocal(): Local {
@@ -162,7 +86,7 @@ function isReadable(file: string): boolean {
 async function send(flags: Flags, local: Local): Promise<void> {
   const message = withHeader(endLines(cutAtDot(await readInput(), flags.ignoreDots)))
   const block = message.subarray(0, findBodyStart(message))
-  const named = flags.fromHeader ? [...headerRecipients(block), ...flags.recipients] : flags.recipients
+  const named = [...(flags.fromHeader ? headerRecipients(block) : []), ...flags.recipients.flatMap(addressesIn)]
   if (named.length === 0)
     throw new CliError(flags.fromHeader ? 'no recipients in the header' : 'no recipients named', EX.usage)
   const { recipients, wrong } = completeAll(named, local.origin)
@@ -172,19 +96,21 @@ async function send(flags: Flags, local: Local): Promise<void> {
   const content = flags.fullName === null ? message : nameSender(message, block, flags.fullName, sender)
   const envelope = { sender, recipients, notify: flags.notify, ret: flags.ret, envid: flags.envid }
   const answer = await submitLocally(socketPath(local.data, 'submit'), envelope, content)
-  if (answer.kind === 'down') {
-    try {
-      dropInPickup(local.data, envelope, content)
-    } catch (thrown) {
-      throw new CliError(
-        `the server is down and the pickup folder takes nothing: ${(thrown as Error).message}`,
-        EX.tempFail,
-      )
-    }
-  } else if (answer.kind === 'refused')
-    throw new CliError(answer.text, answer.code >= 500 ? EX.unavailable : EX.tempFail)
-  else if (answer.refused.length > 0) throw new CliError([...wrong, ...answer.refused].join('\n'), EX.unavailable)
+  if (answer.kind === 'down') leaveInPickup(local, envelope, content, 'the server is down')
+  else if (answer.kind === 'refused') {
+    if (answer.code >= 500) throw new CliError(answer.text, EX.unavailable)
+    leaveInPickup(local, envelope, content, answer.text)
+  } else if (answer.refused.length > 0) throw new CliError([...wrong, ...answer.refused].join('\n'), EX.unavailable)
   if (wrong.length > 0) throw new CliError(wrong.join('\n'), EX.data)
+}
+
+/** What the server cannot take now it takes later: few callers, and not cron, would try again. */
+function leaveInPickup({ data }: Local, envelope: LocalEnvelope, content: Buffer, why: string): void {
+  try {
+    dropInPickup(data, envelope, content)
+  } catch (thrown) {
+    throw new CliError(`${why}; the pickup folder takes nothing either: ${(thrown as Error).message}`, EX.tempFail)
+  }
 }
 
 function completeAll(named: readonly string[], origin: string): { recipients: string[]; wrong: string[] } {
@@ -206,7 +132,9 @@ const senderOf = ({ sender }: Flags, { origin }: Local): string =>
 /** -bv: would the server take mail for these? Nothing is sent. */
 async function verify(flags: Flags, local: Local): Promise<void> {
   if (flags.recipients.length === 0) throw new CliError('no recipients named', EX.usage)
-  const entries = flags.recipients.map((named) => ({ named, ...completeAll([named], local.origin) }))
+  const entries = flags.recipients
+    .flatMap(addressesIn)
+    .map((named) => ({ named, ...completeAll([named], local.origin) }))
   const addresses = entries.flatMap(({ recipients }) => recipients)
   const replies = await verifyLocally(socketPath(local.data, 'submit'), senderOf(flags, local), addresses)
   if (replies === null) throw new CliError('the server is down', EX.tempFail)
@@ -239,9 +167,12 @@ function cutAtDot(input: Buffer, ignore: boolean): Buffer {
   return input
 }
 
-/** CRLF line ends, whatever came in. */
-function endLines(input: Buffer): Buffer {
-  const text = input.toString('latin1').replace(/\r?\n/g, '\r\n')
+/** CRLF line ends, whatever came in: a carriage return alone, as progress bars have it, ends a line too. No mail may hold a NUL. */
+export function endLines(input: Buffer): Buffer {
+  const text = input
+    .toString('latin1')
+    .replaceAll('\0', '')
+    .replace(/\r+\n?|\n/g, '\r\n')
   return Buffer.from(text === '' || text.endsWith('\r\n') ? text : `${text}\r\n`, 'latin1')
 }
 
@@ -254,21 +185,23 @@ export function withHeader(message: Buffer): Buffer {
   return end === block.length ? rest : Buffer.concat([rest.subarray(0, end), Buffer.from('\r\n'), rest.subarray(end)])
 }
 
-function headerRecipients(block: Buffer): string[] {
+export function headerRecipients(block: Buffer): string[] {
   const view = parseHeader(block)
-  const fields = view.get('resent-to') === null ? ['to', 'cc', 'bcc'] : ['resent-to', 'resent-cc', 'resent-bcc']
-  return fields.flatMap((name) => view.all(name)).flatMap(addressesIn)
+  const again = view.fields.some(({ name }) => /^resent-/i.test(name)) ? 'resent-' : ''
+  return ['to', 'cc', 'bcc'].flatMap((name) => view.all(again + name)).flatMap(addressesIn)
 }
 
-/** Addresses of one field, groups taken apart; one without a domain is completed later. */
-const addressesIn = (value: string): string[] =>
-  parseAddressList(value).flatMap((a) =>
-    a.mailbox === null || a.host === null ? [] : [a.host === '' ? a.mailbox : `${a.mailbox}@${a.host}`],
-  )
+/** Those of a list, groups taken apart; one without a domain is completed later, and told of when it is none. */
+export function addressesIn(list: string): string[] {
+  return parseAddressList(list, Infinity).flatMap(({ name, mailbox, host }) => {
+    if (mailbox === null || host === null) return []
+    return [mailbox === '' ? (name ?? '') : formatAddress({ local: mailbox, domain: host, original: '' })]
+  })
+}
 
 function complete(text: string, origin: string): string {
   const bare = text.trim().replace(/^<|>$/g, '')
-  const named = bare.includes('@')
+  const named = bare.lastIndexOf('@') > bare.lastIndexOf('"')
   const parsed = parseAddress(named ? bare : `${bare}@${origin || 'localhost'}`)
   if (!parsed.ok) throw new CliError(`'${text}': ${parsed.error}`, EX.usage)
   return formatAddress(named || origin !== '' ? parsed.value : { ...parsed.value, domain: '' })

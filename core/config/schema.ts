@@ -220,7 +220,7 @@ export const configSchema = z.strictObject({
         .int()
         .min(100, { error: 'expected at least 100 (RFC 5321 §4.5.3.1.8)' })
         .prefault(1000)
-        .describe('Recipients a message'),
+        .describe('Recipients a message; of local programs 50000'),
       connections: z
         .int()
         .min(1)

@@ -101,7 +101,9 @@ describe.each(['up', 'down'] as const)('the queue with the server %s', (state) =
   test('list, with filters, and mailq', async () => {
     const { code, stdout } = await estafeta(['queue', 'list'])
     expect(code).toBe(0)
-    expect(stdout).toMatch(new RegExp(`^${x} .*${PACO} +x-${state}@out\\.test +(retry in|active).*connection refused`, 'm'))
+    expect(stdout).toMatch(
+      new RegExp(`^${x} .*${PACO} +x-${state}@out\\.test +(retry in|active).*connection refused`, 'm'),
+    )
     expect(await queued()).toHaveLength(2)
     expect(await queued('--recipient', `y-${state}@out.test`)).toMatchObject([{ id: y, sender: PACO }])
     expect(await queued('--sender', '@nowhere.test')).toEqual([])
@@ -310,6 +312,38 @@ describe('sendmail', () => {
   test('--help tells its flags; -h is one of them', async () => {
     expect((await face('sendmail', ['--help'])).stdout).toMatch(/^ {2}-t +recipients are those of To/m)
     expect(await face('sendmail', ['-h', '3', '-f', PACO, 'ana'], 'Subject: hops\n\nx\n')).toMatchObject({ code: 0 })
+  })
+
+  test('recipients may stand in one argument, and a progress bar in the text', async () => {
+    const mail = await sent(['-f', PACO, 'x@out.test,Y <y@out.test>'], 'Subject: bar\n\n10%\r20%\rdone\n')
+    expect([...mail.to].sort()).toEqual(['x@out.test', 'y@out.test'])
+    expect(mail.data).toMatch(/\r\n\r\n10%\r\n20%\r\ndone\r\n$/)
+  })
+
+  test('a local program may name more recipients than a client', async () => {
+    const many = Array.from({ length: 1001 }, (_, n) => `x${n}@out.test`)
+    const before = peer.mails.length
+    await sent(['-t', '-f', PACO], `Bcc: ${many.join(',\n ')}\nSubject: many\n\nx\n`)
+    const reached = () => peer.mails.slice(before).flatMap((mail) => mail.to)
+    await peer.until(() => reached().length === many.length)
+    expect(reached().sort()).toEqual(many.sort())
+  })
+
+  test('mail that the server cannot take now is kept, and leaves when it can', async () => {
+    const text = readFileSync(config, 'utf8')
+    await stop()
+    writeFileSync(config, text.replace('minFree: 0', 'minFree: 900TiB'))
+    await serve()
+    expect(await face('sendmail', ['-f', PACO, 'room@out.test'], 'Subject: no room\n\nx\n')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    })
+    await server!.printed(/pickup: .* stays: 4\.3\.1 /)
+    await stop()
+    writeFileSync(config, text)
+    await serve()
+    await peer.until(() => peer.mails.some((mail) => mail.to[0] === 'room@out.test'))
   })
 
   test('mistakes in the configuration keep nobody from handing mail in', async () => {

@@ -10,6 +10,9 @@ import { parseRcptParameters } from '../wire/parameters.ts'
 import { afterKeyword, needsUtf8Parameter } from './arguments.ts'
 import { defineCommand, proceed, refuse, refuseByHook, refuseOnPolicy, whenAnswered } from './command.ts'
 
+/** A local program hands its mail in once, for all: nobody would send it again for the rest. */
+const LOCAL_RECIPIENTS = 50_000
+
 const accepted = proceed('rcpt.accepted', replies.recipientOk())
 
 export const rcpt = defineCommand({
@@ -22,7 +25,8 @@ export const rcpt = defineCommand({
     const parsed = parseRcpt(session, args)
     if (!parsed.ok) return refuse(parsed.error)
     // RFC 5321 §4.5.3.1.10
-    if (transaction.recipients.length >= site.limits.recipients) return refuse(replies.tooManyRecipients())
+    const most = session.role.local ? LOCAL_RECIPIENTS : site.limits.recipients
+    if (transaction.recipients.length >= most) return refuse(replies.tooManyRecipients())
     return whenAnswered(hooks.rcpt(transaction, parsed.value), (decision) => {
       const shown = (): string => formatAddress(parsed.value.address)
       if (decision.kind === 'reject' && transaction.refused !== null) {
