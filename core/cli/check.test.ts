@@ -1,12 +1,13 @@
 // Every mistake of a configuration in one report: whatever part finds it, however it hides behind another.
 import { execFile } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createAuthority, writeCertificate } from '../../test/kit/certificates.ts'
+import { SYSTEM_CONFIG } from './context.ts'
 
 const main = fileURLToPath(new URL('./main.ts', import.meta.url))
 let folder: string
@@ -21,9 +22,14 @@ afterEach(() => rmSync(folder, { recursive: true }))
 function estafeta(config: string, ...command: string[]): Promise<{ code: number; out: string[]; err: string[] }> {
   const file = join(folder, 'site.yaml')
   writeFileSync(file, config)
+  return run('--config', file, ...command)
+}
+
+function run(...command: string[]): Promise<{ code: number; out: string[]; err: string[] }> {
   return new Promise((resolve) => {
-    const args = ['--disable-warning=ExperimentalWarning', main, '--config', file, ...command]
-    const child = execFile(process.execPath, args, { cwd: folder }, (_, out, err) => {
+    const args = ['--disable-warning=ExperimentalWarning', main, ...command]
+    const { ESTAFETA_CONFIG: _, ...env } = process.env
+    const child = execFile(process.execPath, args, { cwd: folder, env }, (_, out, err) => {
       const lines = (text: string): string[] => text.replaceAll(`${folder}/`, '').trimEnd().split('\n')
       resolve({ code: child.exitCode ?? -1, out: lines(out), err: lines(err) })
     })
@@ -204,6 +210,27 @@ it('--json: every mistake with its place, and the nearest right name', { timeout
     hint: 'hostname',
   })
 })
+
+it('--json: a file that is not there', { timeout: 60_000 }, async () => {
+  const { code, out, err } = await run('--config', join(folder, 'none.yaml'), 'check', '--json')
+  expect({ code, err }).toEqual({ code: 78, err: [''] })
+  expect(JSON.parse(out.join('\n'))).toMatchObject({
+    ok: false,
+    problems: [{ file: null, message: expect.stringMatching(/ENOENT/) }],
+  })
+})
+
+it.skipIf(existsSync(SYSTEM_CONFIG))(
+  '--json: no file named, none in its usual place',
+  { timeout: 60_000 },
+  async () => {
+    const { code, out, err } = await run('check', '--json')
+    expect({ code, err }).toEqual({ code: 78, err: [''] })
+    const { ok, problems } = JSON.parse(out.join('\n'))
+    expect(ok).toBe(false)
+    expect(problems).toMatchObject([{ file: null, message: expect.stringMatching(/^no configuration: give --config/) }])
+  },
+)
 
 it.runIf(process.getuid?.() === 0)('a file that the server’s user may not read', { timeout: 60_000 }, async () => {
   writeFileSync(join(folder, 'site.yaml'), '', { mode: 0o640 })

@@ -13,7 +13,7 @@ import { pluginProblems } from '../plugin/registry.ts'
 import { actAsServer } from './as-server.ts'
 import { certificateNotes, certificateProblems } from './certificates.ts'
 import { openToOthers } from './config-access.ts'
-import { EX, loadFound } from './context.ts'
+import { CliError, EX, loadFound } from './context.ts'
 import { openDryRun } from './dry-run.ts'
 import { print, printJson } from './output.ts'
 
@@ -22,11 +22,18 @@ export function build(): Command {
     try {
       await check(options)
     } catch (thrown) {
-      if (!options.json || !(thrown instanceof ConfigError)) throw thrown
-      printJson({ ok: false, problems: thrown.list() })
+      const mistakes = options.json ? mistakesIn(thrown) : null
+      if (mistakes === null) throw thrown
+      printJson({ ok: false, problems: mistakes.list() })
       process.exitCode = EX.config
     }
   })
+}
+
+function mistakesIn(thrown: unknown): ConfigError | null {
+  if (thrown instanceof ConfigError) return thrown
+  const missing = thrown instanceof CliError && thrown.exitCode === EX.config
+  return missing ? new ConfigError([{ at: null, path: [], message: thrown.message }]) : null
 }
 
 async function check(options: { json?: true }): Promise<void> {
