@@ -107,7 +107,7 @@ async function walk(
     return answer
   }
   const { site } = generation
-  const identity = options.auth === undefined ? null : await identityOf(directory, options.auth)
+  const identity = options.auth === undefined ? null : identityOf(directory, options.auth)
   const envelope = envelopeOf(options, createNetworks(site.networks).contains(options.ip), identity)
   const transaction = fakeTransaction({ ...envelope, to: [] }, site, systemClock)
   const { session } = transaction
@@ -199,8 +199,8 @@ function envelopeOf(
 }
 
 /** Who a login would be; system users and others that the directory does not know are taken by their name. */
-async function identityOf(directory: Directory, login: string): Promise<Identity> {
-  const user = await directory.user(login)
+function identityOf(directory: Directory, login: string): Identity {
+  const user = directory.user(login)
   const account = user?.account ?? login
   return { account, authcid: login, authzid: account, addresses: [account, ...(user?.addresses ?? [])] }
 }

@@ -43,13 +43,13 @@ export interface LookupTable {
   network(ip: string, tag?: string): string | null
 }
 
-/** Reads of users.yaml and maps; each call sees the newest file. Trouble reading one is a temporary Failure. */
+/** Reads of users.yaml and maps, in memory: each call answers at once and sees the newest file. Trouble reading one throws a temporary Failure. */
 export interface Directory {
   /** By account or address, or by login name without domain when that is unambiguous. */
-  user(login: string): Promise<User | null>
+  user(login: string): User | null
   /** The user whose account or address this is, in lower case. */
-  userByAddress(address: string): Promise<User | null>
-  users(): Promise<readonly User[]>
+  userByAddress(address: string): User | null
+  users(): readonly User[]
   /**
    * True for the site's final destinations and the virtual domains of users.yaml. `''` (as in `<postmaster>`) is local.
    * Never throws.
@@ -58,13 +58,13 @@ export interface Directory {
   /** False while users.yaml is there and was never good: other domains may be local too, and `recipient` fails for all addresses. */
   knowsDomains(): boolean
   /** The user that mail to this address of a local domain reaches: exactly, else with the detail (`+x`) split off. */
-  recipient(address: Address): Promise<{ readonly user: User; readonly detail: string | null } | null>
+  recipient(address: Address): { readonly user: User; readonly detail: string | null } | null
   /** Checks a login; null (nobody) costs the time of a wrong password. Too many at once: Failure 454. */
   verifyPassword(user: User | null, password: string): Promise<boolean>
   /** Targets of a virtual alias of users.yaml (`local@domain`, lower case). */
-  virtualAlias(address: string): Promise<readonly string[] | null>
+  virtualAlias(address: string): readonly string[] | null
   /** Where mail for unknown names of this domain goes. */
-  catchAll(domain: string): Promise<readonly string[] | null>
+  catchAll(domain: string): readonly string[] | null
   /**
    * An alias file; a relative path lies beside the configuration file. Opened once, checked for changes at each lookup.
    * One that need not exist is empty until it does.
@@ -75,7 +75,7 @@ export interface Directory {
   /** Reads the items of a .forward file or one alias's right side. */
   parseTargets(text: string): { readonly targets: readonly AliasTarget[]; readonly errors: readonly string[] }
   /** Text of the .forward file in an account's mail folder; null without one. */
-  readForward(account: string): Promise<string | null>
+  readForward(account: string): string | null
 }
 
 export const DIRECTORY = token<Directory>('Directory')

@@ -55,14 +55,14 @@ describe('users.yaml', () => {
   test('is found by account, address and unambiguous name, in any letter case', async () => {
     await write('users.yaml', USERS)
     const directory = open()
-    expect(await directory.user('ana@example.com')).toMatchObject({ name: 'Ana García', quota: 2 ** 30 })
-    expect((await directory.user('ANA.García@example.org')) ?? null).toBeNull()
-    expect((await directory.user('Ana.Garcia@Example.ORG'))?.account).toBe('ana@example.com')
-    expect((await directory.user('PACO'))?.account).toBe('paco@example.com')
-    expect(await directory.user('ana')).toBeNull()
-    expect(await directory.user('nobody')).toBeNull()
-    expect((await directory.userByAddress('ana@example.org'))?.account).toBe('ana@example.org')
-    expect((await directory.users()).length).toBe(5)
+    expect(directory.user('ana@example.com')).toMatchObject({ name: 'Ana García', quota: 2 ** 30 })
+    expect(directory.user('ANA.García@example.org') ?? null).toBeNull()
+    expect(directory.user('Ana.Garcia@Example.ORG')?.account).toBe('ana@example.com')
+    expect(directory.user('PACO')?.account).toBe('paco@example.com')
+    expect(directory.user('ana')).toBeNull()
+    expect(directory.user('nobody')).toBeNull()
+    expect(directory.userByAddress('ana@example.org')?.account).toBe('ana@example.org')
+    expect(directory.users().length).toBe(5)
   })
 
   test('domains are local, the site’s are one name space, literals of this machine too', async () => {
@@ -72,25 +72,25 @@ describe('users.yaml', () => {
       expect(directory.isLocalDomain(domain), domain).toBe(true)
     for (const domain of ['elsewhere.test', 'sub.example.com', '[192.0.2.77]'])
       expect(directory.isLocalDomain(domain), domain).toBe(false)
-    expect((await directory.recipient(address('paco@localhost')))?.user.account).toBe('paco@example.com')
-    expect((await directory.recipient(address('paco@[127.0.0.1]')))?.user.account).toBe('paco@example.com')
-    expect(await directory.recipient(address('paco@example.org'))).toBeNull()
+    expect(directory.recipient(address('paco@localhost'))?.user.account).toBe('paco@example.com')
+    expect(directory.recipient(address('paco@[127.0.0.1]'))?.user.account).toBe('paco@example.com')
+    expect(directory.recipient(address('paco@example.org'))).toBeNull()
   })
 
   test('a local part that needs quotes is found, with a detail too', async () => {
     await write('users.yaml', 'users:\n  \'"q s"@example.com\': {}\n')
     const directory = open()
     const account = '"q s"@example.com'
-    expect(await directory.recipient(address('Q s@example.com'))).toMatchObject({ user: { account }, detail: null })
-    expect(await directory.recipient(address('q s+x@example.com'))).toMatchObject({ user: { account }, detail: 'x' })
-    expect((await directory.user('"q s"@example.com'))?.account).toBe(account)
+    expect(directory.recipient(address('Q s@example.com'))).toMatchObject({ user: { account }, detail: null })
+    expect(directory.recipient(address('q s+x@example.com'))).toMatchObject({ user: { account }, detail: 'x' })
+    expect(directory.user('"q s"@example.com')?.account).toBe(account)
   })
 
   test('the detail is split off only where nothing matches whole', async () => {
     await write('users.yaml', USERS.replace('  ana@example.org: {}', '  ana+x@example.com: {}'))
     const directory = open()
-    expect((await directory.recipient(address('ana+x@example.com')))?.user.account).toBe('ana+x@example.com')
-    expect(await directory.recipient(address('Ana+y+z@example.com'))).toMatchObject({
+    expect(directory.recipient(address('ana+x@example.com'))?.user.account).toBe('ana+x@example.com')
+    expect(directory.recipient(address('Ana+y+z@example.com'))).toMatchObject({
       user: { account: 'ana@example.com' },
       detail: 'y+z',
     })
@@ -100,17 +100,17 @@ describe('users.yaml', () => {
   test('aliases and catch-all, by key or by an @domain address', async () => {
     await write('users.yaml', USERS)
     const directory = open()
-    expect(await directory.virtualAlias('Sales@example.org')).toEqual(['ana@example.com', 'paco@example.com'])
-    expect(await directory.catchAll('example.org')).toEqual(['paco@example.com'])
-    expect(await directory.catchAll('example.net')).toEqual(['hub@example.net'])
-    expect(await directory.catchAll('example.com')).toBeNull()
+    expect(directory.virtualAlias('Sales@example.org')).toEqual(['ana@example.com', 'paco@example.com'])
+    expect(directory.catchAll('example.org')).toEqual(['paco@example.com'])
+    expect(directory.catchAll('example.net')).toEqual(['hub@example.net'])
+    expect(directory.catchAll('example.com')).toBeNull()
   })
 
   test('passwords: right, wrong, none, disabled, nobody', async () => {
     await write('users.yaml', USERS)
     const directory = open()
     const check = async (login: string, password: string): Promise<boolean> =>
-      directory.verifyPassword(await directory.user(login), password)
+      directory.verifyPassword(directory.user(login), password)
     expect(await check('paco', 'paco-demo')).toBe(true)
     expect(await check('paco', 'ana-demo')).toBe(false)
     expect(await check('eva', 'eva-demo')).toBe(false)
@@ -124,9 +124,9 @@ describe('users.yaml', () => {
     const events: { event: string; fields: LogFields | undefined }[] = []
     const log: Logger = { ...silentLogger, error: (event, fields) => events.push({ event, fields }) }
     const directory = open({}, log)
-    expect(await directory.user('eva')).not.toBeNull()
+    expect(directory.user('eva')).not.toBeNull()
     await write('users.yaml', USERS.replace('forward: paco@', 'forwad: paco@').replace('1GiB', 'plenty'))
-    expect((await directory.user('paco'))?.forward).toEqual(['paco@elsewhere.test'])
+    expect(directory.user('paco')?.forward).toEqual(['paco@elsewhere.test'])
     expect(events).toHaveLength(1)
     expect(String(events[0]!.fields?.problems).split('\n')).toEqual([
       `${data}/users.yaml:10:5: users.Ana@example.com.quota: expected a size such as 50MiB, 200KB or 0`,
@@ -134,34 +134,34 @@ describe('users.yaml', () => {
     ])
     expect(directory.problems()).toHaveLength(2)
     await write('users.yaml', USERS.replace('eva@', 'evelyn@'))
-    expect(await directory.user('eva')).toBeNull()
+    expect(directory.user('eva')).toBeNull()
     expect(directory.problems()).toEqual([])
     rmSync(join(data, 'users.yaml'))
     await new Promise(setImmediate)
-    expect(await directory.user('evelyn')).not.toBeNull()
+    expect(directory.user('evelyn')).not.toBeNull()
   })
 
   test('a file that was never good makes lookups fail for now, also of its domains', async () => {
     await write('users.yaml', 'users: [')
     const directory = open()
-    await expect(directory.user('ana')).rejects.toMatchObject({ kind: 'temporary' })
+    expect(() => directory.user('ana')).toThrow(expect.objectContaining({ kind: 'temporary' }))
     expect(directory.isLocalDomain('example.com')).toBe(true)
     expect(directory.isLocalDomain('example.org')).toBe(false)
     expect(directory.knowsDomains()).toBe(false)
-    await expect(directory.recipient(address('x@example.org'))).rejects.toThrow(/users\.yaml:1/)
+    expect(() => directory.recipient(address('x@example.org'))).toThrow(/users\.yaml:1/)
     await write('users.yaml', '')
-    expect(await directory.user('ana')).toBeNull()
+    expect(directory.user('ana')).toBeNull()
     expect(directory.knowsDomains()).toBe(true)
   })
 
   test('a file that is not there yet has no users; one whose folder is gone is trouble', async () => {
     const directory = open()
-    expect(await directory.user('ana')).toBeNull()
+    expect(directory.user('ana')).toBeNull()
     expect(directory.problems()).toEqual([])
     await write('users.yaml', USERS)
-    expect(await directory.user('paco')).not.toBeNull()
+    expect(directory.user('paco')).not.toBeNull()
     const elsewhere = open({ users: { file: `${data}/unmounted/users.yaml`, system: false } })
-    await expect(elsewhere.user('ana')).rejects.toThrow(/no such file/)
+    expect(() => elsewhere.user('ana')).toThrow(/no such file/)
   })
 
   test('a large file is parsed aside while the old version serves', async () => {
@@ -169,19 +169,19 @@ describe('users.yaml', () => {
       `users:\n${Array.from({ length: n }, (_, i) => `  user${i}@example.com: { password: "{PLAIN}secret-of-${i}" }\n`).join('')}`
     await write('users.yaml', many(2000))
     const directory = open()
-    expect(await directory.users()).toHaveLength(2000)
+    expect(directory.users()).toHaveLength(2000)
     await write('users.yaml', many(2001))
-    expect(await directory.users()).toHaveLength(2000)
-    while ((await directory.users()).length === 2000) await new Promise((resolve) => setImmediate(resolve))
-    expect((await directory.user('user2000'))?.account).toBe('user2000@example.com')
+    expect(directory.users()).toHaveLength(2000)
+    while (directory.users().length === 2000) await new Promise((resolve) => setImmediate(resolve))
+    expect(directory.user('user2000')?.account).toBe('user2000@example.com')
     await write('users.yaml', `${many(2001)}oops: 1\n`)
     while (directory.problems().length === 0) await new Promise((resolve) => setImmediate(resolve))
-    expect(await directory.users()).toHaveLength(2001)
+    expect(directory.users()).toHaveLength(2001)
   }, 30_000)
 
   test('without a users file there are none', async () => {
     const directory = open({ users: { file: null, system: true } })
-    expect(await directory.users()).toEqual([])
+    expect(directory.users()).toEqual([])
     expect(directory.isLocalDomain('example.org')).toBe(false)
     expect(directory.knowsDomains()).toBe(true)
   })
@@ -206,7 +206,7 @@ describe('users.yaml', () => {
     test(`mistake: ${text.replaceAll('\n', ' ')}`, async () => {
       await write('users.yaml', text)
       const directory = open()
-      await expect(directory.user('ana')).rejects.toThrow(expected)
+      expect(() => directory.user('ana')).toThrow(expected)
     })
 })
 
@@ -214,12 +214,12 @@ describe('.forward of an account', () => {
   test('is read from its mail folder; a link or a folder in its place is a temporary failure', async () => {
     await write('users.yaml', USERS)
     const directory = open()
-    expect(await directory.readForward('ana@example.com')).toBeNull()
+    expect(directory.readForward('ana@example.com')).toBeNull()
     mkdirSync(join(data, 'mail/example.com/ana'), { recursive: true })
     writeFileSync(join(data, 'mail/example.com/ana/.forward'), '\\ana, paco\n')
-    expect(await directory.readForward('ana@example.com')).toBe('\\ana, paco\n')
+    expect(directory.readForward('ana@example.com')).toBe('\\ana, paco\n')
     mkdirSync(join(data, 'mail/example.com/paco/.forward'), { recursive: true })
-    await expect(directory.readForward('paco@example.com')).rejects.toMatchObject({ kind: 'temporary' })
+    expect(() => directory.readForward('paco@example.com')).toThrow(expect.objectContaining({ kind: 'temporary' }))
   })
 })
 

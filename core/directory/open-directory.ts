@@ -71,17 +71,17 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
   }
 
   return {
-    async user(login) {
+    user(login) {
       return login.includes('@')
         ? findAddress(addressKey(login) ?? login)
         : (read().byName.get(login.toLowerCase()) ?? null)
     },
-    userByAddress: async (address) => findAddress(address),
-    users: async () => [...read().users.values()],
+    userByAddress: (address) => findAddress(address),
+    users: () => [...read().users.values()],
     isLocalDomain: (domain) =>
       locals.isFinal(domain) || (file?.getOrNull()?.domains.has(domain.toLowerCase()) ?? false),
     knowsDomains: () => file === null || file.getOrNull() !== null,
-    async recipient({ local, domain }) {
+    recipient({ local, domain }) {
       const exact = find(written(local), domain)
       if (exact) return { user: exact, detail: null }
       const at = site.recipientDelimiter === '' ? -1 : local.indexOf(site.recipientDelimiter)
@@ -92,12 +92,12 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
       const secret = user?.enabled ? user.secret : null
       return passwords.verify(secret, password, secret === null ? decoy(read(), password) : null)
     },
-    virtualAlias: async (address) => read().aliases.get(address.toLowerCase()) ?? null,
-    catchAll: async (domain) => read().catchAll.get(domain.toLowerCase()) ?? null,
+    virtualAlias: (address) => read().aliases.get(address.toLowerCase()) ?? null,
+    catchAll: (domain) => read().catchAll.get(domain.toLowerCase()) ?? null,
     aliases: (path, { optional = false } = {}) => maps.aliases(path, optional),
     table: (definition) => maps.table(definition),
     parseTargets,
-    readForward: async (account) => readForward(join(accountDirectory(mail, account), '.forward')),
+    readForward: (account) => readForward(join(accountDirectory(mail, account), '.forward')),
     problems: () => [...(file?.problems() ?? []), ...maps.problems()],
   }
 }

@@ -177,7 +177,7 @@ function quotas(container: Container, site: Site): Generation['quota'] {
   const everybody = site.limits.mailboxSize
   if (!container.isRegistered(DIRECTORY.symbol, true)) return async () => everybody
   const directory = container.resolve<Directory>(DIRECTORY.symbol)
-  return async (account) => (await directory.user(account))?.quota ?? everybody
+  return async (account) => directory.user(account)?.quota ?? everybody
 }
 
 const recorder =

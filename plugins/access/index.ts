@@ -183,7 +183,7 @@ async function ownsSender(directory: Directory, { session, reversePath }: Transa
   const written = `${reversePath.local}@${reversePath.domain}`.toLowerCase()
   if (identity.addresses.some((own) => own === written || own === `@${reversePath.domain}`)) return true
   if (!directory.isLocalDomain(reversePath.domain)) return false
-  return (await directory.recipient(reversePath))?.user.account === identity.account
+  return directory.recipient(reversePath)?.user.account === identity.account
 }
 
 const MAX_NAMES = 5

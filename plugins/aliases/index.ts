@@ -86,10 +86,9 @@ export default definePlugin({
     const isBuiltIn = (local: string): boolean => /^(root|postmaster)$/i.test(local)
 
     /** root and postmaster without an alias or a mailbox of their own go to the site's postmaster. */
-    async function builtIn(recipient: QueuedRecipient): Promise<readonly NewRecipient[] | null> {
+    function builtIn(recipient: QueuedRecipient): readonly NewRecipient[] | null {
       const { address, reversePath, notify, orcpt } = recipient
-      if (await directory.recipient(address)) return null
-      if (await directory.virtualAlias(formatAddress(address))) return null
+      if (directory.recipient(address) || directory.virtualAlias(formatAddress(address))) return null
       const to = qualified(site.postmaster, site.origin)
       return sameAddress(to, address) ? null : [{ address: to, reversePath, notify, orcpt }]
     }
@@ -105,7 +104,7 @@ export default definePlugin({
         return alias ? admit('local', { detail: `alias ${alias.name}` }) : pass()
       },
 
-      expand(recipient): readonly NewRecipient[] | null | Promise<readonly NewRecipient[] | null> {
+      expand(recipient): readonly NewRecipient[] | null {
         const { local, domain } = recipient.address
         if (!isOurs(domain) && domain !== site.hostname) return null
         const alias = find(local)

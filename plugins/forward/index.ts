@@ -43,18 +43,20 @@ export default definePlugin({
     log: LOGGER,
   },
   setup({ directory, site, users, asUser, log, config: { commands } }) {
-    async function systemOwner({ local, domain }: Address): Promise<Owner | null> {
-      if (!site.users.system || !asUser.available || !site.domains.includes(domain)) return null
+    const hasSystemUsers = site.users.system && asUser.available
+
+    async function systemOwner({ local }: Address): Promise<Owner | null> {
       const user = (await systemUserFor(users, local, site.recipientDelimiter))?.user
       const text = user ? await asUser.readForward(user.name) : null
       return user && text !== null ? { name: user.name, asUser: user.name, text } : null
     }
 
-    async function owner(address: Address): Promise<Owner | null> {
-      const found = await directory.recipient(address)
-      if (!found) return systemOwner(address)
-      const text = await directory.readForward(found.user.account)
-      return text === null ? null : { name: found.user.account, asUser: null, text }
+    function owner(address: Address): Owner | null | Promise<Owner | null> {
+      const account = directory.recipient(address)?.user.account
+      if (account === undefined)
+        return hasSystemUsers && site.domains.includes(address.domain) ? systemOwner(address) : null
+      const text = directory.readForward(account)
+      return text === null ? null : { name: account, asUser: null, text }
     }
 
     /** null: this may not stand in that user's .forward. */
@@ -78,8 +80,7 @@ export default definePlugin({
       )
     }
 
-    async function redirected(recipient: QueuedRecipient): Promise<readonly NewRecipient[] | null> {
-      const found = await owner(recipient.address)
+    function redirected(recipient: QueuedRecipient, found: Owner | null): readonly NewRecipient[] | null {
       if (!found) return null
       const { targets, errors } = directory.parseTargets(forwardText(found.text))
       const made = targets.map((target) => toRecipient(target, recipient, found))
@@ -97,7 +98,13 @@ export default definePlugin({
     }
 
     return {
-      expand: (recipient) => (directory.isLocalDomain(recipient.address.domain) ? redirected(recipient) : null),
+      expand(recipient) {
+        if (!directory.isLocalDomain(recipient.address.domain)) return null
+        const found = owner(recipient.address)
+        return found instanceof Promise
+          ? found.then((late) => redirected(recipient, late))
+          : redirected(recipient, found)
+      },
     }
   },
 })

@@ -34,26 +34,27 @@ export default definePlugin({
   config,
   inject: { directory: DIRECTORY, store: MAILBOX_STORE },
   setup({ directory, store, config: { checkQuota } }) {
-    async function admission(address: Address, size: number): Promise<RcptVerdict> {
-      const user = (await directory.recipient(address))?.user
+    function admission(address: Address, size: number): RcptVerdict | Promise<RcptVerdict> {
+      const user = directory.recipient(address)?.user
       if (user === undefined) return NO_SUCH_USER
       if (!user.enabled) return reject(replies.mailboxDisabled(formatAddress(address)))
-      if (checkQuota && user.quota > 0 && size > user.quota) return reject(replies.overQuota())
-      if (checkQuota && user.quota > 0 && (await isFull(store, user, size)))
-        return defer(replies.mailboxFull(), `quota of ${user.quota} octets reached`)
-      return admit('local', { detail: `account ${user.account}` })
+      const admitted = admit('local', { detail: `account ${user.account}` })
+      if (!checkQuota || user.quota === 0) return admitted
+      if (size > user.quota) return reject(replies.overQuota())
+      const full = (): RcptVerdict => defer(replies.mailboxFull(), `quota of ${user.quota} octets reached`)
+      return isFull(store, user, size).then((is) => (is ? full() : admitted))
     }
 
     return {
       auth: {
         async verify(login, password) {
-          const user = await directory.user(login)
+          const user = directory.user(login)
           const right = await directory.verifyPassword(user, password)
           if (user === null) return null
           return right ? identityOf(user, login) : 'wrong'
         },
         async secret(login, scheme) {
-          const user = await directory.user(login)
+          const user = directory.user(login)
           const prefix = `{${scheme}}`
           if (!user?.enabled || !user.secret?.toUpperCase().startsWith(prefix)) return null
           return { identity: identityOf(user, login), secret: user.secret.slice(prefix.length) }
@@ -66,15 +67,14 @@ export default definePlugin({
         return admission(address, parameters.size ?? 0)
       },
 
-      expand(recipient): null | Promise<readonly NewRecipient[] | null> {
+      expand(recipient): readonly NewRecipient[] | null {
         const { address: original, reversePath, notify, orcpt } = recipient
         if (!directory.isLocalDomain(original.domain)) return null
+        const user = directory.recipient(original)?.user
+        if (user === undefined || user.forward.length === 0) return null
         const to = (address: Address, final: boolean): NewRecipient => ({ address, reversePath, notify, orcpt, final })
-        return directory.recipient(original).then((found) => {
-          if (!found || found.user.forward.length === 0) return null
-          const targets = found.user.forward.map((text) => to(toAddress(text), false))
-          return found.user.keepCopy ? [to(original, true), ...targets] : targets
-        })
+        const targets = user.forward.map((text) => to(toAddress(text), false))
+        return user.keepCopy ? [to(original, true), ...targets] : targets
       },
     }
   },

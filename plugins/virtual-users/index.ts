@@ -43,16 +43,20 @@ export default definePlugin({
     return {
       rcpt(_transaction, { address }): RcptVerdict | Promise<RcptVerdict> {
         if (!virtual.concerns(address)) return pass()
-        return virtual.find(address).then((found) => (found ? admit('local', { detail: found.detail }) : pass()))
+        const verdict = (found: Found | null) => (found ? admit('local', { detail: found.detail }) : pass())
+        const found = virtual.find(address)
+        return found instanceof Promise ? found.then(verdict) : verdict(found)
       },
-      expand(recipient): null | Promise<readonly NewRecipient[] | null> {
+      expand(recipient) {
         const { address: original, reversePath, notify, orcpt } = recipient
         if (!virtual.concerns(original)) return null
         const toRecipient = (text: string): NewRecipient => {
           const address = toAddress(text, original, site)
           return { address, reversePath, notify, orcpt, final: sameAddress(address, original) }
         }
-        return virtual.find(original).then((found) => found?.targets.map(toRecipient) ?? null)
+        const into = (found: Found | null) => found?.targets.map(toRecipient) ?? null
+        const found = virtual.find(original)
+        return found instanceof Promise ? found.then(into) : into(found)
       },
     }
   },
@@ -81,18 +85,22 @@ class VirtualAliases {
   }
 
   /** What an address of a local domain stands for: itself, then without its detail, then its domain's catch-all. */
-  async find(address: Address): Promise<Found | null> {
-    const { domain } = address
+  find(address: Address): Found | null | Promise<Found | null> {
     for (const key of this.#keys(address)) {
-      const targets = this.#table(key) ?? (key.includes('@') ? await this.#directory.virtualAlias(key) : null)
+      const targets = this.#table(key) ?? (key.includes('@') ? this.#directory.virtualAlias(key) : null)
       if (targets) return { targets, detail: `virtual alias ${key}` }
     }
-    if (await this.#directory.recipient(address)) return null
-    if (this.#site.users.system && this.#isFinal(domain) && (await this.#isSystemUser(address.local))) return null
-    const caught = this.#table(`@${domain}`) ?? (await this.#directory.catchAll(domain))
+    if (this.#directory.recipient(address)) return null
+    if (!this.#site.users.system || !this.#isFinal(address.domain)) return this.#forOthers(address)
+    return this.#isSystemUser(address.local).then((is) => (is ? null : this.#forOthers(address)))
+  }
+
+  /** What stands for addresses of a domain that nobody has. */
+  #forOthers({ local, domain }: Address): Found | null {
+    const caught = this.#table(`@${domain}`) ?? this.#directory.catchAll(domain)
     if (caught) return { targets: caught, detail: `catch-all of ${domain}` }
     // RFC 5321 §4.5.1: every domain that takes mail has a postmaster; final destinations have theirs from `aliases`
-    const needsPostmaster = address.local.toLowerCase() === 'postmaster' && !this.#isFinal(domain)
+    const needsPostmaster = local.toLowerCase() === 'postmaster' && !this.#isFinal(domain)
     return needsPostmaster ? { targets: [this.#site.postmaster], detail: 'postmaster' } : null
   }
 
