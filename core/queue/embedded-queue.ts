@@ -15,7 +15,15 @@ import { SEGMENT_SIZE } from './log-format.ts'
 import { readLog } from './log-reader.ts'
 import { addOperation, type ContentRow, type Operation } from './operations.ts'
 import type { PackedItem } from './packed.ts'
-import { type ItemUpdate, isFinal, type NewQueueItem, type Queue, type QueueItem, type QueueStats } from './queue.ts'
+import {
+  type ItemUpdate,
+  isFinal,
+  type Lease,
+  type NewQueueItem,
+  type Queue,
+  type QueueItem,
+  type QueueStats,
+} from './queue.ts'
 import { type Gathering, QueueLog } from './queue-log.ts'
 import { QueueState } from './queue-state.ts'
 import { RecentContents } from './recent-contents.ts'
@@ -177,6 +185,12 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     return this.#stalled ? null : super.nextDue()
   }
 
+  override claim(id: string, recipients: readonly number[], ms: number): Lease | null {
+    if (!this.#stalled) return super.claim(id, recipients, ms)
+    this.state.offer(id)
+    return null
+  }
+
   async content(id: string): Promise<MessageContent> {
     const item = this.state.item(id)
     if (!item) throw permanent(`no message ${id} in the queue`)
@@ -251,7 +265,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
     })
   }
 
-  /** Gives nothing out until a record of nothing could be written. */
+  /** Gives nothing out, and lends nothing that was given, until a record of nothing could be written. */
   #stall(): void {
     if (this.#stalled || this.#closed) return
     this.#options.log.error('queue: outcomes cannot be recorded; deliveries wait until they can')

@@ -103,6 +103,7 @@ it('refuses everything while every sync fails, and nothing of it is there later'
   const { files, clock, model, queue } = await setUp()
   const item = newItem(clock, ['x@b.test', 'y@b.test'], 3000)
   await model.enqueue(queue, item)
+  expect(queue.takeDue(clock.now(), 10)).toHaveLength(1)
   files.fault = ({ kind }) => (kind === 'sync' || kind === 'syncDir' ? 'EIO' : null)
   await refuses(queue, clock, '451 4.3.0')
   const thrown = await queue.update({ id: item.id, settled: [settled(0)] }).catch((error: unknown) => error)
@@ -114,12 +115,14 @@ it('refuses everything while every sync fails, and nothing of it is there later'
   await now.close()
   // what could not be recorded as delivered would be delivered again and again
   expect([queue.takeDue(clock.now(), 10), queue.nextDue()]).toEqual([[], null])
+  expect(queue.claim(item.id, [1], 60_000)).toBeNull()
   files.fault = () => null
   const woken = new Promise<void>((resolve) => queue.onWake(resolve))
   clock.advance(10_000)
   await woken
   expect(queue.takeDue(clock.now(), 10).map(({ id }) => id)).toEqual([item.id])
-  await model.update(queue, { id: item.id, settled: [settled(0)] })
+  expect(queue.claim(item.id, [0], 60_000)).not.toBeNull()
+  await model.update(queue, { id: item.id, settled: [settled(1)] })
   await queue.close()
   const again = await open(files.reboot(), clock)
   await model.check(again)
