@@ -388,6 +388,14 @@ describe('dispatch', () => {
     expect(report).toContain('Final-Recipient: rfc822; loop2@here.test')
   })
 
+  test('what an alias of one stands for goes out without a record before its outcome', async () => {
+    const update = vi.spyOn(queue, 'update')
+    await submit({ to: ['one@here.test'] })
+    await until(() => queue.stats().items === 0)
+    expect(update.mock.calls.map(([{ expanded, settled }]) => [expanded, settled?.length])).toEqual([[undefined, 1]])
+    expect(events.map(({ event }) => event)).toEqual(expect.arrayContaining(['expanded', 'routed', 'attempt']))
+  })
+
   test('what an alias stands for keeps the address that was written, for reports and the log', async () => {
     await submit({ to: ['badlist@here.test'], from: 'later@here.test' })
     await until(() => events.some((e) => e.event === 'reported'))

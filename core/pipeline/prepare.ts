@@ -4,7 +4,7 @@ import { formatAddress } from '../message/address.ts'
 import { replies } from '../message/reply.ts'
 import type { Defer, NextHop, QueuedFacts, Reject } from '../plugin/contract.ts'
 import type { Generation } from '../plugin/generation.ts'
-import { isFinal, type NewRecipient, type QueuedRecipient, type QueueItem } from '../queue/queue.ts'
+import { type Expanded, isFinal, type NewRecipient, type QueuedRecipient, type QueueItem } from '../queue/queue.ts'
 import { createReports } from './bounce.ts'
 import type { PipelineDeps } from './deps.ts'
 import type { PipelineEvents } from './events.ts'
@@ -15,10 +15,13 @@ import { type RecipientOutcome, settle } from './settle.ts'
 /** Recipients looked up in one turn of the event loop: hooks that need not wait would go on for all of a long list. */
 const TURN = 16
 
+/** As many that stand for one other each are expanded without a record of their own. */
+const UNRECORDED = 16
+
 /** What became of an item's recipients. */
 interface Plan {
   readonly lanes: Map<string, { readonly nextHop: NextHop; readonly lane: string; readonly recipients: number[] }>
-  readonly expanded: { readonly n: number; readonly into: readonly NewRecipient[] }[]
+  readonly expanded: Expanded[]
   /** Lists whose sender wants to hear of success: the expansion is all that he hears (RFC 3461 §5.2.7.3). */
   readonly lists: QueuedRecipient[]
   readonly outcomes: RecipientOutcome[]
@@ -26,8 +29,8 @@ interface Plan {
 
 /**
  * Makes work for the lanes out of one due item: asks what each recipient stands for, and those that stand for themselves for
- * their next hop. What others stand for comes when the queue gives the item again. `isBusy` leaves out recipients that wait
- * in a lane already. Where no plugin has to be waited for, all but the records is done at once.
+ * their next hop; so for what an alias of one stands for. Members of lists come when the queue gives the item again. `isBusy`
+ * leaves out recipients that wait in a lane already. Where no plugin has to be waited for, all but the records is done at once.
  */
 export async function prepare(
   deps: PipelineDeps,
@@ -58,12 +61,25 @@ export async function prepare(
     const answer = hooks.route(recipient, message)
     route(events, item, recipient, answer instanceof Promise ? await answer : answer, hooks, plan)
   }
-  for (const { nextHop, lane, recipients } of plan.lanes.values()) {
-    // another preparation of the item may have come first
-    const free = recipients.filter((n) => !isBusy(item.id, n))
-    if (free.length > 0) toLane({ queueId: item.id, recipients: free, nextHop, lane })
+  const goOn = (): void => {
+    for (const { nextHop, lane, recipients } of plan.lanes.values()) {
+      // another preparation of the item may have come first
+      const free = recipients.filter((n) => !isBusy(item.id, n))
+      if (free.length > 0) toLane({ queueId: item.id, recipients: free, nextHop, lane })
+    }
+    plan.lanes.clear()
   }
-  if (plan.expanded.length > 0) await recordExpansions(deps, events, item, generation, plan)
+  goOn()
+  if (plan.expanded.length > 0) {
+    const expanded = withoutDoubles(item, plan, hooks, now)
+    if (mayGoUnrecorded(expanded, plan.lists)) {
+      for (const child of deps.queue.expand(item.id, expanded)) {
+        const answer = hooks.route(child, message)
+        route(events, item, child, answer instanceof Promise ? await answer : answer, hooks, plan)
+      }
+      goOn()
+    } else await recordExpansions(deps, events, item, generation, expanded, plan.lists)
+  }
   if (plan.outcomes.length > 0) await settle(deps, events, item, plan.outcomes, null, null)
 }
 
@@ -99,8 +115,16 @@ function expand(
   )
 }
 
+const mayGoUnrecorded = (expanded: readonly Expanded[], lists: readonly QueuedRecipient[]): boolean =>
+  lists.length === 0 && expanded.length <= UNRECORDED && expanded.every(({ into }) => into.length === 1)
+
 /** Leaves out who gets the message as a recipient of its own, or by what stood before. */
-function withoutDoubles(item: QueueItem, { expanded, outcomes }: Plan, hooks: Generation['hooks'], now: number) {
+function withoutDoubles(
+  item: QueueItem,
+  { expanded, outcomes }: Plan,
+  hooks: Generation['hooks'],
+  now: number,
+): Expanded[] {
   const stuck = outcomes.filter(({ courier }) => courier === 'expand').map(({ recipient }) => recipient.n)
   const replaced = new Set([...expanded.map(({ n }) => n), ...stuck])
   const stands = ({ n, status, due }: QueuedRecipient): boolean =>
@@ -164,10 +188,9 @@ async function recordExpansions(
   events: PipelineEvents,
   item: QueueItem,
   generation: Generation,
-  plan: Plan,
+  expanded: readonly Expanded[],
+  lists: readonly QueuedRecipient[],
 ): Promise<void> {
-  const { lists } = plan
-  const expanded = withoutDoubles(item, plan, generation.hooks, deps.clock.now())
   const notifications = lists.length > 0 ? await expansionReports(deps, item, lists, generation) : []
   const enqueue = notifications.map((one) => one.item)
   await deps.queue.update({ id: item.id, expanded, ...(enqueue.length > 0 ? { enqueue } : {}) })

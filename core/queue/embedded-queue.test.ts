@@ -310,6 +310,47 @@ it('leaves unknown files alone', async () => {
   expect(fs.readFileSync(join(directory, 'log', 'notes.txt'), 'utf8')).toBe('mine')
 })
 
+it('has an expansion on record with the first outcome of what it gave, or not at all', async () => {
+  const id = await add(undefined, ['alias', 'alias2'])
+  const into = (local: string) => [{ address: address(local), reversePath: null, notify: [], orcpt: null }]
+  const expand = () =>
+    queue
+      .expand(id, [
+        { n: 0, into: into('p') },
+        { n: 1, into: into('q') },
+      ])
+      .map(({ n }) => n)
+  const statuses = () => queue.get(id)?.recipients.map(({ status }) => status)
+  const first = expand()
+  await reopen()
+  expect(statuses()).toEqual(['pending', 'pending'])
+  // under the same numbers: the courier names its files by them
+  expect(expand()).toEqual(first)
+  await queue.update({ id, settled: [done(first[0])] })
+  expect(statuses()).toEqual(['expanded', 'expanded', 'delivered', 'ready'])
+  await reopen()
+  expect(statuses()).toEqual(['expanded', 'expanded', 'delivered', 'ready'])
+  await queue.update({ id, settled: [done(first[1])] })
+  await reopen()
+  expect(queue.get(id)).toBeNull()
+})
+
+it('copies a message forward whose expansion is not on record', async () => {
+  await reopen({ segmentSize: 64 << 10 })
+  const old = await add()
+  const child = { address: address('p'), reversePath: null, notify: [], orcpt: null }
+  queue.expand(old, [{ n: 0, into: [child] }])
+  for (let i = 0; i < 300; i++) {
+    const id = await add(memoryContent(text(3000)))
+    await queue.update({ id, settled: [done()] })
+  }
+  expect(logs().length).toBeLessThan(6)
+  await queue.update({ id: old, settled: [done(1)] })
+  expect([...queue.list()]).toEqual([])
+  await reopen()
+  expect([...queue.list()]).toEqual([])
+})
+
 it('gives space back: one deferred message pins no segment', async () => {
   await reopen({ segmentSize: 64 << 10 })
   const old = await add(memoryContent(text(2000, 'o')))

@@ -28,12 +28,18 @@ export interface AddOperation {
   readonly content?: ContentRow | undefined
 }
 
+/** As `Expanded`, with numbers for the replacements. */
+export interface ExpandedRows {
+  readonly n: number
+  readonly into: readonly RecipientRow[]
+}
+
 export interface UpdateOperation {
   readonly op: 'update'
   readonly id: string
   /** Wall clock, ms. */
   readonly at: number
-  readonly expanded?: readonly { readonly n: number; readonly into: readonly RecipientRow[] | 'itself' }[]
+  readonly expanded?: readonly ExpandedRows[]
   readonly settled?: readonly Settlement[]
   readonly filtered?: true
   readonly held?: QueueItem['held']

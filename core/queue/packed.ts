@@ -2,7 +2,7 @@
 import type { Reply } from '../base/failure.ts'
 import type { Address } from '../message/address.ts'
 import type { Envelope, Notify } from '../message/envelope.ts'
-import type { AddOperation } from './operations.ts'
+import type { AddOperation, ExpandedRows } from './operations.ts'
 import type { NewQueueItem, NewRecipient, Origin, QueuedRecipient, QueueItem, RecipientStatus } from './queue.ts'
 
 /** `local@domain` where that says all; else NUL and a JSON list of the three parts. */
@@ -211,6 +211,8 @@ export class PackedRecipient<C> {
   }
 }
 
+const NONE: readonly never[] = []
+
 export class PackedItem<C> {
   readonly id: string
   readonly arrived: number
@@ -222,6 +224,8 @@ export class PackedItem<C> {
   next: number
   /** Recipients not final. */
   open = 0
+  /** Expansions that are not on record: every record of the item names them, until one is durable. */
+  unrecorded: readonly ExpandedRows[] = NONE
   held: QueueItem['held']
   filtered: boolean
   size: number

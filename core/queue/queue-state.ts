@@ -4,7 +4,7 @@ import { permanent } from '../base/failure.ts'
 import { DueTimes } from './due-times.ts'
 import { Interned } from './interned.ts'
 import { matches } from './match.ts'
-import type { AddOperation, Operation, RemoveOperation, UpdateOperation } from './operations.ts'
+import type { AddOperation, ExpandedRows, Operation, RemoveOperation, UpdateOperation } from './operations.ts'
 import {
   childRows,
   freshItem,
@@ -16,11 +16,13 @@ import {
   unpackRecipient,
 } from './packed.ts'
 import {
+  type Expanded,
   type ItemUpdate,
   isFinal,
   type Lease,
   type NewQueueItem,
   placeOf,
+  type QueuedRecipient,
   type QueueFilter,
   type QueueItem,
   type Settlement,
@@ -61,21 +63,14 @@ export class QueueState<C> {
     if (!item) throw permanent(`no message ${update.id} in the queue`)
     this.#checkTouched(item, update)
     const at = this.#clock.now()
-    let next = item.next
-    const expanded = update.expanded?.map(({ n, into }) => {
-      if (into === 'itself') return { n, into }
-      const rows = childRows(n, next, into, at)
-      next += into.length
-      return { n, into: rows }
-    })
-    item.next = next
+    const expanded = update.expanded && expandedRows(item, update.expanded, at)
     item.busy++
     const { settled, filtered, held, due, requeue, expires, content } = update
     const op: UpdateOperation = {
       op: 'update',
       id: update.id,
       at,
-      ...(expanded && { expanded }),
+      ...((expanded || item.unrecorded.length > 0) && { expanded: item.unrecorded.concat(expanded ?? []) }),
       ...(settled && { settled }),
       ...(filtered && { filtered }),
       ...(held !== undefined && { held }),
@@ -86,6 +81,23 @@ export class QueueState<C> {
     }
     this.#setBusy(item, op, true)
     return op
+  }
+
+  /** An expansion that is true now, and goes on record with the next change. Throws as `prepare`. */
+  expand(id: string, expanded: readonly Expanded[]): readonly QueuedRecipient[] {
+    const item = this.#items.get(id)
+    if (!item) throw permanent(`no message ${id} in the queue`)
+    this.#checkTouched(item, { id, expanded })
+    const before = unpacked(item)
+    const known = item.recipients.length
+    const rows = expandedRows(item, expanded, this.#clock.now())
+    for (const { n, into } of rows) this.#expand(item, n, into)
+    item.unrecorded = item.unrecorded.concat(rows)
+    const added = item.recipients.slice(known)
+    for (const r of added) this.#due.forget(r)
+    const children = added.map((r) => unpackRecipient(r, before.envelope.reversePath))
+    item.unpacked = { ...before, recipients: withChanged(before, item, expanded).concat(children) }
+    return children
   }
 
   /** Takes `prepare` back: the change did not become durable. */
@@ -161,7 +173,10 @@ export class QueueState<C> {
     if (!item) return content === null ? [] : [content]
     item.busy = Math.max(0, item.busy - 1)
     const freed: C[] = []
-    for (const { n, into } of op.expanded ?? []) this.#expand(item, n, into)
+    let expanded = false
+    for (const { n, into } of op.expanded ?? []) expanded = this.#expand(item, n, into) || expanded
+    if (op.expanded && item.unrecorded.length > 0)
+      item.unrecorded = item.unrecorded.filter((one) => !op.expanded!.includes(one))
     for (const s of op.settled ?? []) this.#settle(item, s)
     if (op.filtered) item.filtered = true
     if (op.expires !== undefined) item.expires = op.expires
@@ -177,21 +192,18 @@ export class QueueState<C> {
     }
     if (op.requeue || op.due !== undefined || op.held !== undefined || op.filtered) this.#rearm(item, op)
     if (item.open === 0) freed.push(this.#drop(item))
-    else item.unpacked = afterUpdate(item, op)
+    else item.unpacked = expanded ? null : afterUpdate(item, op)
     return freed
   }
 
-  #expand(item: PackedItem<C>, n: number, into: readonly RecipientRow[] | 'itself'): void {
+  /** False when it was expanded before it was on record. */
+  #expand(item: PackedItem<C>, n: number, into: readonly RecipientRow[]): boolean {
     const r = recipientOf(item, n)
-    if (!r?.open) return
+    if (!r?.open) return false
     r.busy = false
-    if (into === 'itself') {
-      r.status = 'ready'
-      this.#due.arm(r)
-      return
-    }
     this.#close(r, 'expanded')
     this.#addRecipients(item, into)
+    return true
   }
 
   #settle(item: PackedItem<C>, s: Settlement): void {
@@ -345,7 +357,7 @@ export class QueueState<C> {
     for (const changes of [expanded, settled])
       for (const { n } of changes) {
         const r = recipientOf(item, n)
-        if (!r) continue
+        if (!r?.open) continue
         if (busy) r.lease = null
         r.busy = busy
         this.#due.arm(r)
@@ -362,14 +374,32 @@ function unpacked<C>(item: PackedItem<C>): QueueItem {
 /** Where some recipients came to their end, only they are unpacked anew: others of a long list may be on their way. */
 function afterUpdate<C>(item: PackedItem<C>, op: UpdateOperation): QueueItem | null {
   const { unpacked } = item
-  const { op: _, id, at, settled, ...more } = op
+  const { op: _, id, at, settled, expanded, ...more } = op
   if (unpacked === null || !settled?.every(({ status }) => isFinal(status)) || Object.keys(more).length > 0) return null
-  const recipients = unpacked.recipients.slice()
-  for (const { n } of settled) {
+  return { ...unpacked, recipients: withChanged(unpacked, item, settled) }
+}
+
+/** The unpacked recipients, but for those that changed. */
+function withChanged<C>(
+  { recipients, envelope }: QueueItem,
+  item: PackedItem<C>,
+  changed: readonly { readonly n: number }[],
+): QueuedRecipient[] {
+  const now = recipients.slice()
+  for (const { n } of changed) {
     const place = placeOf(item.recipients, n)
-    if (place >= 0) recipients[place] = unpackRecipient(item.recipients[place]!, unpacked.envelope.reversePath)
+    if (place >= 0) now[place] = unpackRecipient(item.recipients[place]!, envelope.reversePath)
   }
-  return { ...unpacked, recipients }
+  return now
+}
+
+/** Numbers the replacements. */
+function expandedRows<C>(item: PackedItem<C>, expanded: readonly Expanded[], at: number): ExpandedRows[] {
+  return expanded.map(({ n, into }) => {
+    const rows = childRows(n, item.next, into, at)
+    item.next += into.length
+    return { n, into: rows }
+  })
 }
 
 export function recipientOf<C>(item: PackedItem<C>, n: number): PackedRecipient<C> | undefined {

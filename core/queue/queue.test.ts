@@ -199,12 +199,11 @@ describe.each(backEnds)('the %s queue', (_name, open) => {
             { ...child, address: address('q@c.test'), asUser: 'q' },
           ],
         },
-        { n: 1, into: 'itself' },
       ],
     })
     expect(queue.get(id)?.recipients).toMatchObject([
       { n: 0, status: 'expanded' },
-      { n: 1, status: 'ready', reversePath: address('ana@a.test') },
+      { n: 1, status: 'pending', reversePath: address('ana@a.test') },
       { n: 2, status: 'ready', parent: 0, reversePath: address('owner-list@a.test'), address: address('p@c.test') },
       { n: 3, status: 'ready', parent: 0, asUser: 'q' },
     ])
@@ -222,6 +221,29 @@ describe.each(backEnds)('the %s queue', (_name, open) => {
     expect(queue.get(id)).toBeNull()
     await expect(queue.update({ id, settled: [done(3)] })).rejects.toSatisfy(isPermanent)
     await expect(queue.content(id)).rejects.toSatisfy(isPermanent)
+  })
+
+  it('expands at once, and gives the replacements to the caller alone', async () => {
+    const id = await add(['alias@a.test', 'x@b.test'])
+    expect(take()).toEqual([id])
+    const child = { reversePath: address('ana@a.test'), notify: [], orcpt: 'rfc822;alias@a.test' }
+    const children = queue.expand(id, [{ n: 0, into: [{ ...child, address: address('p@c.test') }] }])
+    expect(children).toMatchObject([{ n: 2, parent: 0, status: 'ready', address: address('p@c.test'), ...child }])
+    expect(queue.get(id)?.recipients).toMatchObject([
+      { n: 0, status: 'expanded' },
+      { n: 1, status: 'pending' },
+      { n: 2, status: 'ready', parent: 0 },
+    ])
+    expect(take()).toEqual([])
+    expect(() => queue.expand(id, [{ n: 0, into: [] }])).toThrow(expect.objectContaining({ kind: 'permanent' }))
+    expect(queue.claim(id, [2], 1000)).not.toBeNull()
+    await queue.update({ id, settled: [done(1)] })
+    expect([...queue.list()][0]).toEqual(queue.get(id))
+    expect(queue.get(id)?.recipients).toMatchObject([{ status: 'expanded' }, { status: 'delivered' }, { n: 2 }])
+    clock.advance(1001)
+    expect(take()).toEqual([id])
+    await queue.update({ id, settled: [done(2)] })
+    expect(queue.get(id)).toBeNull()
   })
 
   it('forgets a message that expands to nothing', async () => {
@@ -286,7 +308,7 @@ describe.each(backEnds)('the %s queue', (_name, open) => {
   it('flushes and requeues', async () => {
     const id = await add(['x@b.test', 'y@b.test'])
     const due = clock.now() + 3_600_000
-    await queue.update({ id, expanded: [{ n: 0, into: 'itself' }], settled: [later(1, due)] })
+    await queue.update({ id, settled: [later(1, due)] })
     take()
     await queue.update({ id, due: clock.now() })
     expect(take()).toEqual([id])

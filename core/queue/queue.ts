@@ -150,11 +150,16 @@ export interface QueueFilter {
   readonly messageId?: string
 }
 
+/** A recipient that expansion closes, with its replacements. */
+export interface Expanded {
+  readonly n: number
+  readonly into: readonly NewRecipient[]
+}
+
 /** One item's change of recipients, applied and logged as a whole. */
 export interface ItemUpdate {
   readonly id: string
-  /** Recipients that expansion closes, with their replacements (none: the recipient itself becomes ready). */
-  readonly expanded?: readonly { n: number; into: readonly NewRecipient[] | 'itself' }[]
+  readonly expanded?: readonly Expanded[]
   readonly settled?: readonly Settlement[]
   /** The lease under which `settled` was earned; an expired or foreign token throws Failure('permanent'). */
   readonly lease?: string
@@ -187,6 +192,11 @@ export interface QueueStats {
 export interface Queue {
   enqueue(item: NewQueueItem): Promise<void>
   update(update: ItemUpdate): Promise<void>
+  /**
+   * Expands at once, and gives the replacements, which `takeDue` counts as given. It becomes durable with the item's next
+   * update; a crash before that takes it back. For few replacements: each update until then repeats them.
+   */
+  expand(id: string, expanded: readonly Expanded[]): readonly QueuedRecipient[]
   /** Removes items whole (`queue delete`): no bounce. */
   remove(ids: readonly string[]): Promise<void>
   get(id: string): QueueItem | null
@@ -205,7 +215,7 @@ export interface Queue {
   nextDue(): number | null
   /** Told whenever nextDue may have become earlier. */
   onWake(listener: () => void): void
-  /** Leases recipients for delivery; null if any of them is leased or final. */
+  /** Leases recipients for delivery; null if any of them is leased or final, or must wait: `takeDue` gives them again. */
   claim(id: string, recipients: readonly number[], ms: number): Lease | null
   renew(lease: Lease, ms: number): Lease | null
   /** Gives recipients back without an outcome. */

@@ -1,7 +1,7 @@
 // What all queues that hold their state in this process share: the questions, the due times, the leases.
 import { temporary } from '../base/failure.ts'
 import { replies } from '../message/reply.ts'
-import type { Lease, QueueFilter, QueueItem } from './queue.ts'
+import type { Expanded, Lease, QueuedRecipient, QueueFilter, QueueItem } from './queue.ts'
 import type { QueueState } from './queue-state.ts'
 
 export abstract class StateQueue<C> {
@@ -16,6 +16,9 @@ export abstract class StateQueue<C> {
   }
   list(filter?: QueueFilter): Iterable<QueueItem> {
     return this.state.list(filter)
+  }
+  expand(id: string, expanded: readonly Expanded[]): readonly QueuedRecipient[] {
+    return this.state.expand(id, expanded)
   }
   takeDue(now: number, limit: number): QueueItem[] {
     return this.state.takeDue(now, limit)

@@ -7,6 +7,7 @@ import { contentBytes, type MessageContent, memoryContent } from '../../core/mes
 import { defaultMailParameters } from '../../core/message/envelope.ts'
 import { createMemoryQueue } from '../../core/queue/memory-queue.ts'
 import {
+  type Expanded,
   type ItemUpdate,
   isFinal,
   type NewQueueItem,
@@ -98,6 +99,22 @@ export class QueueModel {
     await this.#change(ids, (q) => q.update(update), queue)
   }
 
+  /** An expansion, on record with what comes next. */
+  async expand(queue: Queue, expanded: readonly Expanded[], next: ItemUpdate): Promise<void> {
+    const expand = (q: Queue): void => {
+      const isDone = expanded.some(({ n }) => q.get(next.id)?.recipients[n]?.status === 'expanded')
+      if (!isDone) q.expand(next.id, expanded)
+    }
+    await this.#change(
+      [next.id],
+      async (q) => {
+        expand(q)
+        await q.update(next)
+      },
+      queue,
+    )
+  }
+
   async remove(queue: Queue, ids: readonly string[]): Promise<void> {
     await this.#change(ids, (q) => q.remove(ids), queue)
   }
@@ -153,7 +170,7 @@ export class QueueModel {
     }
   }
 
-  /** A refusal leaves nothing behind, not even for a start after it; the next try succeeds. */
+  /** A refusal leaves nothing on disk, not even for a start after it; the next try succeeds. */
   async #refused(asked: Asked, error: unknown, again: () => Promise<void>): Promise<void> {
     if (!this.afterRefusal) throw error
     const queue = await this.afterRefusal(error)

@@ -78,6 +78,11 @@ export async function workload(
   const into = ['m@b.test', 'n@b.test', 'o@b.test'].map((to) => ({ ...child, address: address(to) }))
   await model.update(queue, { id: b, expanded: [{ n: 0, into }] })
   await model.update(queue, { id: b, settled: [settled(1), deferred(2, clock.now() + 60_000)] })
+  const alias = await add(['alias@a.test', 'other@a.test'])
+  const one = { n: 0, into: [{ ...child, address: address('m@b.test') }] }
+  await model.expand(queue, [one], { id: alias, settled: [settled(2)] })
+  const others = ['r@b.test', 's@b.test'].map((to) => ({ ...child, address: address(to) }))
+  await model.expand(queue, [{ n: 1, into: others }], { id: alias, settled: [deferred(3, clock.now() + 60_000)] })
   const large = await enqueueLarge(files, clock, model, queue, retry)
   const bounce = newItem(clock, ['ana@a.test'], 2000, { parent: c })
   await model.update(queue, { id: c, settled: [settled(0, 'failed')], enqueue: [bounce] })
