@@ -2,6 +2,8 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { Failure } from '../base/failure.ts'
 import type { Files } from '../base/files.ts'
@@ -138,4 +140,19 @@ it('says 452 when the disk is full', async () => {
   expect(thrown).toBeInstanceOf(Failure)
   expect(thrown).toMatchObject({ kind: 'temporary', reply: { code: 452, enhanced: '4.3.1' } })
   writer.abort()
+})
+
+it('ends what a filter has written and dropped without a release', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  const s = spool()
+  const held = await s.write([pattern(100)])
+  for (const size of [1000, 2 * MEMORY_BODY]) await s.write([pattern(size)])
+  const left = () => {
+    collect()
+    return { files: readdirSync(directory).length, used: s.used }
+  }
+  await expect.poll(left).toEqual({ files: 0, used: 100 })
+  held.release()
+  expect(left()).toEqual({ files: 0, used: 0 })
 })

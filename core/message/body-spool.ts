@@ -44,7 +44,9 @@ export function createBodySpool(options: BodySpoolOptions): Spooling {
       const body = writer()
       try {
         for await (const chunk of chunks) await body.write(chunk)
-        return await body.finish()
+        const made = await body.finish()
+        made.endWhenDropped()
+        return made
       } catch (error) {
         body.abort()
         throw error
@@ -108,7 +110,7 @@ class Writer implements BodyWriter {
     if (this.#pending >= CHUNK) return this.#flush()
   }
 
-  finish(): SpooledBody | Promise<SpooledBody> {
+  finish(): MemoryBody | Promise<FileBody> {
     return this.#file ? this.#finishFile(this.#file) : this.#finishMemory()
   }
 
@@ -126,14 +128,14 @@ class Writer implements BodyWriter {
     this.#tellEnded()
   }
 
-  #finishMemory(): SpooledBody {
+  #finishMemory(): MemoryBody {
     this.#end()
     const bytes = inOne(this.#chunks, this.size)
     this.#chunks = []
     return new MemoryBody(bytes, () => this.#budget.give(this.#reserved))
   }
 
-  async #finishFile(file: { path: string; fd: number }): Promise<SpooledBody> {
+  async #finishFile(file: { path: string; fd: number }): Promise<FileBody> {
     await this.#flush()
     this.#end()
     const { files } = this.#options
@@ -204,9 +206,18 @@ abstract class CountedBody {
   }
   release(): void {
     if (this.#holders === 0) throw new Error('a body was released twice')
-    if (--this.#holders === 0) this.#end()
+    if (--this.#holders > 0) return
+    dropped.unregister(this)
+    this.#end()
+  }
+  /** For a filter that throws before it hands over what it has written. */
+  endWhenDropped(): void {
+    dropped.register(this, this.#end, this)
   }
 }
+
+/** Ends bodies that are collected as garbage without having been released. */
+const dropped = new FinalizationRegistry<() => void>((end) => end())
 
 class MemoryBody extends CountedBody implements SpooledBody {
   readonly path = null
