@@ -56,8 +56,10 @@ describe.each(profileNames())('%s', (name) => {
     const { questions } = answered(name)
     for (const { key, default: preset } of questions) {
       expect(findRow(key).row, key).not.toBeNull()
-      const proposed = typeof preset === 'string' && preset.startsWith('=') ? ANSWERS[preset.slice(1)] : preset
-      if (proposed === undefined) continue
+      if (preset === undefined) continue
+      const filled = (one: unknown): unknown =>
+        typeof one === 'string' && one.startsWith('=') ? ANSWERS[one.slice(1)] : one
+      const proposed = Array.isArray(preset) ? preset.map(filled) : filled(preset)
       const list = findRow(key).row!.form.startsWith('list') && !Array.isArray(proposed) ? [proposed] : proposed
       expect(() => loadConfigWith(name, { ...ANSWERS, [key]: list }), key).not.toThrow()
     }

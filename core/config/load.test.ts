@@ -146,7 +146,7 @@ describe('profile and site', () => {
   })
   it('takes the setting that a default names for one that is left out', () => {
     const { site } = load('profile: local-only\nhostname: host.example.com\npostmaster: ana\n')
-    expect(site).toMatchObject({ domains: ['host.example.com'], origin: 'host.example.com' })
+    expect(site).toMatchObject({ domains: ['host.example.com', 'localhost'], origin: 'host.example.com' })
     expect(load('profile: local-only\nhostname: a.b\ndomains: [c.d]\npostmaster: ana\n').site.domains).toEqual(['c.d'])
   })
 

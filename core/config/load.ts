@@ -159,13 +159,17 @@ function loadProfile(
   return { name, head: head.value ?? none.head, tree: normalise(rest, dirname(file)), complete }
 }
 
-/** Blanks whose default is another setting (`=hostname`) get what that one has. */
+/** Blanks whose default is another setting (`=hostname`), or a list that begins with one, get what that one has. */
 function borrowed(questions: readonly Question[], merged: Tree): Tree {
   if (merged.kind !== 'map') return merged
   const entries = new Map(merged.entries)
   for (const { key, default: preset, list } of questions) {
-    const value = typeof preset === 'string' && preset.startsWith('=') ? entries.get(preset.slice(1)) : undefined
-    if (value && !entries.has(key)) entries.set(key, list ? { kind: 'list', at: value.at, items: [value] } : value)
+    const [first, ...others] = [preset].flat()
+    const value = typeof first === 'string' && first.startsWith('=') ? entries.get(first.slice(1)) : undefined
+    if (!value || entries.has(key)) continue
+    const { at } = value
+    const items = [value, ...others.map((other): Scalar => ({ kind: 'scalar', at, value: other }))]
+    entries.set(key, list ? { kind: 'list', at, items } : value)
   }
   return { ...merged, entries }
 }

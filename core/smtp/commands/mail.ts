@@ -10,7 +10,7 @@ import { maySendAs } from '../ownership.ts'
 import type { SmtpSession } from '../session.ts'
 import { parseParameters, parsePath } from '../wire/command.ts'
 import { parseMailParameters } from '../wire/parameters.ts'
-import { afterKeyword, needsUtf8Parameter } from './arguments.ts'
+import { afterKeyword, atSite, needsUtf8Parameter } from './arguments.ts'
 import { defineCommand, proceed, refuse, refuseByHook, refuseOnPolicy, whenAnswered } from './command.ts'
 
 const accepted = proceed('mail.accepted', replies.senderOk())
@@ -59,7 +59,7 @@ function parseMail(
   const known = reports ? new Map([...words.value].filter(([key]) => key !== XREPORT)) : words.value
   const parameters = parseMailParameters(known, { auth: role.auth })
   if (!parameters.ok) return parameters
-  const reversePath = path.value.address
+  const reversePath = role.local ? atSite(path.value.address, generation.site) : path.value.address
   if (!parameters.value.smtputf8 && needsUtf8Parameter(reversePath)) return err(replies.utf8Needed())
   return ok({ reversePath, parameters: parameters.value, reports })
 }
