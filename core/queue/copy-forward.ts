@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/log.ts'
 import type { Where } from './batch.ts'
-import { align, HEADER_SIZE, type LogRecord, recordAt } from './log-format.ts'
+import { align, type LogRecord, recordAt } from './log-format.ts'
 import { type AddOperation, type Operation, snapshotOperation } from './operations.ts'
 import type { PackedItem } from './packed.ts'
 import type { QueueLog } from './queue-log.ts'
@@ -144,7 +144,7 @@ export class CopyForward {
     const fd = files.open(segment.path, 'r')
     try {
       let size = WINDOW
-      for (let at = HEADER_SIZE; at < segment.end; ) {
+      for (let at = segment.start; at < segment.end; ) {
         const bytes = Buffer.allocUnsafe(Math.min(size, segment.end - at))
         const window = bytes.subarray(0, await files.readAsync(fd, bytes, 0, bytes.length, at))
         const start = at

@@ -14,6 +14,7 @@ import { contentBytes, type MessageContent, memoryContent } from '../message/con
 import { defaultMailParameters } from '../message/envelope.ts'
 import { replies } from '../message/reply.ts'
 import { type EmbeddedQueueOptions, openEmbeddedQueue } from './embedded-queue.ts'
+import { HEADER_SIZE } from './log-format.ts'
 import type { NewQueueItem, Queue, Settlement } from './queue.ts'
 
 let folder: string
@@ -213,7 +214,7 @@ it('takes nothing that stands in a message for a record, even behind damage', as
   const first = await add()
   await queue.close()
   const log = fs.readFileSync(join(directory, 'log', logs()[0]!))
-  const record = log.subarray(1024, 1024 + log.readUInt32LE(1024 + 12))
+  const record = log.subarray(HEADER_SIZE, HEADER_SIZE + log.readUInt32LE(HEADER_SIZE + 12))
   queue = await open()
   await queue.remove([first])
   const forger = await add(memoryContent(Buffer.concat([Buffer.from('\r\n\r\n'), record, record])))
@@ -237,11 +238,39 @@ it('reads a segment by the second copy of its header, and puts one aside that ha
   expect([...queue.list()].map(({ id }) => id)).toEqual([a, b])
   expect(told).toEqual([])
   await queue.close()
-  flip(join(directory, 'log', first!), 515)
+  flip(join(directory, 'log', first!), 4099)
   queue = await open()
   expect([...queue.list()].map(({ id }) => id)).toEqual([b])
   expect(told[0]).toMatch(/^error queue log: a segment with a damaged header was put aside/)
   expect(fs.readdirSync(join(directory, 'damaged'))).toEqual([first])
+})
+
+it('serves all of a segment whose first block is lost, whether it came back as zeros or not at all', async () => {
+  const ids: string[] = []
+  for (let i = 0; i < 10; i++) ids.push(await add())
+  await queue.close()
+  const path = join(directory, 'log', logs()[0]!)
+  queue = await open({ files: unreadable(path, 0, 4096) })
+  expect([...queue.list()].map(({ id }) => id)).toEqual(ids)
+  await queue.close()
+  const fd = fs.openSync(path, 'r+')
+  fs.writeSync(fd, Buffer.alloc(4096), 0, 4096, 0)
+  fs.closeSync(fd)
+  queue = await open()
+  expect([...queue.list()].map(({ id }) => id)).toEqual(ids)
+})
+
+it('says how much is gone where the newest segment was shortened', async () => {
+  const ids: string[] = []
+  for (let i = 0; i < 10; i++) ids.push(await add(memoryContent(text(1000, String(i)))))
+  await queue.close()
+  const path = join(directory, 'log', logs()[0]!)
+  fs.truncateSync(path, fs.readFileSync(path).indexOf('6'.repeat(500)))
+  queue = await open()
+  expect([...queue.list()].map(({ id }) => id)).toEqual(ids.slice(0, 6))
+  expect(told).toEqual([expect.stringMatching(/^warn queue log: the newest segment ends within a record; .* lost/)])
+  await reopen()
+  expect(told).toHaveLength(1)
 })
 
 it('does not take the newest segment for unacknowledged when only its header is damaged', async () => {
@@ -249,7 +278,7 @@ it('does not take the newest segment for unacknowledged when only its header is 
   await queue.close()
   const path = join(directory, 'log', logs().sort().at(-1)!)
   flip(path, 3)
-  flip(path, 515)
+  flip(path, 4099)
   queue = await open()
   expect(told).toEqual([
     expect.stringMatching(/^error queue log: a segment with a damaged header was put aside; mail in it was not read/),
@@ -284,7 +313,7 @@ it('serves what is left of a segment that the disk gives only in part, and says 
   const left = [...queue.list()].map(({ id }) => id)
   expect(ids.filter((id) => !left.includes(id)).length).toBeLessThanOrEqual(2)
   expect(left).not.toContain(ids[4])
-  expect(told[0]).toBe(`error queue log: part of a segment cannot be read; mail in it is missing ${path}`)
+  expect(told[0]).toBe(`error queue log: part of a segment cannot be read; mail that stood there is missing ${path}`)
   expect(await read(left[0]!)).toEqual(text(4000, '0'))
   // it is kept when nothing lives in it any more
   await queue.remove(left)

@@ -2,13 +2,17 @@
 import { crc32 } from 'node:zlib'
 
 /*
- * Segment:  header (HEADER_SIZE octets: the same 64 octets at 0 and at 512), then records, each at a multiple of 8.
+ * Segment:  header (HEADER_SIZE octets: the same 64 octets at 0 and at 4096, in two blocks of the disk), then records, each at
+ *           a multiple of 8. Header: 0 magic (16) | 16 number (4) | 20 where records begin (4) | 24 nonce (8) | 32 CRC-32 (4).
+ *           In an older layout the second copy is at 512, records begin at 1024, and the header has 0 for that.
  * Record:   0 nonce of the segment (8) | 8 CRC-32 of all that follows (4) | 12 length in octets, from the nonce on (4)
  *           | 16 where in the segment its batch begins (4) | 20 octets of the head (4) | head, JSON | payload
  * The nonce is random: nothing that a message holds, and nothing left over in a used-again file, passes for a record.
  */
 const MAGIC = 'ESTAFETA QUEUE 1'
-export const HEADER_SIZE = 1024
+const COPY_AT = 4096
+export const HEADER_SIZE = COPY_AT + 64
+const OLDER = { copyAt: 512, start: 1024 }
 export const RECORD_HEADER = 24
 
 /** Segments are rolled at this size; a single large record may go beyond. */
@@ -20,20 +24,28 @@ export function formatHeader(number: number, nonce: bigint): Buffer {
   const header = Buffer.alloc(HEADER_SIZE)
   header.write(MAGIC, 0, 'latin1')
   header.writeUInt32LE(number, 16)
+  header.writeUInt32LE(HEADER_SIZE, 20)
   header.writeBigUInt64LE(nonce, 24)
   header.writeUInt32LE(crc32(header.subarray(0, 32)), 32)
-  header.copy(header, 512, 0, 64)
+  header.copy(header, COPY_AT, 0, 64)
   return header
 }
 
-/** The segment's nonce; 'other' when the file was another segment before; null when neither copy of the header is whole. */
-export function parseHeader(bytes: Buffer, number: number): bigint | 'other' | null {
+export interface SegmentHeader {
+  readonly nonce: bigint
+  /** Where records begin. */
+  readonly start: number
+}
+
+/** 'other' when the file was another segment before; null when neither copy of the header is whole. */
+export function parseHeader(bytes: Buffer, number: number): SegmentHeader | 'other' | null {
   let other = false
-  for (const at of [0, 512]) {
+  for (const at of [0, OLDER.copyAt, COPY_AT]) {
     const copy = bytes.subarray(at, at + 64)
     if (copy.length < 64 || copy.toString('latin1', 0, 16) !== MAGIC) continue
     if (copy.readUInt32LE(32) !== crc32(copy.subarray(0, 32))) continue
-    if (copy.readUInt32LE(16) === number) return copy.readBigUInt64LE(24)
+    if (copy.readUInt32LE(16) === number)
+      return { nonce: copy.readBigUInt64LE(24), start: copy.readUInt32LE(20) || OLDER.start }
     other = true
   }
   return other ? 'other' : null
@@ -126,13 +138,13 @@ export interface Scan {
 }
 
 /** Reads a whole segment. */
-export function scanSegment(bytes: Buffer, nonce: bigint): Scan {
+export function scanSegment(bytes: Buffer, { nonce, start }: SegmentHeader): Scan {
   const mark = Buffer.alloc(8)
   mark.writeBigUInt64LE(nonce)
   const records: LogRecord[] = []
   const holes: { from: number; to: number }[] = []
-  let end = HEADER_SIZE
-  for (let at = HEADER_SIZE; at >= 0; ) {
+  let end = start
+  for (let at = start; at >= 0; ) {
     const record = recordAt(bytes, at, nonce)
     if (!record) {
       at = bytes.indexOf(mark, at + 1)
@@ -143,10 +155,21 @@ export function scanSegment(bytes: Buffer, nonce: bigint): Scan {
     end = align(record.at + record.length)
     at = end
   }
-  const synced = records.at(-1)?.batchStart ?? HEADER_SIZE
+  const synced = records.at(-1)?.batchStart ?? start
   const damages = holes.map((hole) => ({ ...hole, acknowledged: hole.from < synced }))
   return { records, damages, end, torn: bytes.indexOf(mark, end) >= 0 }
 }
+
+/** Without the zeros at the end. */
+export function contentLength(bytes: Buffer): number {
+  let length = bytes.length
+  while (length > 0 && bytes[length - 1] === 0) length--
+  return length
+}
+
+/** Does the file end before the record that begins at `at` would? */
+export const endsWithin = (bytes: Buffer, at: number): boolean =>
+  at + RECORD_HEADER > bytes.length || at + bytes.readUInt32LE(at + 12) > bytes.length
 
 /** What looks like a record is checked up to this many octets in all: mail may be made to look like many. */
 const CHECKED_MAX = 64 << 20

@@ -3,7 +3,15 @@ import { basename, dirname, join } from 'node:path'
 import { asFailure, permanent } from '../base/failure.ts'
 import type { Files } from '../base/files.ts'
 import type { Logger } from '../base/log.ts'
-import { type Damage, hasLaterBatch, type LogRecord, parseHeader, scanSegment } from './log-format.ts'
+import {
+  contentLength,
+  type Damage,
+  endsWithin,
+  hasLaterBatch,
+  type LogRecord,
+  parseHeader,
+  scanSegment,
+} from './log-format.ts'
 import type { Operation } from './operations.ts'
 import { cutPath, parseLogFile, Segment } from './segment.ts'
 
@@ -71,10 +79,10 @@ class LogReader {
   #segment(file: Found, newest: boolean): Segment | null {
     const { bytes: whole, missing } = this.#load(file.path)
     const bytes = file.cut === null ? whole : whole.subarray(0, file.cut)
-    const nonce = parseHeader(bytes, file.number)
-    if (typeof nonce !== 'bigint') return missing ? null : this.#noSegment(file, bytes, nonce, newest)
-    const scan = scanSegment(bytes, nonce)
-    const segment = new Segment(file.number, nonce, file.path, scan.end, whole.length)
+    const header = parseHeader(bytes, file.number)
+    if (header === null || header === 'other') return missing ? null : this.#noSegment(file, bytes, header, newest)
+    const scan = scanSegment(bytes, header)
+    const segment = new Segment(file.number, header, file.path, scan.end, whole.length)
     segment.poisoned = file.cut !== null || missing
     if (missing) segment.keepAs = this.#aside(basename(file.path))
     for (const damage of scan.damages) this.#quarantine(file, bytes, damage)
@@ -87,9 +95,9 @@ class LogReader {
   }
 
   /** The newest: a crash came before its first batch was durable. Any other: its header is damaged. */
-  #noSegment(file: Found, bytes: Buffer, nonce: 'other' | null, newest: boolean): null {
+  #noSegment(file: Found, bytes: Buffer, header: 'other' | null, newest: boolean): null {
     const { files, log, directory } = this.#options
-    if (nonce === 'other' || bytes.every((octet) => octet === 0)) {
+    if (header === 'other' || bytes.every((octet) => octet === 0)) {
       files.unlink(file.path)
       files.fsyncDir(directory)
       return null
@@ -120,7 +128,14 @@ class LogReader {
     files.fsyncDir(directory)
     segment.path = to
     segment.poisoned = true
-    log.info('queue log: cut off what a crash left unfinished and unacknowledged', { file: to })
+    const octets = contentLength(bytes.subarray(segment.end))
+    // a commit gives the file its length before it writes
+    if (endsWithin(bytes, segment.end))
+      log.warn(
+        'queue log: the newest segment ends within a record; what it held from there on is lost, and unless the power failed it had been acknowledged',
+        { file: to, octets },
+      )
+    else log.info('queue log: cut off what a crash left unfinished and unacknowledged', { file: to, octets })
   }
 
   #quarantine(file: { path: string; number: number }, bytes: Buffer, damage: Damage): void {
@@ -182,7 +197,7 @@ class LogReader {
       }
     }
     const fields = { file: path, octets }
-    this.#options.log.error('queue log: part of a segment cannot be read; mail in it is missing', fields)
+    this.#options.log.error('queue log: part of a segment cannot be read; mail that stood there is missing', fields)
     return this.#buffer.subarray(0, size)
   }
 }

@@ -230,7 +230,7 @@ export class QueueLog {
     const path = segmentPath(directory, number)
     const create = { from: spare?.path ?? null, header: formatHeader(number, nonce) }
     const allocate = spare ? allocated : grow(HEADER_SIZE + batch.length, segmentSize)
-    const segment = new Segment(number, nonce, path, HEADER_SIZE, allocated)
+    const segment = new Segment(number, { nonce, start: HEADER_SIZE }, path, HEADER_SIZE, allocated)
     return { segment, job: { ...common, path, create, nonce, at: HEADER_SIZE, allocated, allocate } }
   }
 

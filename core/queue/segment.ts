@@ -1,10 +1,13 @@
 // One file of the queue's log, and how its name tells its state.
 import { join } from 'node:path'
+import type { SegmentHeader } from './log-format.ts'
 
 /** A segment in use: `00000012.log`, or `00000012.cut-4096.log` when only what lies before 4096 counts. */
 export class Segment {
   readonly number: number
   readonly nonce: bigint
+  /** Where its records begin. */
+  readonly start: number
   path: string
   /** Behind the last record that counts. */
   end: number
@@ -18,9 +21,10 @@ export class Segment {
   /** The disk did not give all of it: when nothing lives in it any more it is kept under this name. */
   keepAs: string | null = null
 
-  constructor(number: number, nonce: bigint, path: string, end: number, allocated: number) {
+  constructor(number: number, { nonce, start }: SegmentHeader, path: string, end: number, allocated: number) {
     this.number = number
     this.nonce = nonce
+    this.start = start
     this.path = path
     this.end = end
     this.allocated = allocated
