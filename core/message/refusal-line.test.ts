@@ -34,6 +34,11 @@ test.each<[Refused, Reply, string]>([
     'reject: RCPT from unknown[192.0.2.1]: 450 <$1@b.test>: Recipient address rejected: Later; from=<a@b.test> to=<$1@b.test>',
   ],
   [
+    { where: 'MAIL', ...during },
+    replies.noRoom(),
+    'reject: MAIL from unknown[192.0.2.1]: 452 4.3.1 Insufficient system storage; from=<a@b.test>',
+  ],
+  [
     { where: 'DATA', ...during },
     replies.filterFailed(),
     'reject: DATA from unknown[192.0.2.1]: 451 4.7.1 <DATA>: Data command rejected: A required check is not available now, try again later; from=<a@b.test>',

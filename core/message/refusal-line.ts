@@ -40,6 +40,7 @@ function reasonOf({ where, from, to }: Refused, { helo }: RefusedClient, host: s
       /^(\d{3}(?: \d\.\d+\.\d+)?) (?:<[^>]*>: )?/,
       (_, codes) => `${codes} <${what}>: ${kind} rejected: `,
     )
+  if (/^\d\.[35]\./.test(reply.enhanced ?? '')) return replyLine(reply) // RFC 3463 §3.4, §3.6: it is not for what was said
   switch (where) {
     case 'CONNECT':
       return rejected(host, 'Client host')

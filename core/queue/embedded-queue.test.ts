@@ -25,6 +25,7 @@ let told: string[]
 
 const logger: Logger = {
   ...silentLogger,
+  info: (event) => told.push(`info ${event}`),
   warn: (event) => told.push(`warn ${event}`),
   error: (event, fields) => told.push(`error ${event} ${fields?.file ?? ''}`),
 }
@@ -454,6 +455,22 @@ it('takes a message larger than a segment', async () => {
   await reopen({ segmentSize: 32 << 10 })
   expect((await read(id)).length).toBe(header.length + 8)
   expect(queue.get(other)).not.toBeNull()
+})
+
+it('says once that there is no room, and once that there is again', async () => {
+  let free = 99
+  await reopen({ minFree: 100, files: { ...nodeFiles, free: () => free } })
+  const asked = [queue.hasRoom(1), queue.hasRoom(1)]
+  clock.advance(10_000)
+  asked.push(queue.hasRoom(1))
+  free = 200
+  clock.advance(10_000)
+  asked.push(queue.hasRoom(1))
+  expect(asked).toEqual([false, false, false, true])
+  expect(told).toEqual([
+    'warn queue: 99 octets are free on its disk, less than queue.minFree: no new mail is taken',
+    'info queue: there is room on its disk again',
+  ])
 })
 
 it('takes nothing when closed', async () => {

@@ -70,6 +70,8 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
   readonly #recent = new RecentContents((id) => this.state.stale(id))
   #free = 0
   #freeUntil = Number.NEGATIVE_INFINITY
+  /** Whether the last word to the log was that there is no room. */
+  #short = false
   /** The log has been read. Before that, freed bodies are not removed: a later record may name them again. */
   #started = false
   #closed = false
@@ -218,8 +220,19 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
       this.#free = this.#measureFree()
       this.#freeUntil = now + FREE_VALID
       if (this.#free - size >= this.#options.minFree) this.#log.full = false
+      this.#tellRoom()
     }
     return this.#free - size >= this.#options.minFree
+  }
+
+  #tellRoom(): void {
+    const { minFree, log } = this.#options
+    const short = this.#free < minFree
+    if (short === this.#short) return
+    this.#short = short
+    if (short)
+      log.warn(`queue: ${this.#free} octets are free on its disk, less than queue.minFree: no new mail is taken`)
+    else log.info('queue: there is room on its disk again')
   }
 
   #measureFree(): number {

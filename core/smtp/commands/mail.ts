@@ -11,7 +11,7 @@ import type { SmtpSession } from '../session.ts'
 import { parseParameters, parsePath } from '../wire/command.ts'
 import { parseMailParameters } from '../wire/parameters.ts'
 import { afterKeyword, atSite, needsUtf8Parameter } from './arguments.ts'
-import { defineCommand, proceed, refuse, refuseByHook, refuseOnPolicy, whenAnswered } from './command.ts'
+import { type Answer, defineCommand, proceed, refuse, refuseByHook, refuseOnPolicy, whenAnswered } from './command.ts'
 
 const accepted = proceed('mail.accepted', replies.senderOk())
 
@@ -30,11 +30,12 @@ export const mail = defineCommand({
     if (!parsed.ok) return refuse(parsed.error)
     const { reversePath, parameters, reports } = parsed.value
     const size = parameters.size ?? 0
-    if (limits.messageSize > 0 && size > limits.messageSize) return refuse(replies.messageTooBig(limits.messageSize)) // RFC 1870 §6.1
-    if (!service.hasRoom(size)) return refuse(replies.noRoom())
     const transaction = createTransaction(session.nextTransactionId(), facts, reversePath, parameters)
+    const deny = (reply: Reply): Answer => refuseOnPolicy('MAIL', reply, transaction)
+    if (limits.messageSize > 0 && size > limits.messageSize) return deny(replies.messageTooBig(limits.messageSize)) // RFC 1870 §6.1
+    if (!service.hasRoom(size)) return deny(replies.noRoom())
     if (facts.identity && role.ownSender && !maySendAs(facts.identity, reversePath, recipientDelimiter)) {
-      return refuseOnPolicy('MAIL', replies.senderNotOwned(), transaction)
+      return deny(replies.senderNotOwned())
     }
     return whenAnswered(generation.hooks.mail(transaction), (verdict) => {
       if (verdict.kind !== 'pass') return refuseByHook('MAIL', verdict, transaction)

@@ -26,9 +26,10 @@ export const rcpt = defineCommand({
     if (!parsed.ok) return refuse(parsed.error)
     // RFC 5321 §4.5.3.1.10
     const most = session.role.local ? LOCAL_RECIPIENTS : site.limits.recipients
-    if (transaction.recipients.length >= most) return refuse(replies.tooManyRecipients())
+    const shown = (): string => formatAddress(parsed.value.address)
+    if (transaction.recipients.length >= most)
+      return refuseOnPolicy('RCPT', replies.tooManyRecipients(), transaction, shown())
     return whenAnswered(hooks.rcpt(transaction, parsed.value), (decision) => {
-      const shown = (): string => formatAddress(parsed.value.address)
       if (decision.kind === 'reject' && transaction.refused !== null) {
         transaction.refused.set(parsed.value, decision.reply)
         transaction.recipients.push(parsed.value)

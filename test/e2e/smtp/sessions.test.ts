@@ -12,6 +12,7 @@ import { memoryBody } from '../../../core/message/content.ts'
 import { replies } from '../../../core/message/reply.ts'
 import type { BodySpool, BodyWriter } from '../../../core/message/spool.ts'
 import { runDialogue } from '../../kit/dialogue.ts'
+import { testSite } from '../../kit/site.ts'
 import { memorySpool, type SmtpServiceOptions, startSmtpService, type TestSmtpService } from '../../kit/smtp-service.ts'
 
 const running: TestSmtpService[] = []
@@ -539,6 +540,39 @@ test('the local submit socket trusts its users and completes their addresses', a
   )
   expect(server.received[0]!.envelope.reversePath).toMatchObject({ local: 'root', domain: 'example.com' })
   expect(server.received[0]!.submission.transaction.session).toMatchObject({ service: 'local', trusted: true })
+})
+
+test('what a limit refuses is on record, too', async () => {
+  const site = { limits: { ...testSite('').limits, messageSize: 1000, recipients: 1 } }
+  const server = await start({ site, hasRoom: (size) => size < 900 })
+  await runDialogue(
+    `S: 220 *
+     C: EHLO c.test
+     S..250
+     C: MAIL FROM:<a@b.test> SIZE=1001
+     S: 552 *
+     C: MAIL FROM:<a@b.test> SIZE=1000
+     S: 452 *
+     C: MAIL FROM:<a@b.test>
+     S: 250 *
+     C: RCPT TO:<ana@example.com>
+     S: 250 *
+     C: RCPT TO:<ana@example.com>
+     S: 452 *`,
+    { port: await server.listen('smtp') },
+  )
+  const lines = server.log.map(({ event }) => event).filter((event) => event.startsWith('NOQUEUE'))
+  const client = 'unknown[127.0.0.1]'
+  expect(lines).toEqual([
+    `NOQUEUE: reject: MAIL from ${client}: 552 5.3.4 Message exceeds the limit of 1000 octets; from=<a@b.test> proto=ESMTP helo=<c.test>`,
+    `NOQUEUE: reject: MAIL from ${client}: 452 4.3.1 Insufficient system storage; from=<a@b.test> proto=ESMTP helo=<c.test>`,
+    `NOQUEUE: reject: RCPT from ${client}: 452 4.5.3 Too many recipients; from=<a@b.test> to=<ana@example.com> proto=ESMTP helo=<c.test>`,
+  ])
+  expect(server.trace.map(({ detail }) => detail)).toEqual([
+    'MAIL: 552 5.3.4 Message exceeds the limit of 1000 octets',
+    'MAIL: 452 4.3.1 Insufficient system storage',
+    'RCPT: 452 4.5.3 Too many recipients',
+  ])
 })
 
 test('refusals are on record as Postfix writes them, and in the trace', async () => {
