@@ -153,7 +153,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
         stored.push(bounce)
         operations.push(addOperation(item, bounce.row))
       }
-      if (update.content) {
+      if (update.content && change.op === 'update') {
         this.#recent.drop(update.id)
         const name = `${update.id}.${randomBytes(4).toString('hex')}`
         const content = await this.#bodies.store(name, update.content)
@@ -162,7 +162,7 @@ class EmbeddedQueue extends StateQueue<Place> implements Queue {
       } else operations.push(change)
       await this.#append(operations, stored, isOutcome(update) ? 'outcome' : 'state')
     } catch (error) {
-      this.state.cancel(change)
+      this.state.cancel(update)
       throw error
     }
   }

@@ -58,15 +58,18 @@ export class QueueState<C> {
   // ------------------------------------------------------------ changes: prepared when asked for, applied when durable
 
   /** Checks a change and marks what it touches, until `apply` or `cancel`. Throws a permanent Failure when it may not be. */
-  prepare(update: ItemUpdate): UpdateOperation {
+  prepare(update: ItemUpdate): UpdateOperation | RemoveOperation {
     const item = this.#items.get(update.id)
     if (!item) throw permanent(`no message ${update.id} in the queue`)
     this.#checkTouched(item, update)
+    this.#setBusy(item, update, true)
+    item.busy++
+    // nobody will ask how the last of its recipients ended
+    if (isEnd(item, update)) return { op: 'remove', ids: [item.id] }
     const at = this.#clock.now()
     const expanded = update.expanded && expandedRows(item, update.expanded, at)
-    item.busy++
     const { settled, filtered, held, due, requeue, expires, content } = update
-    const op: UpdateOperation = {
+    return {
       op: 'update',
       id: update.id,
       at,
@@ -79,8 +82,6 @@ export class QueueState<C> {
       ...(expires !== undefined && { expires }),
       ...(content && { size: content.size }),
     }
-    this.#setBusy(item, op, true)
-    return op
   }
 
   /** An expansion that is true now, and goes on record with the next change. Throws as `prepare`. */
@@ -101,11 +102,11 @@ export class QueueState<C> {
   }
 
   /** Takes `prepare` back: the change did not become durable. */
-  cancel(op: UpdateOperation): void {
-    const item = this.#items.get(op.id)
+  cancel(update: ItemUpdate): void {
+    const item = this.#items.get(update.id)
     if (!item) return
     item.busy--
-    this.#setBusy(item, op, false)
+    this.#setBusy(item, update, false)
   }
 
   /** Marks items that are to be removed. */
@@ -353,17 +354,24 @@ export class QueueState<C> {
   }
 
   /** A change of recipients is on its way to the disk, or is so no more. */
-  #setBusy(item: PackedItem<C>, { expanded = [], settled = [] }: UpdateOperation, busy: boolean): void {
+  #setBusy(item: PackedItem<C>, { expanded = [], settled = [] }: ItemUpdate, busy: boolean): void {
     for (const changes of [expanded, settled])
       for (const { n } of changes) {
         const r = recipientOf(item, n)
-        if (!r?.open) continue
+        if (!r) continue
         if (busy) r.lease = null
         r.busy = busy
         this.#due.arm(r)
       }
   }
 }
+
+/** With this all recipients of the item have come to their end. */
+const isEnd = <C>(item: PackedItem<C>, { settled, expanded, content }: ItemUpdate): boolean =>
+  settled?.length === item.open &&
+  expanded === undefined &&
+  content === undefined &&
+  settled.every(({ status }) => isFinal(status))
 
 /** An item on its way through dispatch is looked at several times. */
 function unpacked<C>(item: PackedItem<C>): QueueItem {
