@@ -1,4 +1,5 @@
 // First step of dispatch: what each recipient stands for, level by level, until nothing changes.
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { asFailure, type Reply } from '../base/failure.ts'
 import { type Address, formatAddress, sameAddress } from '../message/address.ts'
 import { replies } from '../message/reply.ts'
@@ -8,6 +9,8 @@ import type { NewRecipient, QueuedRecipient } from '../queue/queue.ts'
 
 export const MAX_LEVELS = 10
 export const MAX_EXPANSION = 10_000
+/** Addresses looked up in one turn of the event loop: hooks that need not wait would go on for all of a long list. */
+export const TURN = 16
 
 /**
  * `itself`: no plugin knows better. An empty list discards. `doubles` get the message by another recipient already.
@@ -70,23 +73,27 @@ async function expandLevels(
   const leaves: NewRecipient[] = []
   const doubles: NewRecipient[] = []
   const keyOf = (one: NewRecipient): string => recipientKey(one, hooks)
-  const own = new Set([keyOf(recipient)])
+  const start = keyOf(recipient)
+  const own = new Set([start])
+  let asked = 0
   let level: NewRecipient[] = [recipient]
   let looped = false
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > MAX_LEVELS) return { kind: 'failed', reply: replies.aliasLoop() }
     const next: NewRecipient[] = []
     for (const one of level) {
-      const asked = depth === 0 ? first : isTarget(one) ? null : hooks.expand({ ...recipient, ...one }, message)
-      const into = await asked
+      if (++asked % TURN === 0) await nextTurn()
+      const answer = depth === 0 ? first : isTarget(one) ? null : hooks.expand({ ...recipient, ...one }, message)
+      const into = answer instanceof Promise ? await answer : answer
       if (into === null) {
         if (depth === 0) return ITSELF
         leaves.push(one)
         continue
       }
+      const self = depth === 0 ? start : keyOf(one)
       for (const child of into) {
         const key = keyOf(child)
-        if (child.final || key === keyOf(one)) leaves.push(child)
+        if (child.final || key === self) leaves.push(child)
         else if (own.has(key)) looped = true
         else if (known.keys.has(key)) doubles.push(child)
         else {

@@ -8,12 +8,9 @@ import { type Expanded, isFinal, type NewRecipient, type QueuedRecipient, type Q
 import { createReports } from './bounce.ts'
 import type { PipelineDeps } from './deps.ts'
 import type { PipelineEvents } from './events.ts'
-import { type Expansion, expandRecipient, KnownRecipients, recipientKey } from './expand.ts'
+import { type Expansion, expandRecipient, KnownRecipients, recipientKey, TURN } from './expand.ts'
 import { type LaneWork, laneKey } from './lane.ts'
 import { type RecipientOutcome, settle } from './settle.ts'
-
-/** Recipients looked up in one turn of the event loop: hooks that need not wait would go on for all of a long list. */
-const TURN = 16
 
 /** As many that stand for one other each are expanded without a record of their own. */
 const UNRECORDED = 16
