@@ -97,7 +97,7 @@ export function openDirectory(options: DirectoryOptions): OpenDirectory {
     aliases: (path, { optional = false } = {}) => maps.aliases(path, optional),
     table: (definition) => maps.table(definition),
     parseTargets,
-    readForward: (account) => readForward(join(accountDirectory(mail, account), '.forward')),
+    readForward: (account) => readForward(`${accountDirectory(mail, account)}/.forward`),
     problems: () => [...(file?.problems() ?? []), ...maps.problems()],
   }
 }

@@ -146,7 +146,7 @@ function parseCidrTable(text: string, path: string): Parsed<LookupTable> {
 
 /** `/pattern/flags value`, first match first; letter case counts only with the flag `i`, as in Postfix. `$1` stands for a group. */
 function parseRegexpTable(text: string, path: string): Parsed<LookupTable> {
-  const rules: { pattern: RegExp; negated: boolean; value: string }[] = []
+  const rules: { pattern: RegExp; negated: boolean; value: (string | number)[] }[] = []
   const problems: Problem[] = []
   for (const { line, text: content } of logicalLines(text)) {
     const wrong = (message: string): void => {
@@ -163,7 +163,7 @@ function parseRegexpTable(text: string, path: string): Parsed<LookupTable> {
     }
     const [, not, , source, flags, value] = match as unknown as [string, string, string, string, string, string]
     try {
-      rules.push({ pattern: new RegExp(source, regexpFlags(flags)), negated: not === '!', value })
+      rules.push({ pattern: new RegExp(source, regexpFlags(flags)), negated: not === '!', value: withGroups(value) })
     } catch (error) {
       wrong(`bad regular expression: ${(error as Error).message}`)
     }
@@ -172,13 +172,24 @@ function parseRegexpTable(text: string, path: string): Parsed<LookupTable> {
     for (const { pattern, negated, value } of rules) {
       const found = pattern.exec(key)
       if ((found !== null) === negated) continue
-      return value.replace(/\$(?:(\d+)|\{(\d+)\}|\((\d+)\)|(\$))/g, (_, a, b, c, dollar) =>
-        dollar ? '$' : (found?.[Number(a ?? b ?? c)] ?? ''),
-      )
+      return value.map((part) => (typeof part === 'string' ? part : (found?.[part] ?? ''))).join('')
     }
     return null
   }
   return { value: { get, network: (ip) => get(ip) }, problems }
+}
+
+/** A value in pieces: text, and the numbers of groups (`$1`, `${1}`, `$(1)`) in between. `$$` is a dollar. */
+function withGroups(value: string): (string | number)[] {
+  const parts: (string | number)[] = []
+  let at = 0
+  for (const match of value.matchAll(/\$(?:(\d+)|\{(\d+)\}|\((\d+)\)|\$)/g)) {
+    const group = match[1] ?? match[2] ?? match[3]
+    parts.push(value.slice(at, match.index), group === undefined ? '$' : Number(group))
+    at = match.index + match[0].length
+  }
+  parts.push(value.slice(at))
+  return parts
 }
 
 const regexpFlags = (written: string): string =>

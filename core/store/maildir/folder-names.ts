@@ -1,5 +1,4 @@
 // Where Maildir++ keeps things: accounts as folders of the mail directory, mailboxes as `.Level.Level` in modified UTF-7.
-import { join } from 'node:path'
 import { badMailboxName } from '../errors.ts'
 import { INBOX, mailboxName } from '../names.ts'
 
@@ -63,8 +62,8 @@ const SYSTEM_USERS = '@system'
 export function accountDirectory(mail: string, account: string): string {
   const at = account.lastIndexOf('@')
   return at < 0
-    ? join(mail, SYSTEM_USERS, safeName(account))
-    : join(mail, safeName(account.slice(at + 1)), safeName(account.slice(0, at)))
+    ? `${mail}/${SYSTEM_USERS}/${safeName(account)}`
+    : `${mail}/${safeName(account.slice(at + 1))}/${safeName(account.slice(0, at))}`
 }
 
 /** Any text as one file name: what could leave the directory or be hidden in it is written as %XX. */
