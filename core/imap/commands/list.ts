@@ -44,8 +44,9 @@ export const lsub = defineCommand({
     const told = new Set<string>()
     for (const { name, subscribed } of await session.account.list()) {
       if (!subscribed) continue
-      if (matches(match, name)) told.add(name)
-      else for (const parent of ancestors(name)) if (matches(match, parent) && !told.has(parent)) told.add(`${parent}/`)
+      const above = ancestors(name).filter((parent) => matchesPattern(match, parent) && !told.has(parent))
+      if (matchesPattern(match, name)) told.add(name)
+      else for (const parent of above) told.add(`${parent}/`)
     }
     for (const entry of told) {
       // RFC 3501 §6.3.9: a name that stands for subscribed ones below it
@@ -74,7 +75,7 @@ async function answer(session: Session, request: ListRequest): Promise<Completio
 
 const plain = (all: readonly MailboxInfo[], request: ListRequest, patterns: readonly string[]): Row[] =>
   all
-    .filter((info) => selects(request, info) && patterns.some((pattern) => matches(pattern, info.name)))
+    .filter((info) => selects(request, info) && patterns.some((pattern) => matchesPattern(pattern, info.name)))
     .map((info) => ({ info, matched: true, childInfo: [] }))
 
 /** RFC 9051 §6.3.9.1: names also for the sake of what lies below them. */
@@ -82,7 +83,7 @@ function recursive(all: readonly MailboxInfo[], request: ListRequest, patterns: 
   const below = new Set(all.filter((info) => selects(request, info)).flatMap(({ name }) => ancestors(name)))
   const option = request.select.has('SUBSCRIBED') ? 'SUBSCRIBED' : 'SPECIAL-USE'
   return all
-    .filter(({ name }) => patterns.some((pattern) => matches(pattern, name)))
+    .filter(({ name }) => patterns.some((pattern) => matchesPattern(pattern, name)))
     .map((info) => ({ info, matched: selects(request, info), childInfo: below.has(info.name) ? [option] : [] }))
     .filter((row) => row.matched || row.childInfo.length > 0)
 }
@@ -107,7 +108,3 @@ function formatRow(session: Session, request: ListRequest, { info, childInfo }: 
 function patternText(session: Session, reference: string, pattern: string): string {
   return (decodeName(reference + pattern, session.rev2) ?? '\0').normalize('NFC')
 }
-
-/** INBOX is matched in any letter case (RFC 9051 §5.1). */
-const matches = (pattern: string, name: string): boolean =>
-  matchesPattern(pattern, name) || (name === 'INBOX' && matchesPattern(pattern.toUpperCase(), name))

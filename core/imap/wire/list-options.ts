@@ -85,11 +85,16 @@ export function parseList(d: Decoder): ListRequest {
   return { reference, patterns, select, returns, status }
 }
 
-/** True if `name` matches: `*` any text, `%` any without the separator `/` (RFC 9051 §6.3.9). Time is pattern × name. */
+/**
+ * True if `name` matches: `*` any text, `%` any without the separator `/` (RFC 9051 §6.3.9), INBOX in any letter case (§5.1).
+ * Time is pattern × name.
+ */
 export function matchesPattern(pattern: string, name: string): boolean {
+  const anyCase = /^INBOX(?=$|\/)/.test(name) ? 'INBOX'.length : 0
   let reachable = new Uint8Array(name.length + 1)
   reachable[0] = 1
-  for (const c of pattern) {
+  for (let at = 0; at < pattern.length; at++) {
+    const c = pattern[at]!
     const next = new Uint8Array(name.length + 1)
     if (c === '*' || c === '%') {
       for (let i = 0, open = false; i <= name.length; i++) {
@@ -97,7 +102,10 @@ export function matchesPattern(pattern: string, name: string): boolean {
         if (open) next[i] = 1
       }
     } else {
-      for (let i = 0; i < name.length; i++) if (reachable[i] === 1 && name[i] === c) next[i + 1] = 1
+      const upper = c.toUpperCase()
+      for (let i = 0; i < name.length; i++) {
+        if (reachable[i] === 1 && name[i] === (i < anyCase ? upper : c)) next[i + 1] = 1
+      }
     }
     reachable = next
   }
