@@ -149,7 +149,9 @@ function joinContinuations(raw: readonly [string, string][]): MimeParameters {
     parts.sort((a, b) => a.n - b.n)
     const extended = parts.some((part) => part.extended)
     const value = parts.map((part) => (extended && !part.extended ? percent(part.value) : part.value)).join('')
-    joined[at] = extended ? [`${name}*`, value] : [name, value]
+    // §4.1 has charset and language stand in the first section: where that one is plain, they are empty
+    const head = parts[0]!.extended ? '' : "''"
+    joined[at] = extended ? [`${name}*`, head + value] : [name, value]
   }
   return joined
 }

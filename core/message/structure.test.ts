@@ -116,6 +116,10 @@ Content-Type: TEXT/PLAIN; CHARSET=US-ASCII`
 })
 
 describe('BODYSTRUCTURE', () => {
+  it('gives an extended value whose first section is plain an empty charset and language (RFC 2231 §4.1)', () => {
+    const d = describeMessage(crlf('Content-Type: application/pdf; name*0="a b"; name*1*=%20c\n\nx\n'))
+    expect(d.body).toContain(`("name*" "''a%20b%20c")`)
+  })
   it('joins continued parameters and keeps extended ones encoded (RFC 2231 §6)', () => {
     const d = describeMessage(
       crlf(`Content-Type: application/pdf; name*0="long "; name*1="name.pdf"; title*=utf-8'de'gr%C3%BC%C3%9Fe

@@ -447,6 +447,13 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
         expect(await found(header('from', 'subject'))).toEqual([])
       })
 
+      it('finds across the lines of a field that was folded with a tab', async () => {
+        await inbox.append([message(text('Minutes of\r\n\tMonday', 'a\tb\r\n'))])
+        expect(await found(header('subject', 'minutes of monday'))).toEqual([4])
+        expect(await found({ kind: 'text', value: 'of Monday' })).toEqual([4])
+        expect(await found(header('subject', 'of\tMonday'))).toEqual([4])
+      })
+
       it('finds by body text, decoded, any substring', async () => {
         expect(await found(body('QUICK brown'))).toEqual([1])
         expect(await found(body('ick b'))).toEqual([1])

@@ -40,7 +40,7 @@ export const FAST_FIELDS = ['from', 'to', 'cc', 'bcc', 'subject'] as const
 export type FastField = (typeof FAST_FIELDS)[number]
 
 /** To be raised with every change of the schema or of what a column holds: older indexes are then made anew. */
-const VERSION = 3
+const VERSION = 4
 const TABLES = ['known', 'structure', 'header', 'common', 'field', 'text'] as const
 /** Row ids: the mailbox's number above 32 bits of UID. */
 const UIDS = 2 ** 32
