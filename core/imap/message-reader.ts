@@ -83,12 +83,13 @@ export class MessageReader {
   async #writeDecoded(item: SectionItem): Promise<void> {
     const root = await this.#root()
     const part = item.section.path.length === 0 ? null : findPart(root, item.section.path)
-    if (part === null && item.section.path.length > 0) return this.#session.text(`${item.label} NIL`)
+    const nothing = `${item.label} ${item.decode === 'size' ? 0 : 'NIL'}`
+    if (part === null && item.section.path.length > 0) return this.#session.text(nothing)
     const place = part ? { start: part.bodyStart, end: part.bodyEnd } : { start: 0, end: this.#message.size }
     const encoding = part && part.kind === 'leaf' ? part.encoding : '8bit'
     if (!DECODABLE.has(encoding)) {
       this.refusal = unknownEncoding
-      return this.#session.text(`${item.label} NIL`)
+      return this.#session.text(nothing)
     }
     let size = 0
     let marker = ''

@@ -1,5 +1,5 @@
 // FETCH and UID FETCH (RFC 9051 §6.4.5; CHANGEDSINCE of RFC 7162 §3.1.4)
-import type { MessageMeta, MessageStructure } from '../../store/mailbox-store.ts'
+import type { Mailbox, MessageMeta, MessageStructure } from '../../store/mailbox-store.ts'
 import { type Command, type Completion, defineCommand, no, ok, SELECTED, type Session } from '../command.ts'
 import { MessageReader, writeBuffer } from '../message-reader.ts'
 import { filterHeader } from '../sections.ts'
@@ -228,7 +228,7 @@ class Fetch {
   #headerBatches(uids: Uint32Array, { section }: SectionItem) {
     const { mailbox } = this.#session.view
     if (section.text === 'HEADER.FIELDS') return mailbox.headers(uids, section.fields)
-    if (section.text === 'HEADER') return mailbox.headers(uids)
+    if (section.text === 'HEADER') return asTheyStand(mailbox, mailbox.headers(uids))
     return without(mailbox.headers(uids), section.fields)
   }
 
@@ -282,10 +282,16 @@ class Fetch {
 const isHeader = ({ section, decode }: SectionItem): boolean =>
   decode === 'none' && section.path.length === 0 && section.text !== null && section.text !== 'TEXT'
 
-async function* without(
-  batches: AsyncIterable<readonly { readonly uid: number; readonly header: Buffer }[]>,
-  fields: readonly string[],
-) {
+type HeaderBatches = AsyncIterable<readonly { readonly uid: number; readonly header: Buffer }[]>
+
+/** A message that ends with its header has no empty line (RFC 9051 §6.4.5.1), which the store's header blocks all have. */
+async function* asTheyStand(mailbox: Mailbox, batches: HeaderBatches) {
+  for await (const batch of batches) {
+    yield batch.map(({ uid, header }) => ({ uid, header: header.subarray(0, mailbox.meta(uid)?.size) }))
+  }
+}
+
+async function* without(batches: HeaderBatches, fields: readonly string[]) {
   for await (const batch of batches) {
     yield batch.map(({ uid, header }) => ({ uid, header: filterHeader(header, fields, true) }))
   }
