@@ -83,7 +83,10 @@ export async function runBroker(options: BrokerOptions): Promise<number> {
       stopping = true
     })
   const code = await new Promise<number>((resolve, reject) => {
-    child.on('exit', (status, signal) => resolve(status ?? exitCode(signal)))
+    child.on('exit', (status, signal) => {
+      if (signal !== null && !stopping) process.stderr.write(`estafeta: the server was ended by ${signal}\n`)
+      resolve(status ?? exitCode(signal))
+    })
     child.on('error', (error) => {
       // once it runs, what no longer reaches it is told by its end
       if (child.pid === undefined) reject(cannotStart(error, user))

@@ -5,7 +5,7 @@ import type { AliasTarget } from '../directory/directory.ts'
 import { addAlias, removeAlias } from '../directory/edit-aliases.ts'
 import { editUsers } from '../directory/edit-users.ts'
 import { makeForServer } from './as-server.ts'
-import { loadFound } from './context.ts'
+import { listCommand, loadFound } from './context.ts'
 import { aliasFiles, readAddress, readAliasFile, requireOurs, usersAccess } from './directory-access.ts'
 import { formatTable, print, printJson } from './output.ts'
 
@@ -24,7 +24,7 @@ export function build(): Command {
     .argument('<target...>', 'addresses; for a local name also \\user, /file, "|command" and :include:file')
     .action(add)
   alias.command('remove').description('remove an alias').argument('<name>').action(remove)
-  alias.command('list', { isDefault: true }).description('list aliases').option('--json', 'as JSON').action(list)
+  listCommand(alias).description('list aliases').option('--json', 'as JSON').action(list)
   return alias
 }
 

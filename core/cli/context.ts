@@ -1,6 +1,7 @@
 // What every subcommand starts from: which configuration file, and how trouble ends the process.
 import { lstatSync, type Stats } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Command } from 'commander'
 import { type LoadedConfig, loadConfig } from '../config/load.ts'
 import type { Site } from '../config/site.ts'
 
@@ -30,6 +31,17 @@ export class CliError extends Error {
     this.exitCode = exitCode
   }
 }
+
+/** `list`, which `parent` runs when no command is named; what is no command comes to it as an argument. */
+export const listCommand = (parent: Command): Command =>
+  parent
+    .command('list', { isDefault: true })
+    .allowExcessArguments()
+    .hook('preAction', (_, { args: [unknown] }) => {
+      if (unknown === undefined) return
+      const known = parent.commands.map((command) => command.name()).join(', ')
+      throw new CliError(`${parent.name()}: unknown command '${unknown}'; there are ${known}`, EX.usage)
+    })
 
 export const SYSTEM_CONFIG = '/etc/estafeta/estafeta.yaml'
 

@@ -116,7 +116,7 @@ async function list(domain: string | undefined, options: { json?: true }): Promi
 
 async function record(domain: string, selector: string | undefined): Promise<void> {
   const keys = readKeys(await keyFolder(), domain).filter((key) => selector === undefined || key.selector === selector)
-  if (keys.length === 0) throw new CliError(`no such key of ${domain}: see estafeta dkim list`)
+  if (keys.length === 0) throw new CliError(`no such key of ${domain}: see estafeta dkim list`, EX.noInput)
   for (const key of keys) print(formatRecord(domain, key.selector, key.path))
 }
 

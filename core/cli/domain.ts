@@ -3,7 +3,7 @@ import { domainToUnicode } from 'node:url'
 import { Command } from 'commander'
 import { editUsers } from '../directory/edit-users.ts'
 import { makeForServer } from './as-server.ts'
-import { CliError, EX, loadSite } from './context.ts'
+import { CliError, EX, listCommand, loadSite } from './context.ts'
 import { readAddress, readDomain, usersAccess } from './directory-access.ts'
 import { formatTable, print, printJson } from './output.ts'
 
@@ -16,7 +16,7 @@ export function build(): Command {
     .option('--catch-all <address...>', 'where mail for unknown names of it goes', [])
     .action(add)
   domain.command('remove').description('remove a virtual domain').argument('<domain>').action(remove)
-  domain.command('list', { isDefault: true }).description('list domains').option('--json', 'as JSON').action(list)
+  listCommand(domain).description('list domains').option('--json', 'as JSON').action(list)
   return domain
 }
 

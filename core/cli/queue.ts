@@ -5,7 +5,7 @@ import { ACTIONS, type ActionResult, type QueueAction, type QueueView, type Sele
 import { systemClock } from '../base/clock.ts'
 import { isSaidBy } from '../message/reply.ts'
 import type { QueueFilter } from '../queue/queue.ts'
-import { CliError, EX } from './context.ts'
+import { CliError, EX, listCommand } from './context.ts'
 import { formatAge, formatTable, formatTime, print, printJson } from './output.ts'
 import { openQueueAccess } from './queue-access.ts'
 
@@ -30,9 +30,7 @@ const DESCRIPTIONS: { readonly [action in QueueAction]: string } = {
 
 export function build(): Command {
   const queue = new Command('queue')
-  withFilter(queue.command('list', { isDefault: true }).description('list queued messages'))
-    .allowExcessArguments() // among them, to the default command, are names of commands that are none
-    .action(list)
+  withFilter(listCommand(queue).description('list queued messages')).action(list)
   queue
     .command('show')
     .description('one message: envelope, recipients, last replies')
@@ -78,9 +76,7 @@ function readFilter(options: FilterOptions, now: number): QueueFilter {
   }
 }
 
-async function list(options: FilterOptions, { args: [unknown] }: Command): Promise<void> {
-  if (unknown !== undefined)
-    throw new CliError(`queue: unknown command '${unknown}'; one message: queue show <id>`, EX.usage)
+async function list(options: FilterOptions): Promise<void> {
   const access = await openQueueAccess()
   try {
     const filter = readFilter(options, systemClock.now())

@@ -5,7 +5,7 @@ import type { User } from '../directory/directory.ts'
 import { editUsers } from '../directory/edit-users.ts'
 import { DEFAULT_SCHEME, hashPassword, schemes, splitSecret } from '../directory/password-schemes.ts'
 import { makeForServer } from './as-server.ts'
-import { CliError, EX } from './context.ts'
+import { CliError, EX, listCommand } from './context.ts'
 import { readAddress, requireOurs, type UsersAccess, usersAccess } from './directory-access.ts'
 import { formatTable, print, printJson } from './output.ts'
 import { readPassword } from './password.ts'
@@ -30,7 +30,7 @@ export function build(): Command {
     .option('--no-password', 'add a user who cannot log in yet')
     .action(add)
   user.command('remove').description('remove a user; the mail stays on disk').argument('<address>').action(remove)
-  user.command('list', { isDefault: true }).description('list users').option('--json', 'as JSON').action(list)
+  listCommand(user).description('list users').option('--json', 'as JSON').action(list)
   user.command('show').description('show a user').argument('<address>').option('--json', 'as JSON').action(show)
   withPassword(user.command('passwd').description('set a password').argument('<address>')).action(setPassword)
   user.command('enable').description('let a user log in and get mail again').argument('<address>').action(enable)

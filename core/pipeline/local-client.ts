@@ -35,7 +35,6 @@ export async function verifyLocally(
     if (trouble) return recipients.map(() => trouble)
     const replies: LocalReply[] = []
     for (const recipient of recipients) replies.push(await ask(`RCPT TO:<${recipient}>\r\n`))
-    await ask('QUIT\r\n')
     return replies
   })
 }
@@ -60,7 +59,9 @@ async function talk<T>(path: string, converse: (ask: Ask) => Promise<T>): Promis
     return next.done ? { code: 421, text: 'the server closed the connection' } : next.value
   }
   try {
-    return await converse(ask)
+    const said = await converse(ask)
+    await ask('QUIT\r\n')
+    return said
   } finally {
     socket.destroy()
   }
@@ -99,7 +100,6 @@ async function converse(ask: Ask, envelope: LocalEnvelope, message: Buffer): Pro
   const end = message.length === 0 || message.subarray(-2).toString('latin1') === '\r\n' ? '.\r\n' : '\r\n.\r\n'
   reply = await ask(Buffer.concat([stuffed, Buffer.from(end)]))
   if (reply.code !== 250) return refused(reply)
-  await ask('QUIT\r\n')
   return { kind: 'sent', text: reply.text, refused: lost.map(({ text }) => text) }
 }
 

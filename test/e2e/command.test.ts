@@ -407,6 +407,13 @@ describe('the rest', () => {
   })
 
   test('user, alias and domain edit the files, and refuse what is there or not there', async () => {
+    for (const name of ['user', 'alias', 'domain'])
+      expect(await estafeta([name, 'del', 'eva@estafeta.test'])).toMatchObject({
+        code: 64,
+        stderr: expect.stringMatching(
+          new RegExp(`^estafeta: ${name}: unknown command 'del'; there are add, remove, list`),
+        ),
+      })
     const add = ['user', 'add', 'eva@estafeta.test', '--password-stdin', '--name', 'Eva']
     expect(await estafeta(add, { input: 'eva-secret\n' })).toMatchObject({
       code: 0,

@@ -134,6 +134,7 @@ describe.runIf(isRoot)('a server behind its broker', () => {
     const ended = new Promise((resolve) => server.process.on('close', resolve))
     process.kill(child(), 'SIGKILL')
     expect(await ended).toBe(137)
+    await server.printed(/the server was ended by SIGKILL/)
     server = startBin('estafeta', ['--config', config, 'serve'])
     await server.printed(/started, version/)
   })
