@@ -79,7 +79,11 @@ const newLane = (key: string, limits: LaneLimits, now: number): Lane => ({
 export type LaneAnswer = 'taken' | { readonly deferred: Reply; readonly until: number } | { readonly fullForMs: number }
 
 /** `run` is called when a lane has room; the caller says `done` for each. */
-export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, run: (work: LaneWork) => void) {
+export function createLanes(
+  clock: Clock,
+  limits: (hop: NextHop) => LaneLimits,
+  run: (work: LaneWork, limits: LaneLimits) => void,
+) {
   const lanes = new Map<string, Lane>()
   let untried = 0
   let stopped = false
@@ -96,7 +100,7 @@ export function createLanes(clock: Clock, limits: (hop: NextHop) => LaneLimits, 
         lane.head = 0
       }
       lane.running++
-      run(work)
+      run(work, lane.limits)
     }
     const left = isUntried(lane) ? lane.waiting.length - lane.head : 0
     untried += left - lane.untried

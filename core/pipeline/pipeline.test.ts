@@ -56,8 +56,19 @@ export default definePlugin({
       if (recipient.address.local === 'loop2') return [to('loop')]
       return null
     },
-    route: (recipient) => ({ courier: 'test', destination: recipient.address.local.startsWith('dead') ? 'dead' : 'live' }),
+    route({ address: { local } }) {
+      if (local.startsWith('far')) return { courier: 'far', destination: local.split('-')[0] }
+      return { courier: 'test', destination: local.startsWith('dead') ? 'dead' : 'live' }
+    },
     couriers: {
+      far: {
+        concurrency: 20,
+        firstConcurrency: 2,
+        async deliver(attempt) {
+          if (attempt.recipients[0].address.local.includes('-')) await log.farGate
+          return attempt.recipients.map(({ n }) => ({ n, kind: 'relayed', reply: replies.ok(), relay: 'mx.test[192.0.2.1]:25' }))
+        },
+      },
       test: {
         concurrency: 1,
         async deliver(attempt) {
@@ -80,6 +91,8 @@ interface Shared {
   attempts: string[]
   /** Attempts wait for it. */
   gate: Promise<void> | null
+  /** Those of the courier that reaches hosts. */
+  farGate: Promise<void> | null
   /** The plugin also has a `queued` hook, which replaces the body, or refuses the first recipient of `late one`. */
   queuedHook: boolean
   /** Holders of the bodies that the plugin gave. */
@@ -105,7 +118,7 @@ let events: TraceEvent[]
 let waiting: { done: () => boolean; resolve: () => void }[]
 
 beforeEach(async () => {
-  shared.pipelineTest = { attempts: [], gate: null, queuedHook: false, bodies: 0, newBody: countedBody }
+  shared.pipelineTest = { attempts: [], gate: null, farGate: null, queuedHook: false, bodies: 0, newBody: countedBody }
   folder = mkdtempSync(join(tmpdir(), 'estafeta-pipeline-'))
   const path = join(folder, 'courier-under-test.ts')
   writeFileSync(path, PLUGIN)
@@ -489,6 +502,22 @@ describe('dispatch', () => {
     expect(shared.pipelineTest.attempts.filter((a) => a === 'ok')).toHaveLength(1)
     expect(shared.pipelineTest.attempts.filter((a) => a.startsWith('dead')).length).toBeLessThan(20)
     expect(pipeline.lanes().find((lane) => lane.key === 'test:dead')!.closedForMs).toBeGreaterThan(0)
+  })
+
+  test('hosts that answer and then all stall at once hold up no local mail', async () => {
+    const gate = Promise.withResolvers<void>()
+    shared.pipelineTest.farGate = gate.promise
+    const hosts = Array.from({ length: 50 }, (_, i) => `far${i}`)
+    for (const host of hosts) await submit({ to: [`${host}-0@here.test`] })
+    await vi.waitFor(() => expect(pipeline.lanes().filter(({ running }) => running === 1)).toHaveLength(hosts.length))
+    for (const host of hosts) await submit({ to: [`${host}@here.test`] })
+    await vi.waitFor(() => expect(queue.stats().items).toBe(hosts.length))
+    for (const host of hosts) for (let i = 1; i < 20; i++) await submit({ to: [`${host}-${i}@here.test`] })
+    await vi.waitFor(() => expect(pipeline.lanes().filter(({ running }) => running === 20)).toHaveLength(hosts.length))
+    await submit({ to: ['ok@here.test'] })
+    await vi.waitFor(() => expect(shared.pipelineTest.attempts).toEqual(['ok']))
+    gate.resolve()
+    await vi.waitFor(() => expect(queue.stats().items).toBe(0))
   })
 
   test('more mail than a lane holds waits without an attempt on record, and is sent as the lane has room', async () => {

@@ -21,7 +21,9 @@ import { settle } from './settle.ts'
 /** Submissions in work at once: each belongs to a session that waits, so this bounds memory, not mail. */
 const INTAKE_CONCURRENCY = 1000
 const PREPARE_CONCURRENCY = 64
-/** Twice MAX_TRIALS: hosts that do not answer hold one half at most. */
+/** To hosts, at once. Twice MAX_TRIALS: those that do not answer hold one half at most. */
+const SEND_CONCURRENCY = 1000
+/** By couriers that reach every next hop, at once: of these places hosts that stall hold none. */
 const DELIVER_CONCURRENCY = 1000
 const DEFER_CONCURRENCY = 64
 /** Items and lane works under way at once: the window on an unbounded queue. */
@@ -98,7 +100,8 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
   let whenIdle: (() => void) | null = null
 
   const due = new Subject<QueueItem>()
-  const runnable = new Subject<LaneWork>()
+  const here = new Subject<LaneWork>()
+  const elsewhere = new Subject<LaneWork>()
   const postponed = new Subject<Postponed>()
   const lanes = createLanes(
     clock,
@@ -108,11 +111,12 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
       const first = courier?.firstConcurrency
       return { concurrency, firstConcurrency: first === undefined ? null : Math.min(concurrency, first) }
     },
-    (work) => runnable.next(work),
+    (work, { firstConcurrency }) => (firstConcurrency === null ? here : elsewhere).next(work),
   )
 
   due.pipe(each(prepareItem, PREPARE_CONCURRENCY)).subscribe()
-  runnable.pipe(each(run, DELIVER_CONCURRENCY)).subscribe()
+  here.pipe(each(run, DELIVER_CONCURRENCY)).subscribe()
+  elsewhere.pipe(each(run, SEND_CONCURRENCY)).subscribe()
   postponed.pipe(each(postpone, DEFER_CONCURRENCY)).subscribe()
 
   async function prepareItem(item: QueueItem): Promise<void> {

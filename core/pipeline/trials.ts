@@ -1,4 +1,4 @@
-// Attempts with next hops that have yet to answer: few enough at once that those that do answer, and local delivery, always find room.
+// Attempts with next hops that have yet to answer: few enough at once that those that do answer always find room.
 
 /** At once, in all. */
 export const MAX_TRIALS = 500

@@ -17,7 +17,7 @@ export interface PoolLimits {
 }
 
 export const defaultLimits: PoolLimits = {
-  connections: 1000, // as many as the pipeline has attempts under way: none waits for those that do not answer
+  connections: 1000, // as many as the pipeline sends at once: none waits for those that do not answer
   idlePerKey: 20,
   idleMs: 5_000,
   uses: 100,
