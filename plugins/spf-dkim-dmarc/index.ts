@@ -8,7 +8,6 @@ import {
   definePlugin,
   EXEMPT,
   formatAddress,
-  type HeaderEdit,
   type MessageAnswer,
   type MessageFacts,
   pass,
@@ -17,12 +16,14 @@ import {
   type SessionFacts,
   SITE,
   type TransactionFacts,
+  token,
   type Verdict,
 } from 'estafeta/plugin'
+import type { SPFResult } from 'mailauth'
+import type { Client } from './authenticate.ts'
 import { config } from './config.ts'
 import { printable, scoreOf, summary, verdictOf } from './policy.ts'
 import { nodeResolver } from './resolver.ts'
-import { messageSource } from './source.ts'
 
 export default definePlugin({
   name: 'spf-dkim-dmarc',
@@ -30,22 +31,22 @@ export default definePlugin({
   config,
   inject: { site: SITE, dns: DNS_RESOLVER, clock: CLOCK },
   setup({ site, dns, clock, config }) {
-    const facts = (transaction: TransactionFacts) => ({
+    const clientOf = (transaction: TransactionFacts): Client => ({
       ip: transaction.session.remoteIp,
       helo: transaction.session.helo ?? '',
       sender: formatAddress(transaction.reversePath),
       mta: site.hostname,
-      strict: true,
-      maxElapsedTime: config.lookupTime,
     })
 
     const mail = async (transaction: TransactionFacts, signal: AbortSignal): Promise<Verdict> => {
       if (config.spfFail === 'pass' || isOurs(transaction.session)) return pass()
       if (isExempt(transaction)) return pass('exempt')
-      const { spf } = await loadMailauth()
+      const { checkSpf } = await loadChecks()
       const limited = deadline(clock, config.lookupTime, signal)
       try {
-        const { status, domain } = await spf({ ...facts(transaction), resolver: nodeResolver(dns, limited.signal) })
+        const result = await checkSpf(clientOf(transaction), nodeResolver(dns, limited.signal))
+        const { status, domain } = result
+        if (status.result !== 'temperror') transaction.notes.set(SPF, result)
         const detail = `spf=${status.result}`
         const text = `SPF of ${printable(domain)} does not allow ${transaction.session.remoteIp} to send for it`
         if (status.result === 'fail') return reject(replies.spfFailed(text), detail)
@@ -60,14 +61,14 @@ export default definePlugin({
 
     const message = async (message: MessageFacts, signal: AbortSignal): Promise<MessageAnswer> => {
       if (isOurs(message.session)) return { detail: 'not checked: from a local sender' }
-      const { authenticate } = await loadMailauth()
+      const { authenticate, resultFields } = await loadChecks()
       const limited = deadline(clock, config.lookupTime, signal)
       try {
         const resolver = nodeResolver(dns, limited.signal)
-        const results = await authenticate(messageSource(message), { ...facts(message), resolver, disableBimi: true })
+        const results = await authenticate(message, clientOf(message), resolver, message.notes.get(SPF))
         const words = summary(results)
         message.notes.set(AUTH_RESULTS, words)
-        const fields = { add: toFields(results.headers), detail: words.join(' ') }
+        const fields = { add: resultFields(results, site.hostname), detail: words.join(' ') }
         if (isExempt(message)) return fields
         return { ...fields, score: scoreOf(results, config.scores), ...verdictOf(results, config) }
       } finally {
@@ -80,8 +81,11 @@ export default definePlugin({
 })
 
 // loaded with the first message: it costs tens of megabytes and a third of a second
-let loading: Promise<typeof import('mailauth')> | null = null
-const loadMailauth = () => (loading ??= import('mailauth'))
+let loading: Promise<typeof import('./authenticate.ts')> | null = null
+const loadChecks = () => (loading ??= import('./authenticate.ts'))
+
+/** What SPF said at MAIL, for the checks of the message. */
+const SPF = token<SPFResult>('spf-dkim-dmarc.spf')
 
 /** Who may send for us is not checked like a stranger. */
 const isOurs = (session: SessionFacts): boolean =>
@@ -104,13 +108,3 @@ function deadline(clock: Clock, ms: number, signal: AbortSignal): { signal: Abor
     },
   }
 }
-
-/** Header lines as fields: a line that begins with white space belongs to the one before. */
-const toFields = (lines: string): HeaderEdit[] =>
-  lines
-    .split(/\r\n(?![ \t])/)
-    .filter((line) => line !== '')
-    .map((line) => {
-      const colon = line.indexOf(':')
-      return { name: line.slice(0, colon), value: line.slice(colon + 1).trim() }
-    })

@@ -46,7 +46,8 @@ function records<T>(answer: DnsAnswer<T>, name: string): T[] {
   return [...answer.records]
 }
 
-const coded = (code: string, text: string) => Object.assign(new Error(`${code} ${text}`), { code })
+/** As much of an error as mailauth reads: no stack, since most messages ask for a name that is not there. */
+const coded = (code: string, text: string) => ({ code, message: `${code} ${text}` })
 
 /** `1.2.0.192.in-addr.arpa` and the 32 nibbles of `ip6.arpa` as the address that they name (RFC 1035 §3.5, RFC 3596 §2.5). */
 export function addressOf(name: string): string {

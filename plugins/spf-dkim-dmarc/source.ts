@@ -1,7 +1,6 @@
-// The message as mailauth reads it: a large one streamed so that other sessions get their turn; a bounded number of signatures.
-import { Readable } from 'node:stream'
+// The message as mailauth reads it: its body in pieces so that other sessions get their turn; a bounded number of signatures.
 import { setImmediate } from 'node:timers/promises'
-import { contentChunks, type MessageFacts } from 'estafeta/plugin'
+import type { MessageFacts } from 'estafeta/plugin'
 
 /** Each signature may cost a key lookup and a pass over the body: more than these are not looked at. */
 export const MAX_SIGNATURES = 10
@@ -12,27 +11,15 @@ const MAX_COMPARISONS = 2_000_000
 /** Mailauth goes through all lines of a header again for each that continues a field. */
 const FOLDS_MAX = 2_000
 
-/** Octets between two turns of the event loop: well below a millisecond's work. */
-const STRIDE = 64 * 1024
+const EMPTY_LINE = 2
 
-export function messageSource(message: MessageFacts): Buffer | Readable {
-  const { bytes } = message.content.body
-  if (bytes === null || message.content.size > STRIDE) return Readable.from(chunks(message), { objectMode: false })
-  return Buffer.concat([boundedHeader(message), bytes.subarray(message.content.bodyStart)])
-}
-
-async function* chunks(message: MessageFacts): AsyncIterable<Buffer> {
-  const { content } = message
-  const header = boundedHeader(message)
-  let first = true
-  for await (const chunk of contentChunks(content)) {
-    // contentChunks gives the header first, in one piece
-    const octets = first ? header : chunk
-    first = false
-    for (let at = 0; at < octets.length; at += STRIDE) {
-      yield octets.subarray(at, at + STRIDE)
-      if (octets.length > STRIDE) await setImmediate()
-    }
+/** What follows the empty line, in pieces that take well below a millisecond, and a turn of the event loop between them. */
+export async function* bodyChunks({ content }: MessageFacts): AsyncIterable<Buffer> {
+  let isFirst = true
+  for await (const chunk of content.body.chunks(content.bodyStart + EMPTY_LINE)) {
+    if (!isFirst) await setImmediate()
+    isFirst = false
+    yield chunk
   }
 }
 
@@ -52,7 +39,7 @@ function surplusSignatures(fields: MessageFacts['header']['fields']): typeof fie
 }
 
 /** A header folded beyond all measure is given unfolded: a signature survives that if it is relaxed (RFC 6376 §3.4.2). */
-function boundedHeader(message: MessageFacts): Buffer {
+export function boundedHeader(message: MessageFacts): Buffer {
   const header = withoutSurplus(message)
   if (header.length < 3 * FOLDS_MAX) return header
   const text = header.toString('latin1')

@@ -78,6 +78,24 @@ describe('spf-dkim-dmarc: what it writes', () => {
     expect(answer.all).toBeUndefined()
   })
 
+  test('a key that its domain changes or withdraws counts no more', async () => {
+    const dns = zone()
+    const hooks = await setUp({}, dns)
+    const raw = await signed()
+    const result = async () => /dkim=\w+/.exec((await askMessage(hooks, messageFacts(raw))).detail!)?.[0]
+    const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' })
+    const name = 's1._domainkey.sender.test'
+    expect([await result(), await result()]).toEqual(['dkim=pass', 'dkim=pass'])
+    dns.set(name, { TXT: [`v=DKIM1; p=${other.toString('base64')}`] })
+    expect(await result()).toBe('dkim=fail')
+    dns.set(name, { TXT: [`${record}; h=sha1`] })
+    expect(await result()).toBe('dkim=neutral')
+    dns.set(name, { TXT: ['v=DKIM1; p='] })
+    expect(await result()).toBe('dkim=neutral')
+    dns.set(name, { TXT: [record] })
+    expect(await result()).toBe('dkim=pass')
+  })
+
   test('failures are written down, and with the default settings nothing is refused', async () => {
     const answer = await ask(RAW, { remoteIp: BAD_IP })
     expect(answer.detail).toBe('spf=fail dkim=none arc=none dmarc=fail (p=reject)')
@@ -194,6 +212,21 @@ describe('spf-dkim-dmarc at MAIL', () => {
     ['none', { remoteIp: BAD_IP, from: 'a@odd.test' }, 'spf=none'],
   ])('lets %s go on', async (_, options, detail) => {
     expect(await mail({ spfFail: 'reject' }, options)).toEqual({ kind: 'pass', detail })
+  })
+
+  test('SPF is asked once a message, and again only where it could not be told', async () => {
+    const dns = zone()
+    const hooks = await setUp({ spfFail: 'reject' }, dns)
+    const message = messageFacts(RAW, { remoteIp: GOOD_IP })
+    const questions = () => dns.asked.filter((question) => question === 'TXT sender.test').length
+    await askMail(hooks, message)
+    expect((await askMessage(hooks, message)).detail).toMatch(/^spf=pass/)
+    expect(questions()).toBe(1)
+    dns.set('sender.test', { fail: 'servfail' })
+    const next = messageFacts(RAW, { remoteIp: GOOD_IP })
+    expect(await askMail(hooks, next)).toEqual({ kind: 'pass', detail: 'spf=temperror' })
+    dns.set('sender.test', { TXT: ['v=spf1 -all'] })
+    expect((await askMessage(hooks, next)).detail).toMatch(/^spf=fail/)
   })
 
   test('asks nothing unless told to', async () => {
