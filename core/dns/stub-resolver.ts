@@ -30,9 +30,11 @@ const FAILURE_MS = 1000 // RFC 9520 §3.2
 const MAX_ALIAS_QUERIES = 8
 const MAX_IN_FLIGHT = 256
 
+type Answer = DnsAnswer<unknown>
+
 /** A question on its way, with all who wait for it; it is given up when nobody does any more. */
 interface Flight {
-  readonly answer: Promise<RawAnswer>
+  readonly answer: Promise<Answer>
   readonly controller: AbortController
   waiting: number
 }
@@ -45,23 +47,24 @@ export interface StubResolver extends DnsResolver {
 /** Throws Failure('permanent') when `servers` holds something that is no address. */
 export function createResolver(options: ResolverOptions): StubResolver {
   const resolver = new Stub(options)
-  const text = (data: unknown): string => String(data)
-  const name = (data: unknown): string => canonicalName(String(data))
   return {
-    a: (host, signal) => resolver.ask(host, 'A', text, signal),
-    aaaa: (host, signal) => resolver.ask(host, 'AAAA', text, signal),
+    a: (host, signal) => resolver.ask<string>(host, 'A', signal),
+    aaaa: (host, signal) => resolver.ask<string>(host, 'AAAA', signal),
     async mx(domain, signal) {
-      const answer = await resolver.ask(domain, 'MX', mxRecord, signal)
+      const answer = await resolver.ask<MxRecord>(domain, 'MX', signal)
       return { ...answer, records: [...answer.records].sort((x, y) => x.preference - y.preference) }
     },
-    txt: (host, signal) => resolver.ask(host, 'TXT', txtRecord, signal),
-    ptr: (ip, signal) => resolver.ask(reverseName(ip) ?? ip, 'PTR', name, signal),
-    srv: (host, signal) => resolver.ask(host, 'SRV', srvRecord, signal),
-    tlsa: (host, signal) => resolver.ask(host, 'TLSA', (data) => data as TlsaRecord, signal),
-    cname: (host, signal) => resolver.ask(host, 'CNAME', name, signal),
+    txt: (host, signal) => resolver.ask<string>(host, 'TXT', signal),
+    ptr: (ip, signal) => resolver.ask<string>(reverseName(ip) ?? ip, 'PTR', signal),
+    srv: (host, signal) => resolver.ask<SrvRecord>(host, 'SRV', signal),
+    tlsa: (host, signal) => resolver.ask<TlsaRecord>(host, 'TLSA', signal),
+    cname: (host, signal) => resolver.ask<string>(host, 'CNAME', signal),
     close: () => resolver.close(),
   }
 }
+
+const text = (data: unknown): string => String(data)
+const name = (data: unknown): string => canonicalName(String(data))
 
 function mxRecord(data: unknown): MxRecord {
   const { preference = 0, exchange } = data as dns.MxData
@@ -79,13 +82,25 @@ const txtRecord = (data: unknown): string =>
     .map((part) => part.toString('utf8'))
     .join('')
 
+/** From what dns-packet gives to what callers get. */
+const RECORDS: { readonly [type in Type]: (data: unknown) => unknown } = {
+  A: text,
+  AAAA: text,
+  MX: mxRecord,
+  TXT: txtRecord,
+  PTR: name,
+  SRV: srvRecord,
+  TLSA: (data) => data,
+  CNAME: name,
+}
+
 class Stub {
   readonly #servers: readonly NameServer[]
   readonly #trusted: boolean
   readonly #clock: Clock
   readonly #log: Logger
   readonly #timeouts: readonly number[]
-  readonly #cache: TtlCache<RawAnswer | Failure>
+  readonly #cache: TtlCache<Answer | Failure>
   readonly #flights = new Map<string, Flight>()
   readonly #queue: (() => void)[] = []
   #running = 0
@@ -101,27 +116,27 @@ class Stub {
     this.#cache = new TtlCache(options.cacheSize ?? CACHE_SIZE)
   }
 
-  async ask<T>(asked: string, type: Type, convert: (data: unknown) => T, signal?: AbortSignal): Promise<DnsAnswer<T>> {
+  async ask<T>(asked: string, type: Type, signal?: AbortSignal): Promise<DnsAnswer<T>> {
     const name = canonicalName(asked)
-    // What cannot be written in a question cannot exist.
-    if (!isAskable(name)) return { status: 'nxdomain', records: [], ttl: 0, secure: false }
-    const { status, records, ttl, secure } = this.#kept(name, type) ?? (await this.#join(name, type, signal))
-    return { status, records: records.map(convert), ttl, secure: secure && this.#trusted }
+    return (this.#kept(name, type) ?? (await this.#join(name, type, signal))) as DnsAnswer<T>
   }
 
   close(): void {
     for (const flight of this.#flights.values()) flight.controller.abort()
   }
 
-  #kept(name: string, type: Type): RawAnswer | null {
+  #kept(name: string, type: Type): Answer | null {
     const kept = this.#cache.get(`${type} ${name}`, this.#clock.mono())
     if (!kept) return null
     if (kept.value instanceof Failure) throw kept.value
-    return { ...kept.value, ttl: Math.ceil(kept.left / 1000) }
+    const { status, records, secure } = kept.value
+    return { status, records, ttl: Math.ceil(kept.left / 1000), secure }
   }
 
   /** Waits for the question under way, or sends it. */
-  async #join(name: string, type: Type, signal?: AbortSignal): Promise<RawAnswer> {
+  async #join(name: string, type: Type, signal?: AbortSignal): Promise<Answer> {
+    // What cannot be written in a question cannot exist.
+    if (!isAskable(name)) return { status: 'nxdomain', records: [], ttl: 0, secure: false }
     const key = `${type} ${name}`
     const givenUp = () => temporary(`DNS: ${key}: given up`)
     if (signal?.aborted) throw givenUp()
@@ -140,7 +155,7 @@ class Stub {
   #launch(key: string, name: string, type: Type): Flight {
     const controller = new AbortController()
     const answer = this.#resolve(name, type, controller.signal).then(
-      (found) => this.#keep(key, found, found.ttl * 1000),
+      (found) => this.#keep(key, this.#answer(found, type), found.ttl * 1000),
       (thrown) => {
         const failure = asFailure(thrown)
         if (!controller.signal.aborted) this.#keep(key, failure, FAILURE_MS)
@@ -157,7 +172,12 @@ class Stub {
     return flight
   }
 
-  #keep<T extends RawAnswer | Failure>(key: string, value: T, ms: number): T {
+  /** All who ask get the same records. */
+  #answer({ status, records, ttl, secure }: RawAnswer, type: Type): Answer {
+    return { status, records: Object.freeze(records.map(RECORDS[type])), ttl, secure: secure && this.#trusted }
+  }
+
+  #keep<T extends Answer | Failure>(key: string, value: T, ms: number): T {
     const records = value instanceof Failure ? [] : value.records
     const cost = records.reduce<number>((sum, record) => sum + costOf(record), ENTRY_COST)
     if (ms > 0) this.#cache.set(key, value, this.#clock.mono() + ms, cost)
