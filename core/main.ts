@@ -347,12 +347,17 @@ function createProtocols(smtp: ProtocolService, load: { readonly [name: string]:
 
 /** Loaded when the first message leaves: it need not hold up the start. */
 function smtpClientOnDemand(options: SmtpClientOptions): SmtpClient {
+  let client: SmtpClient | null = null
   let loading: Promise<SmtpClient> | null = null
-  const load = async () => (await import('./smtp-client/client.ts')).createSmtpClient(options)
+  const load = async () => {
+    const { createSmtpClient } = await import('./smtp-client/client.ts')
+    client = createSmtpClient(options)
+    return client
+  }
   return {
     async send(destination, mail, signal) {
       loading ??= load()
-      return (await loading).send(destination, mail, signal)
+      return (client ?? (await loading)).send(destination, mail, signal)
     },
     async close() {
       await (await loading)?.close()

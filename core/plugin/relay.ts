@@ -123,6 +123,8 @@ type Recipients = readonly [AttemptRecipient, ...AttemptRecipient[]]
 
 /** Those that one mail can carry: of one reverse-path and one forwarder. */
 function groupsOf(recipients: readonly AttemptRecipient[]): Recipients[] {
+  const [first, ...others] = recipients
+  if (first !== undefined && others.length === 0) return [[first]]
   const groups = new Map<string, [AttemptRecipient, ...AttemptRecipient[]]>()
   for (const recipient of recipients) {
     const key = `${formatAddress(recipient.reversePath)}\0${formatAddress(recipient.expandedFrom ?? null)}`

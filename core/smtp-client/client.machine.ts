@@ -1,5 +1,6 @@
 // The chart of one outgoing connection: from connecting, over greeting, TLS and AUTH, through any number of mails, to the goodbye.
-import { type ActorLogic, initialTransition, type SnapshotFrom, setup, transition } from 'xstate'
+import { type ActorLogic, type SnapshotFrom, setup } from 'xstate'
+import { chartLogic } from '../net/chart.machine.ts'
 
 /** What a reply, or the socket, has led to. A reply that is one of several in its state is no event. */
 export type ClientEvent =
@@ -112,27 +113,11 @@ export const clientMachine = chart.createMachine({
 
 export type ClientState = keyof typeof clientMachine.states & string
 
-type ClientSnapshot = SnapshotFrom<typeof clientMachine>
-
-const [initial] = initialTransition(clientMachine)
-const known = new Map<string, ClientSnapshot>()
-
-/**
- * The chart as the logic of an actor. It has neither context nor actions, so that a transition is the same for every
- * connection: XState works each out once, and from then on it is looked up.
- */
-export const clientLogic: ActorLogic<ClientSnapshot, { type: ClientEvent }> = {
-  getInitialSnapshot: () => initial,
-  transition(snapshot, event) {
-    const key = `${snapshot.value} ${event.type}`
-    const seen = known.get(key)
-    if (seen !== undefined) return seen
-    const [next] = transition(clientMachine, snapshot, event)
-    known.set(key, next)
-    return next
-  },
-  getPersistedSnapshot: (snapshot) => snapshot,
-}
+/** The chart as the logic of an actor. */
+export const clientLogic: ActorLogic<SnapshotFrom<typeof clientMachine>, { type: ClientEvent }> = chartLogic(
+  clientMachine,
+  (event) => event.type,
+)
 
 const waits: { readonly [state: string]: number } = Object.fromEntries(
   Object.entries(clientMachine.states).map(([name, node]) => [name, node.meta?.timeoutMs ?? Number.POSITIVE_INFINITY]),

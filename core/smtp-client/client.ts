@@ -73,7 +73,7 @@ class Sending {
     this.#mail = mail
     this.#signal = signal
     const { key, tls, auth, protocol } = destination
-    this.#key = JSON.stringify([key, tls, auth, protocol])
+    this.#key = `${key} ${tls} ${protocol} ${auth === null ? '' : JSON.stringify(auth)}`
     this.#results = mail.recipients.map(() => null)
     this.#deferrals = mail.recipients.map(() => null)
     this.#pending = [...mail.recipients.keys()]
@@ -85,20 +85,16 @@ class Sending {
     else {
       const abort = () => this.#connection?.abort('given up by this side')
       this.#signal.addEventListener('abort', abort)
-      await this.#overIdle()
-      await this.#overNew()
+      for (let idle = this.#takeIdle(); idle; idle = this.#takeIdle()) await this.#over(idle, true)
+      if (this.#goesOn()) await this.#overNew()
       this.#signal.removeEventListener('abort', abort)
     }
     const results = this.#results.map((result, i) => result ?? this.#deferred(i))
     return { results, hostDown: !this.#answered }
   }
 
-  async #overIdle(): Promise<void> {
-    while (this.#goesOn()) {
-      const connection = this.#pool.take(this.#key)
-      if (!connection) return
-      await this.#over(connection, true)
-    }
+  #takeIdle(): Connection | null {
+    return this.#goesOn() ? this.#pool.take(this.#key) : null
   }
 
   async #overNew(): Promise<void> {
@@ -178,8 +174,8 @@ class Sending {
       const delivery = await connection.deliver(this.#mail, recipients)
       // A kept connection that the server has closed meanwhile says nothing about the host.
       if (reused && isStale(delivery)) break
-      this.#tried.add(`${connection.address} ${connection.port}`)
       this.#record(asked, delivery, connection)
+      if (this.#pending.length > 0) this.#tried.add(`${connection.address} ${connection.port}`)
       const more = this.#pending.length > 0 && this.#pending.length < asked.length && connection.isReady
       if (!more || !delivery.answers.some(isTooMany) || this.#signal.aborted) {
         this.#sessions++

@@ -63,6 +63,8 @@ export class Connection {
   readonly address: string
   readonly port: number
   readonly opened: number
+  /** Since when it has been waiting for a mail; the pool's. */
+  idleSince = 0
   /** Mails carried so far. */
   uses = 0
   onClosed: (connection: Connection) => void = () => {}
@@ -110,27 +112,31 @@ export class Connection {
   }
 
   /** One mail to those recipients. A connection that has been lost meanwhile answers so. */
-  async deliver(mail: SmtpSend, recipients: readonly SendRecipient[]): Promise<Delivery> {
+  deliver(mail: SmtpSend, recipients: readonly SendRecipient[]): Promise<Delivery> {
     this.uses++
-    const content = this.#offered.eightBitMime ? mail.content : await this.#sevenBit(mail.content)
-    const fitting = content === null || content === mail.content ? mail : { ...mail, content }
-    const transaction = new Transaction(fitting, recipients, this.#offered, this.#options.protocol, content !== null)
-    if (transaction.isSettled) return transaction.outcome(null, false)
-    if (!this.isReady) return transaction.outcome(this.#lost ?? 'connection closed', false)
-    return new Promise((done) => {
-      this.#carried = { mail: fitting, transaction, done, maybeSent: false }
-      this.#dispatch('mail.started')
-    })
+    return this.#offered.eightBitMime ? this.#carry(mail, recipients, true) : this.#carrySevenBit(mail, recipients)
   }
 
   /** RFC 6152 §3: without 8BITMIME a body has 7 bits. */
-  async #sevenBit(content: MessageContent): Promise<MessageContent | null> {
+  async #carrySevenBit(mail: SmtpSend, recipients: readonly SendRecipient[]): Promise<Delivery> {
+    let content: MessageContent | null = mail.content
     try {
-      return await toSevenBit(content)
+      content = await toSevenBit(mail.content)
     } catch (error) {
       this.#unreadable(error)
-      return content
     }
+    return this.#carry(content === null ? mail : { ...mail, content }, recipients, content !== null)
+  }
+
+  /** `fits`: the server can take the content as it is. */
+  #carry(mail: SmtpSend, recipients: readonly SendRecipient[], fits: boolean): Promise<Delivery> {
+    const transaction = new Transaction(mail, recipients, this.#offered, this.#options.protocol, fits)
+    if (transaction.isSettled) return Promise.resolve(transaction.outcome(null, false))
+    if (!this.isReady) return Promise.resolve(transaction.outcome(this.#lost ?? 'connection closed', false))
+    return new Promise((done) => {
+      this.#carried = { mail, transaction, done, maybeSent: false }
+      this.#dispatch('mail.started')
+    })
   }
 
   /** Says goodbye where that is possible. */
@@ -210,14 +216,15 @@ export class Connection {
   }
 
   #hear(heard: readonly Reply[]): void {
-    for (const [i, reply] of heard.entries()) {
+    for (let i = 0; i < heard.length; i++) {
+      const reply = heard[i]!
       // what came together with the 354 cannot answer the message that only now would go out
       const early = reply.code === 354 && i < heard.length - 1 && this.#awaitsData
       if (early) this.abort('a reply before the message')
       if (this.isClosed) return
-      this.#deadline = this.#options.clock.mono() + waitOf(this.#state)
       const event = this.#meaning(reply)
       if (event) this.#dispatch(event)
+      else this.#renewDeadline()
     }
   }
 
@@ -233,8 +240,12 @@ export class Connection {
     this.#actor.send({ type })
     this.#state = this.#actor.getSnapshot().value
     if (this.#state === before) return
-    this.#deadline = this.#options.clock.mono() + waitOf(this.#state)
+    this.#renewDeadline()
     Connection.#begins[this.#state]?.(this)
+  }
+
+  #renewDeadline(): void {
+    this.#deadline = this.#options.clock.mono() + waitOf(this.#state)
   }
 
   /** What a state begins with. */
@@ -429,10 +440,7 @@ export class Connection {
   }
 
   #stream(mail: SmtpSend): void {
-    const progress = () => {
-      this.#deadline = this.#options.clock.mono() + waitOf('content')
-    }
-    streamContent(this.#socket, mail.content, progress).then(
+    streamContent(this.#socket, mail.content, () => this.#renewDeadline()).then(
       (end) => end && this.#finishContent(end),
       (error: unknown) => this.#unreadable(error),
     )

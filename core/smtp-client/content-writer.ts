@@ -11,7 +11,9 @@ const CHUNK = 64 * 1024
 export function smallContent({ header, body, bodyStart, size }: MessageContent): Buffer[] | null {
   if (!body.bytes || size > SMALL_MESSAGE) return null
   const stuffer = new DotStuffer()
-  return [...stuffer.push(header), ...stuffer.push(body.bytes.subarray(bodyStart)), stuffer.end()]
+  const whole = stuffer.push(header)
+  whole.push(...stuffer.push(body.bytes.subarray(bodyStart)), stuffer.end())
+  return whole
 }
 
 /** Several buffers as one write. */

@@ -26,20 +26,12 @@ export const defaultLimits: PoolLimits = {
 
 const SWEEP_MS = 1000
 
-interface Idle {
-  readonly key: string
-  readonly connection: Connection
-  readonly since: number
-}
-
 export class ConnectionPool {
   readonly #clock: Clock
   readonly #limits: PoolLimits
   readonly #open = new Set<Connection>()
-  /** Oldest first. */
-  readonly #idle = new Set<Idle>()
   /** The idle ones of each destination, the one used last at the end. */
-  readonly #byKey = new Map<string, Idle[]>()
+  readonly #idle = new Map<string, Connection[]>()
   readonly #waiting: (() => void)[] = []
   #sweep: Timer | null = null
   #emptied: (() => void) | null = null
@@ -52,33 +44,29 @@ export class ConnectionPool {
 
   /** An idle connection, the one used last; null without one. */
   take(key: string): Connection | null {
-    const idle = this.#byKey.get(key)?.at(-1)
-    if (!idle) return null
-    this.#forget(idle)
-    return idle.connection
+    return this.#idle.get(key)?.pop() ?? null
   }
 
   /** Gives a connection back after a mail: kept if it may carry more, else closed politely. */
   give(key: string, connection: Connection): void {
     if (connection.isClosed) return
     const now = this.#clock.mono()
-    const kept = this.#byKey.get(key)
+    const kept = this.#idle.get(key) ?? []
     const worn = connection.uses >= this.#limits.uses || now - connection.opened >= this.#limits.ageMs
-    const full = (kept?.length ?? 0) >= this.#limits.idlePerKey || this.#waiting.length > 0
-    if (!connection.isReady || worn || full || this.#closing) connection.quit()
-    else {
-      const idle = { key, connection, since: now }
-      this.#idle.add(idle)
-      if (kept) kept.push(idle)
-      else this.#byKey.set(key, [idle])
+    const full = kept.length >= this.#limits.idlePerKey || this.#waiting.length > 0
+    if (!connection.isReady || worn || full || this.#closing) {
+      connection.quit()
+      return
     }
+    connection.idleSince = now
+    if (kept.push(connection) === 1) this.#idle.set(key, kept)
   }
 
   /** Opens a connection once there is room for it; an idle one makes room. Throws a temporary Failure on abort. */
   async open(signal: AbortSignal, make: () => Connection): Promise<Connection> {
     while (this.#open.size >= this.#limits.connections) {
-      const [oldest] = this.#idle
-      if (oldest) oldest.connection.leave()
+      const oldest = this.#oldest()
+      if (oldest) oldest.leave()
       else await this.#room(signal)
     }
     if (signal.aborted || this.#closing) throw temporary('given up before a connection was free')
@@ -92,7 +80,7 @@ export class ConnectionPool {
   /** Says goodbye on all idle connections and waits until every connection is gone, for `ms` at most. */
   async close(ms: number): Promise<void> {
     this.#closing = true
-    for (const idle of this.#idle) this.#dismiss(idle)
+    for (const connection of [...this.#idle.values()].flat()) this.#dismiss(connection)
     if (this.#open.size === 0) return
     const timer = this.#clock.after(ms, () => {
       for (const connection of this.#open) connection.abort('shutting down')
@@ -122,7 +110,7 @@ export class ConnectionPool {
 
   readonly #closed = (connection: Connection): void => {
     this.#open.delete(connection)
-    for (const idle of this.#idle) if (idle.connection === connection) this.#forget(idle)
+    this.#forget(connection)
     this.#waiting.shift()?.()
     if (this.#open.size > 0) return
     this.#sweep?.cancel()
@@ -132,19 +120,30 @@ export class ConnectionPool {
 
   #check(): void {
     const now = this.#clock.mono()
-    for (const idle of this.#idle) if (now - idle.since >= this.#limits.idleMs) this.#dismiss(idle)
+    for (const connection of [...this.#idle.values()].flat()) {
+      if (now - connection.idleSince >= this.#limits.idleMs) this.#dismiss(connection)
+    }
     for (const connection of this.#open) connection.checkDeadline(now)
   }
 
-  #dismiss(idle: Idle): void {
-    this.#forget(idle)
-    idle.connection.quit()
+  #dismiss(connection: Connection): void {
+    this.#forget(connection)
+    connection.quit()
   }
 
-  #forget(idle: Idle): void {
-    this.#idle.delete(idle)
-    const kept = this.#byKey.get(idle.key) ?? []
-    kept.splice(kept.lastIndexOf(idle), 1)
-    if (kept.length === 0) this.#byKey.delete(idle.key)
+  /** Takes it, if it is idle, from those of its destination. */
+  #forget(connection: Connection): void {
+    for (const [key, kept] of this.#idle) {
+      const at = kept.indexOf(connection)
+      if (at >= 0) kept.splice(at, 1)
+      if (kept.length === 0) this.#idle.delete(key)
+    }
+  }
+
+  #oldest(): Connection | null {
+    let oldest: Connection | null = null
+    for (const [first] of this.#idle.values())
+      if (first && first.idleSince < (oldest?.idleSince ?? Infinity)) oldest = first
+    return oldest
   }
 }

@@ -21,8 +21,8 @@ export class Transaction {
   readonly #recipients: readonly SendRecipient[]
   readonly #answers: (Reply | null)[]
   /** Indices of recipients that are asked for on the wire, in that order. */
-  readonly #asked: number[]
-  readonly #commands: readonly string[]
+  readonly #asked: number[] = []
+  readonly #commands: string[] = []
   readonly #pipelining: boolean
   readonly #perRecipient: boolean
   /** Indices of recipients that the server took. */
@@ -43,14 +43,15 @@ export class Transaction {
     this.#recipients = recipients
     const common = fits ? messageHindrance(mail, offered) : replies.remoteLacks('8BITMIME')
     this.#answers = recipients.map(({ address }) => common ?? recipientHindrance(address, offered))
-    this.#asked = recipients.flatMap((_, i) => (this.#answers[i] === null ? [i] : []))
-    const size = mail.content.size
-    const smtputf8 = mail.parameters.smtputf8 || anyUtf8(mail)
-    this.#commands = [
-      formatMail({ reversePath: mail.reversePath, parameters: mail.parameters, size, smtputf8 }, offered),
-      ...this.#asked.map((i) => formatRcpt(recipients[i]!, offered)),
-      'DATA',
-    ]
+    const { reversePath, parameters, content } = mail
+    const smtputf8 = offered.smtputf8 && (parameters.smtputf8 || anyUtf8(mail))
+    this.#commands.push(formatMail({ reversePath, parameters, size: content.size, smtputf8 }, offered))
+    for (let i = 0; i < recipients.length; i++) {
+      if (this.#answers[i] !== null) continue
+      this.#asked.push(i)
+      this.#commands.push(formatRcpt(recipients[i]!, offered))
+    }
+    this.#commands.push('DATA')
     this.#pipelining = offered.pipelining
     this.#perRecipient = protocol === 'lmtp'
   }
@@ -68,9 +69,8 @@ export class Transaction {
   /** Commands that may be written now: all of them with PIPELINING, else one at a time (RFC 2920 §3.1). */
   nextCommands(): string {
     const end = this.#pipelining ? this.#commands.length : Math.min(this.#answered + 1, this.#commands.length)
-    if (end <= this.#sent) return ''
-    const text = `${this.#commands.slice(this.#sent, end).join('\r\n')}\r\n`
-    this.#sent = end
+    let text = ''
+    while (this.#sent < end) text += `${this.#commands[this.#sent++]}\r\n`
     return text
   }
 

@@ -19,23 +19,21 @@ export interface RcptCommand {
 
 export function formatMail({ reversePath, parameters, size, smtputf8 }: MailCommand, offered: Capabilities): string {
   const { body, ret, envid } = parameters
-  return [
-    `MAIL FROM:<${formatAddress(reversePath)}>`,
-    ...(offered.size === null ? [] : [`SIZE=${size}`]), // RFC 1870 §6
-    ...(body === '8bitmime' && offered.eightBitMime ? ['BODY=8BITMIME'] : []), // RFC 6152 §2
-    ...(smtputf8 && offered.smtputf8 ? ['SMTPUTF8'] : []), // RFC 6531 §3.4
-    ...(ret !== null && offered.dsn ? [`RET=${ret.toUpperCase()}`] : []), // RFC 3461 §4.3
-    ...(envid !== null && offered.dsn ? [`ENVID=${encodeXtext(envid)}`] : []), // RFC 3461 §4.4
-  ].join(' ')
+  let command = `MAIL FROM:<${formatAddress(reversePath)}>`
+  if (offered.size !== null) command += ` SIZE=${size}` // RFC 1870 §6
+  if (body === '8bitmime' && offered.eightBitMime) command += ' BODY=8BITMIME' // RFC 6152 §2
+  if (smtputf8 && offered.smtputf8) command += ' SMTPUTF8' // RFC 6531 §3.4
+  if (ret !== null && offered.dsn) command += ` RET=${ret.toUpperCase()}` // RFC 3461 §4.3
+  if (envid !== null && offered.dsn) command += ` ENVID=${encodeXtext(envid)}` // RFC 3461 §4.4
+  return command
 }
 
 export function formatRcpt({ address, notify, orcpt }: RcptCommand, offered: Capabilities): string {
+  const command = `RCPT TO:<${formatAddress(address)}>`
+  if (!offered.dsn) return command
+  const wanted = notify.length > 0 ? ` NOTIFY=${notify.join(',').toUpperCase()}` : '' // RFC 3461 §4.1
   const ascii = orcpt !== null && /^[\x00-\x7f]*$/.test(orcpt)
-  return [
-    `RCPT TO:<${formatAddress(address)}>`,
-    ...(notify.length > 0 && offered.dsn ? [`NOTIFY=${notify.join(',').toUpperCase()}`] : []), // RFC 3461 §4.1
-    ...(ascii && offered.dsn ? [`ORCPT=${encodeOrcpt(orcpt)}`] : []), // RFC 3461 §4.2
-  ].join(' ')
+  return `${command}${wanted}${ascii ? ` ORCPT=${encodeOrcpt(orcpt)}` : ''}` // RFC 3461 §4.2
 }
 
 /** RFC 3461 §4. */

@@ -5,6 +5,8 @@ const LF = 10
 const DOT = 46
 const CRLF = Buffer.from('\r\n')
 const ONE_DOT = Buffer.from('.')
+const END = Buffer.from('.\r\n')
+const LINE_END_AND_END = Buffer.from('\r\n.\r\n')
 
 /** A line end that is not CRLF, or a line that starts with a dot. */
 const TO_MEND = /\r(?!\n)|(?<!\r)\n|\n\./
@@ -56,7 +58,7 @@ export class DotStuffer {
 
   /** What closes the message: the last line's end where it lacks one, and the dot. */
   end(): Buffer {
-    return Buffer.from(this.#lineStart && !this.#heldCr ? '.\r\n' : '\r\n.\r\n')
+    return this.#lineStart && !this.#heldCr ? END : LINE_END_AND_END
   }
 
   /** Writes a CR held back from the chunk before; gives where this chunk goes on. */

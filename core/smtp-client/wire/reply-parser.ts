@@ -7,13 +7,15 @@ const MAX_LINES = 1000
 const KEPT_LINES = 100
 const KEPT_TEXT = 1000
 
-const LINE = /^([2-5]\d\d)(?:([ -])(.*))?$/
+/** One line: code, whether it is the last of its reply, text. */
+const LINE = /([2-5]\d\d)(?:([ -])(.*))?\r?\n/y
 const STATUS = /^([245]\.\d{1,3}\.\d{1,3})(?:[ \t]+|$)/
 const NOT_PRINTABLE = /[^\x20-\x7e]/g
+const ODD = /[^\x20-\x7e]/
 
 /** Takes what arrives, in any pieces. After an error it must not be used again. */
 export class ReplyParser {
-  #rest: Buffer = Buffer.alloc(0)
+  #rest = ''
   #lines: string[] = []
   #count = 0
 
@@ -24,20 +26,20 @@ export class ReplyParser {
 
   /** The replies that are now complete, in order; an error when this is not SMTP. */
   push(chunk: Buffer): Result<Reply[]> {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    const text = this.#rest + chunk.toString('latin1')
     const replies: Reply[] = []
     let at = 0
-    for (let lf = bytes.indexOf(10); lf >= 0; lf = bytes.indexOf(10, at)) {
+    for (let lf = text.indexOf('\n'); lf >= 0; lf = text.indexOf('\n', at)) {
       if (lf - at > MAX_LINE) return err('reply line too long')
-      const text = bytes.toString('latin1', at, bytes[lf - 1] === 13 && lf > at ? lf - 1 : lf)
-      at = lf + 1
+      LINE.lastIndex = at
       const line = LINE.exec(text)
-      if (!line) return err(`malformed reply: ${printable(text).slice(0, 100)}`)
+      if (!line) return err(`malformed reply: ${printable(text.slice(at, lf).replace(/\r$/, '')).slice(0, 100)}`)
+      at = lf + 1
       if (++this.#count > MAX_LINES) return err('reply has too many lines')
       if (this.#lines.length < KEPT_LINES) this.#lines.push(printable(line[3] ?? '').slice(0, KEPT_TEXT))
       if (line[2] !== '-') replies.push(this.#finish(Number(line[1])))
     }
-    this.#rest = bytes.subarray(at)
+    this.#rest = text.slice(at)
     return this.#rest.length > MAX_LINE ? err('reply line too long') : ok(replies)
   }
 
@@ -51,10 +53,12 @@ export class ReplyParser {
 
 /** Splits the enhanced status code off, if there is one of the right class (RFC 2034 §4). */
 function readReply(code: number, lines: readonly string[]): Reply {
-  const status = STATUS.exec(lines[0] ?? '')?.[1]
-  const enhanced = status !== undefined && status[0] === String(code)[0] ? status : null
-  const texts = enhanced === null ? lines : lines.map((line) => line.replace(STATUS, ''))
-  return { code, enhanced, text: texts.length === 1 ? texts[0]! : texts }
+  const first = lines[0]!
+  const found = STATUS.exec(first)
+  const enhanced = found !== null && Number(first[0]) === Math.trunc(code / 100) ? found[1]! : null
+  if (lines.length === 1) return { code, enhanced, text: enhanced === null ? first : first.slice(found![0].length) }
+  return { code, enhanced, text: enhanced === null ? lines : lines.map((line) => line.replace(STATUS, '')) }
 }
 
-const printable = (text: string): string => text.replace(/\t/g, ' ').replace(NOT_PRINTABLE, '?')
+const printable = (text: string): string =>
+  ODD.test(text) ? text.replace(/\t/g, ' ').replace(NOT_PRINTABLE, '?') : text
