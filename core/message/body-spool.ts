@@ -110,8 +110,8 @@ class Writer implements BodyWriter {
     if (this.#pending >= CHUNK) return this.#flush()
   }
 
-  finish(): MemoryBody | Promise<FileBody> {
-    return this.#file ? this.#finishFile(this.#file) : this.#finishMemory()
+  finish(plain = false): MemoryBody | Promise<FileBody> {
+    return this.#file ? this.#finishFile(this.#file) : this.#finishMemory(plain)
   }
 
   abort(): void {
@@ -128,11 +128,11 @@ class Writer implements BodyWriter {
     this.#tellEnded()
   }
 
-  #finishMemory(): MemoryBody {
+  #finishMemory(plain: boolean): MemoryBody {
     this.#end()
     const bytes = inOne(this.#chunks, this.size)
     this.#chunks = []
-    return new MemoryBody(bytes, () => this.#budget.give(this.#reserved))
+    return new MemoryBody(bytes, plain, () => this.#budget.give(this.#reserved))
   }
 
   async #finishFile(file: { path: string; fd: number }): Promise<FileBody> {
@@ -222,9 +222,11 @@ const dropped = new FinalizationRegistry<() => void>((end) => end())
 class MemoryBody extends CountedBody implements SpooledBody {
   readonly path = null
   readonly bytes: Buffer
-  constructor(bytes: Buffer, end: () => void) {
+  readonly plain: boolean
+  constructor(bytes: Buffer, plain: boolean, end: () => void) {
     super(end)
     this.bytes = bytes
+    this.plain = plain
   }
   get size(): number {
     return this.bytes.length

@@ -10,6 +10,8 @@ export interface SpooledBody {
   readonly path: string | null
   /** All octets, when in memory. */
   readonly bytes: Buffer | null
+  /** DATA carries it as it is: every line ends in CRLF, none begins with a dot. Else that is not known. */
+  readonly plain?: boolean
   /** Octets `start` (inclusive) to `end` (exclusive) in chunks of at most 64 KiB; the whole by default. */
   chunks(start?: number, end?: number): AsyncIterable<Buffer>
   retain(): void

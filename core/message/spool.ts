@@ -6,7 +6,8 @@ export interface BodyWriter {
   readonly size: number
   /** A promise asks the caller to wait before the next chunk. Disk full rejects with Failure 452 4.3.1. */
   write(chunk: Buffer): void | Promise<void>
-  finish(): SpooledBody | Promise<SpooledBody>
+  /** `plain`: what is known of the body, see there. */
+  finish(plain?: boolean): SpooledBody | Promise<SpooledBody>
   abort(): void
 }
 

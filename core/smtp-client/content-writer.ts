@@ -12,7 +12,7 @@ export function smallContent({ header, body, bodyStart, size }: MessageContent):
   if (!body.bytes || size > SMALL_MESSAGE) return null
   const stuffer = new DotStuffer()
   const whole = stuffer.push(header)
-  whole.push(...stuffer.push(body.bytes.subarray(bodyStart)), stuffer.end())
+  whole.push(...stuffer.push(body.bytes.subarray(bodyStart), body.plain), stuffer.end())
   return whole
 }
 

@@ -58,7 +58,7 @@ export class MessageReceiver {
       return null
     }
     try {
-      const body = writer.finish()
+      const body = writer.finish(this.#decoder.plain)
       return body instanceof Promise ? body.catch(failed) : body
     } catch (error) {
       return failed(error)

@@ -16,9 +16,11 @@ export class DotStuffer {
   #lineStart = true
   #heldCr = false
 
-  push(chunk: Buffer): Buffer[] {
+  /** `plain`: it is known that no line of the chunk begins with a dot, and that each ends in CRLF. */
+  push(chunk: Buffer, plain = false): Buffer[] {
     if (chunk.length === 0) return []
-    const asItIs = !this.#heldCr && !(this.#lineStart && chunk[0] === DOT) && !TO_MEND.test(chunk.toString('latin1'))
+    const continues = !this.#heldCr && !(this.#lineStart && chunk[0] === DOT)
+    const asItIs = continues && (plain || !TO_MEND.test(chunk.toString('latin1')))
     if (!asItIs) return this.#mend(chunk)
     this.#lineStart = chunk.at(-1) === LF
     return [chunk]

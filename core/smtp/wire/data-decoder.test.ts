@@ -106,6 +106,21 @@ describe('normalising', () => {
   }
 })
 
+test.each([
+  ['lines ended by CRLF', 'a.b\r\n\r\nc' + END, true],
+  ['a stuffed dot', 'a\r\n..b' + END, false],
+  ['a dot that was not stuffed', '.a' + END, false],
+  ['a bare LF', 'a\nb' + END, false],
+  ['a bare CR', 'a\rb' + END, false],
+])('knows whether DATA carries the content as it is: %s', (_name, input, plain) => {
+  for (const size of SIZES) {
+    const decoder = new DataDecoder({ dots: true, normalise: true })
+    const octets = Buffer.from(input, 'latin1')
+    for (let at = 0; at < octets.length; at += size) decoder.decode(octets.subarray(at, at + size))
+    expect(decoder.plain).toBe(plain)
+  }
+})
+
 test('a NUL is noticed', () => expect(decode('a\0b' + END, 1000)).toMatchObject({ nul: true, bare: false }))
 
 test('BDAT: no dot is touched, and an unfinished last line is completed', () => {
@@ -114,6 +129,7 @@ test('BDAT: no dot is touched, and an unfinished last line is completed', () => 
   expect(decoder.end).toBe(-1)
   expect(String(decoder.finish())).toBe('\r\n')
   expect(decoder.bareLineEnd).toBe(false)
+  expect(decoder.plain).toBe(false)
   const complete = new DataDecoder({ dots: false, normalise: false })
   complete.decode(Buffer.from('a\r\n'))
   expect(complete.finish()).toHaveLength(0)

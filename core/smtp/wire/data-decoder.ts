@@ -46,12 +46,19 @@ export class DataDecoder {
   /** A bare CR or LF was seen. */
   bareLineEnd = false
   nul = false
+  /** A line of the content begins with a dot, or began with one on the wire. */
+  #dotted = false
   /** Octets of the last chunk that belong to this message; -1 while its end has not come. */
   end = -1
 
   constructor(options: DataDecoderOptions) {
     this.#dots = options.dots
     this.normalise = options.normalise
+  }
+
+  /** The content so far is as DATA carries it: every line ends in CRLF, none begins with a dot. False where that is not known. */
+  get plain(): boolean {
+    return this.#dots && !this.#dotted && !this.bareLineEnd
   }
 
   /** The content of this chunk, which may be empty. Not to be called after the end. */
@@ -104,6 +111,7 @@ export class DataDecoder {
         return this.#text(octet, i)
       case AFTER_DOT:
         if (octet === CR) return AFTER_DOT_CR
+        this.#dotted = true
         if (octet === LF) this.#keepDot(i)
         return this.#text(octet, i)
       case AFTER_LF:
