@@ -39,7 +39,7 @@ export default definePlugin({
     })
 
     const mail = async (transaction: TransactionFacts, signal: AbortSignal): Promise<Verdict> => {
-      if (config.spfFail === 'pass' || isOurs(transaction.session)) return pass()
+      if (isOurs(transaction.session)) return pass()
       if (isExempt(transaction)) return pass('exempt')
       const { checkSpf } = await loadChecks()
       const limited = deadline(clock, config.lookupTime, signal)
@@ -76,7 +76,7 @@ export default definePlugin({
       }
     }
 
-    return { mail, message }
+    return config.spfFail === 'reject' ? { mail, message } : { message }
   },
 })
 

@@ -27,10 +27,10 @@ export async function* bodyChunks({ content }: MessageFacts): AsyncIterable<Buff
 function surplusSignatures(fields: MessageFacts['header']['fields']): typeof fields {
   let signatures = 0
   let comparisons = 0
-  return fields.filter(({ name, value }) => {
-    const kind = name.toLowerCase()
+  return fields.filter((field) => {
+    const kind = field.name.toLowerCase()
     if (kind !== 'dkim-signature' && kind !== 'arc-message-signature') return false
-    const cost = value.split(':').length * fields.length
+    const cost = field.value.split(':').length * fields.length
     if (comparisons + cost > MAX_COMPARISONS) return true
     if (kind === 'dkim-signature' && ++signatures > MAX_SIGNATURES) return true
     comparisons += cost

@@ -229,10 +229,8 @@ describe('spf-dkim-dmarc at MAIL', () => {
     expect((await askMessage(hooks, next)).detail).toMatch(/^spf=fail/)
   })
 
-  test('asks nothing unless told to', async () => {
-    const dns = zone()
-    expect(await mail({}, { remoteIp: BAD_IP }, dns)).toEqual({ kind: 'pass' })
-    expect(dns.asked).toEqual([])
+  test('is not there unless told to refuse', async () => {
+    expect((await setUp({}, zone())).mail).toBeUndefined()
   })
 })
 
