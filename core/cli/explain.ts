@@ -202,7 +202,8 @@ function envelopeOf(
 function identityOf(directory: Directory, login: string): Identity {
   const user = directory.user(login)
   const account = user?.account ?? login
-  return { account, authcid: login, authzid: account, addresses: [account, ...(user?.addresses ?? [])] }
+  const { addresses = [], sendAs = [] } = user ?? {}
+  return { account, authcid: login, authzid: account, addresses: [account, ...addresses, ...sendAs] }
 }
 
 /** A login is taken over TLS only. */

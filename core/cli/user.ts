@@ -17,6 +17,7 @@ interface PasswordOptions {
 interface AddOptions extends PasswordOptions {
   name?: string
   address: string[]
+  sendAs: string[]
   quota?: string
   password: boolean
 }
@@ -26,6 +27,11 @@ export function build(): Command {
   withPassword(user.command('add').description('add a user').argument('<address>'))
     .option('--name <name>', "the user's name")
     .option('--address <address...>', 'more addresses of the user; @domain for all of a domain', [])
+    .option(
+      '--send-as <address...>',
+      'addresses to send as that do not reach the user; @domain for all of a domain',
+      [],
+    )
     .option('--quota <size>', 'largest size of the mailbox, such as 2GiB; 0 is without limit')
     .option('--no-password', 'add a user who cannot log in yet')
     .action(add)
@@ -59,6 +65,7 @@ async function add(text: string, options: AddOptions): Promise<void> {
       ...(options.name === undefined ? {} : { name: options.name }),
       ...(password === undefined ? {} : { password }),
       ...(options.address.length === 0 ? {} : { addresses: options.address }),
+      ...(options.sendAs.length === 0 ? {} : { sendAs: options.sendAs }),
       ...(options.quota === undefined ? {} : { quota: options.quota }),
     }),
   )

@@ -7,6 +7,8 @@ export interface User {
   readonly account: string
   /** Addresses it may send as and that reach it, besides the account itself; `@domain` means all of a domain. */
   readonly addresses: readonly string[]
+  /** Addresses it may send as and that do not reach it. */
+  readonly sendAs: readonly string[]
   /** Stored password, scheme first (`{ARGON2ID}…`, `{PLAIN}…`); null: cannot log in. */
   readonly secret: string | null
   readonly name: string | null

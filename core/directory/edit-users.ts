@@ -10,6 +10,7 @@ export interface UserSettings {
   /** Stored form, scheme first. */
   readonly password?: string
   readonly addresses?: readonly string[]
+  readonly sendAs?: readonly string[]
   /** As written: `1GiB`. */
   readonly quota?: string
   readonly enabled?: boolean

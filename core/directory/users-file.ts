@@ -21,7 +21,7 @@ export interface UsersFile {
 }
 
 const TOP_KEYS = ['users', 'domains', 'aliases']
-const USER_KEYS = ['name', 'password', 'addresses', 'quota', 'forward', 'keepCopy', 'enabled']
+const USER_KEYS = ['name', 'password', 'addresses', 'sendAs', 'quota', 'forward', 'keepCopy', 'enabled']
 const DOMAIN_KEYS = ['catchAll']
 
 /** `local@domain` in lower case, the form in which addresses of our domains are looked up; null when it is no address. */
@@ -128,6 +128,7 @@ class Reader {
     return {
       account,
       addresses: this.#addresses(entries.get('addresses'), [...path, 'addresses'], true),
+      sendAs: this.#addresses(entries.get('sendAs'), [...path, 'sendAs'], true),
       secret: this.#secret(entries.get('password'), [...path, 'password']),
       name: this.#text(entries.get('name'), [...path, 'name']),
       quota: this.#size(entries.get('quota'), [...path, 'quota'], defaultQuota),

@@ -86,7 +86,7 @@ const identityOf = (user: User, login: string): Identity => ({
   account: user.account,
   authcid: login,
   authzid: user.account,
-  addresses: [user.account, ...user.addresses],
+  addresses: [user.account, ...user.addresses, ...user.sendAs],
 })
 
 /** users.yaml was checked when it was read: its addresses parse. */

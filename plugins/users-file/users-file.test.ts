@@ -53,6 +53,19 @@ describe('auth', () => {
     })
   })
 
+  test('what a user may send as besides does not reach that user', async () => {
+    const text = 'users:\n  web@example.com: { password: "{PLAIN}w", sendAs: ["@example.com", cron@far.test] }\n'
+    await open({ files: { 'users.yaml': text } })
+    expect((await plugin.verify('web', 'w')).outcome).toMatchObject({
+      identity: { addresses: ['web@example.com', '@example.com', 'cron@far.test'] },
+    })
+    for (const [address, verdict] of [
+      ['web@example.com', 'admit local'],
+      ['root@example.com', 'pass'],
+    ] as const)
+      expect((await plugin.rcpt(address)).verdict).toBe(verdict)
+  })
+
   test('a secret only for the scheme it is stored in', async () => {
     await open()
     expect((await plugin.secret('ana', 'PLAIN')).outcome).toMatchObject({ secret: 'ana-demo' })

@@ -414,7 +414,7 @@ describe('the rest', () => {
           new RegExp(`^estafeta: ${name}: unknown command 'del'; there are add, remove, list`),
         ),
       })
-    const add = ['user', 'add', 'eva@estafeta.test', '--password-stdin', '--name', 'Eva']
+    const add = ['user', 'add', 'eva@estafeta.test', '--password-stdin', '--name', 'Eva', '--send-as', '@estafeta.test']
     expect(await estafeta(add, { input: 'eva-secret\n' })).toMatchObject({
       code: 0,
       stdout: 'added eva@estafeta.test\n',
@@ -422,7 +422,11 @@ describe('the rest', () => {
     expect(await estafeta(add, { input: 'eva-secret\n' })).toMatchObject({ code: 65 })
     expect((await estafeta(['user', 'list'])).stdout).toMatch(/eva@estafeta\.test +Eva/)
     const shown = await estafeta(['user', 'show', 'eva@estafeta.test', '--json'])
-    expect(JSON.parse(shown.stdout)).toMatchObject({ account: 'eva@estafeta.test', name: 'Eva', enabled: true })
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      account: 'eva@estafeta.test',
+      name: 'Eva',
+      sendAs: ['@estafeta.test'],
+    })
     expect(shown.stdout).not.toContain('$')
     expect(await estafeta(['user', 'disable', 'eva'])).toMatchObject({ code: 0 })
     expect(await estafeta(['user', 'enable', 'eva'])).toMatchObject({ code: 0 })
