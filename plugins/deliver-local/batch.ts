@@ -1,4 +1,4 @@
-// Gathers deliveries so that they share a sync: what comes while the store syncs, and while much comes a moment longer.
+// Gathers deliveries so that they share a sync: what comes while the store syncs, and the longer the more comes.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock, MailboxStore } from 'estafeta/plugin'
 
@@ -8,8 +8,10 @@ type Delivery = Parameters<MailboxStore['deliver']>[0][number]
 const ALONE = 262_144
 /** Octets handed over at once. */
 const MOST = 4 * ALONE
-/** While more than one message comes at a time, the store is called no more often than this. */
-const BEAT_MS = 50
+/** From one call of the store to the next, for each of several messages that came together: who sends two is not kept waiting … */
+const PAUSE_MS = 5
+/** … and of many a large batch is worth more than an early one. */
+const LONGEST_PAUSE_MS = 100
 /** Answers told in one turn of the event loop: each sets off what settles its message. */
 const TURN = 16
 
@@ -35,6 +37,7 @@ export function createBatcher(store: MailboxStore, clock: Clock): Batcher {
       const started = clock.mono()
       const batch = take(waiting)
       waiting = waiting.slice(batch.length)
+      const full = waiting.length > 0
       const answers = await store
         .deliver(batch.map(({ delivery }) => delivery))
         .catch((error: Error) => batch.map(() => error))
@@ -42,18 +45,19 @@ export function createBatcher(store: MailboxStore, clock: Clock): Batcher {
         settle(answers[i] ?? null)
         if (i % TURN === TURN - 1) await nextTurn()
       }
-      if (batch.length > 1) await until(started + BEAT_MS)
+      if (batch.length > 1 && !full) await until(started + Math.min(batch.length * PAUSE_MS, LONGEST_PAUSE_MS))
     }
     running = false
   }
+  const alone = async (delivery: Delivery) => (await store.deliver([delivery]))[0] ?? null
   const until = (time: number): Promise<void> | null => {
     const ms = time - clock.mono()
     return ms > 0 ? new Promise((resolve) => clock.after(ms, resolve)) : null
   }
 
   return {
-    async deliver(delivery) {
-      if (delivery.message.content.size > ALONE) return (await store.deliver([delivery]))[0] ?? null
+    deliver(delivery) {
+      if (delivery.message.content.size > ALONE) return alone(delivery)
       return new Promise((settle) => {
         waiting.push({ delivery, settle })
         if (!running) void run()

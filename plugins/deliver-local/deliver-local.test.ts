@@ -194,11 +194,38 @@ test('deliveries that come while the store works share the next call', async () 
   await Promise.all(first)
   await setImmediate()
   expect(batches).toEqual([2])
-  clock.advance(50)
+  clock.advance(10)
   await setImmediate()
   expect(batches).toEqual([2, 3])
   finish()
   expect(await Promise.all(later)).toEqual([null, null, null])
+})
+
+test('what is too much for one call goes with the next at once, the more there was in the last the later comes another', async () => {
+  const batches: number[] = []
+  const store = {
+    deliver: async (deliveries: readonly unknown[]) => {
+      batches.push(deliveries.length)
+      return deliveries.map(() => null)
+    },
+  } as unknown as MailboxStore
+  const clock = new FakeClock()
+  const { deliver } = createBatcher(store, clock)
+  const message = { content: memoryContent(Buffer.alloc(200_000)), flags: [], internalDate: 0 }
+  const some = (count: number) =>
+    Array.from({ length: count }, () => deliver({ account: 'ana@example.com', mailbox: 'INBOX', message }))
+  await Promise.all(some(8))
+  expect(batches).toEqual([5, 3])
+  const last = some(1)
+  for (const [ms, seen] of [
+    [14, [5, 3]],
+    [1, [5, 3, 1]],
+  ] as const) {
+    clock.advance(ms)
+    await setImmediate()
+    expect(batches).toEqual(seen)
+  }
+  await Promise.all(last)
 })
 
 test('a delivery that must wait for its mailbox holds up none that come with it or later', async () => {

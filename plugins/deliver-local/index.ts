@@ -174,7 +174,7 @@ export default definePlugin({
       couriers: {
         local: {
           // what comes together shares a sync
-          concurrency: 200,
+          concurrency: 400,
           async deliver(attempt, signal) {
             const target = (attempt.nextHop.options ?? { detail: null, system: null }) as unknown as Target
             return Promise.all(
