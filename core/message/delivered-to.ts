@@ -1,11 +1,9 @@
 // Delivered-To: for whom a message was delivered or forwarded already. Mail that comes there again goes in a circle.
-import { parseHeader } from './header.ts'
-
-const PRESENT = /^delivered-to[ \t]*:/im
+import { mayHaveField, parseHeader } from './header.ts'
 
 /** `header` is a message's header block. Addresses are compared without letter case. */
 export function wasDeliveredTo(header: Buffer, address: string): boolean {
-  if (!PRESENT.test(header.toString('latin1'))) return false
+  if (!mayHaveField(header, 'delivered-to')) return false
   const wanted = address.toLowerCase()
   return parseHeader(header)
     .all('delivered-to')

@@ -1,5 +1,13 @@
 import { expect, test } from 'vitest'
-import { fieldsEnd, formatField, type HeaderField, parseHeader, parseHeaderText } from './header.ts'
+import {
+  fieldsEnd,
+  formatField,
+  type HeaderField,
+  mayHaveField,
+  parseHeader,
+  parseHeaderText,
+  withoutField,
+} from './header.ts'
 
 const parsed = (text: string) => parseHeader(Buffer.from(text, 'latin1'))
 
@@ -28,6 +36,18 @@ test('texts are seen as the one header that they make, each with its own fields'
   const apart = parseHeaderText(before, ' not of Received\r\nTo: ana\r\n')
   expect(apart.get('received')).toBe('from a\tby b')
   expect(fieldsEnd(apart)).toBe(before.length)
+})
+
+test('a field goes with all its lines, wherever it stands and however it is written', () => {
+  const block = Buffer.from('return-path : <a>\r\n b\r\nX-Return-Path: c\r\nTo: Return-Path: d\r\nRETURN-PATH: <e>\r\n')
+  expect(withoutField(block, 'return-path').toString()).toBe('X-Return-Path: c\r\nTo: Return-Path: d\r\n')
+  expect(withoutField(block, 'sender')).toBe(block)
+})
+
+test('a field that is not there is known from the beginnings of the lines', () => {
+  const has = (text: string) => mayHaveField(Buffer.from(text), 'to')
+  expect(['To: a\r\n', 'X: a\r\nTO :b\r\n', 'X: a\nto: b', 'to'].filter(has)).toHaveLength(4)
+  expect(['', 'T', 'X: a\r\n', 'X: to: a\r\n To: b\r\n\r\n', 'X: a\r\nT'].filter(has)).toEqual([])
 })
 
 test('a mebibyte of lines without a colon is looked through once', () => {

@@ -25,6 +25,24 @@ export const parseHeader = (block: Buffer): HeaderView => new Header(() => scanF
 /** The same of texts, an octet a character, that make one header: no line of one goes on with a field of the one before. */
 export const parseHeaderText = (...blocks: readonly string[]): HeaderView => new Header(() => scanFields(blocks))
 
+/** False where no line of the block begins like this field: quick, for fields that are seldom there. `name` in lower case. */
+export function mayHaveField(block: Buffer, name: string): boolean {
+  const first = name.charCodeAt(0)
+  for (let at = 0; ; ) {
+    if ((block[at]! | 0x20) === first && block.toString('latin1', at, at + name.length).toLowerCase() === name)
+      return true
+    at = block.indexOf(10, at) + 1
+    if (at === 0) return false
+  }
+}
+
+/** The header block without the fields of this name, which is in lower case. */
+export function withoutField(block: Buffer, name: string): Buffer {
+  if (!mayHaveField(block, name)) return block
+  const field = new RegExp(`^${name}[ \\t]*:[^\\n]*\\n(?:[ \\t][^\\n]*\\n)*`, 'gim')
+  return Buffer.from(block.toString('latin1').replace(field, ''), 'latin1')
+}
+
 class Header implements HeaderView {
   readonly #find: () => readonly Field[]
   #fields: readonly Field[] | null = null

@@ -44,7 +44,7 @@ export { contentBytes, contentChunks, type MessageContent, type SpooledBody } fr
 export { formatDeliveredTo, wasDeliveredTo } from '../message/delivered-to.ts'
 export { decodeHeaderText } from '../message/encoded-word.ts'
 export type { MailParameters, Notify, Recipient } from '../message/envelope.ts'
-export type { HeaderField, HeaderView } from '../message/header.ts'
+export { type HeaderField, type HeaderView, withoutField } from '../message/header.ts'
 export { replies } from '../message/reply.ts'
 export type { NewRecipient, Origin, QueuedRecipient } from '../queue/queue.ts'
 export { MAILBOX_STORE, type MailboxChange, type MailboxStore } from '../store/mailbox-store.ts'

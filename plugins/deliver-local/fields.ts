@@ -9,6 +9,7 @@ import {
   type Reply,
   replies,
   wasDeliveredTo,
+  withoutField,
 } from 'estafeta/plugin'
 
 /** Where the message was sent to, as far as it is known: a file or command target has no address of its own. */
@@ -36,19 +37,13 @@ export function withDeliveryFields(
   const lines = [`Return-Path: <${formatAddress(recipient.reversePath)}>`]
   if (original !== null) lines.push(`X-Original-To: ${oneLine(original)}`)
   if (deliveredTo !== null) lines.push(formatDeliveredTo(deliveredTo))
-  const header = Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n`), withoutReturnPath(content.header)])
+  // RFC 5321 §4.4: there is one Return-Path at most
+  const header = Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n`), withoutField(content.header, 'return-path')])
   return { ...content, header, size: content.size - content.header.length + header.length }
 }
 
 /** An address may hold anything in quotes, but a field is one line. */
 const oneLine = (text: string): string => text.replace(/[\x00-\x1f\x7f]+/g, ' ')
-
-/** RFC 5321 §4.4: there is one Return-Path at most. */
-function withoutReturnPath(header: Buffer): Buffer {
-  const text = header.toString('latin1')
-  if (!/^return-path[ \t]*:/im.test(text)) return header
-  return Buffer.from(text.replace(/^return-path[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*/gim, ''), 'latin1')
-}
 
 export const failedOutcome = (n: number, kind: 'deferred' | 'failed', reply: Reply, detail?: string): Outcome =>
   detail === undefined ? { n, kind, reply, relay: null } : { n, kind, reply, relay: null, detail }

@@ -1,6 +1,7 @@
 // Delivers to the mailboxes of this site: users of the directory, system users, and the files and commands that aliases name.
 import {
   type Address,
+  type Answer,
   AS_USER,
   type Attempt,
   CLOCK,
@@ -79,19 +80,22 @@ export default definePlugin({
   },
   setup({ directory, site, store, users, asUser, clock, log, config: settings }) {
     const batcher = createBatcher(store, clock)
+    const fixedFolder = settings.folder.includes('{') ? null : mailboxName(settings.folder)
 
     async function systemUser({ local, domain }: Address) {
       if (!site.users.system || !(site.domains.includes(domain) || domain === '')) return null
       return systemUserFor(users, local, site.recipientDelimiter)
     }
 
-    async function routeMailbox(address: Address): Promise<NextHop | Reject> {
-      const found = await directory.recipient(address)
-      if (found) {
-        const { user, detail } = found
-        if (!user.enabled) return reject(replies.mailboxDisabled(formatAddress(address)))
-        return hop(user.account, { detail, system: null })
-      }
+    function routeMailbox(address: Address): NextHop | Reject | Promise<NextHop | Reject> {
+      const found = directory.recipient(address)
+      if (!found) return routeSystemUser(address)
+      const { user, detail } = found
+      if (!user.enabled) return reject(replies.mailboxDisabled(formatAddress(address)))
+      return hop(user.account, { detail, system: null })
+    }
+
+    async function routeSystemUser(address: Address): Promise<NextHop | Reject> {
       const system = await systemUser(address)
       if (!system) return reject(replies.userUnknown(formatAddress(address)))
       const own = settings.systemMailbox !== 'none' && asUser.available
@@ -100,9 +104,7 @@ export default definePlugin({
     }
 
     /** null: it fits. What is larger than the whole quota never will. */
-    async function overQuota(account: string, size: number): Promise<'deferred' | 'failed' | null> {
-      const quota = (await directory.user(account))?.quota ?? site.limits.mailboxSize
-      if (quota === 0) return null
+    async function overQuota(account: string, size: number, quota: number): Promise<'deferred' | 'failed' | null> {
       if (size > quota) return 'failed'
       const mailboxes = await store.account(account)
       try {
@@ -113,26 +115,26 @@ export default definePlugin({
       }
     }
 
-    async function folderOf(account: string, detail: string | null): Promise<string> {
-      if (settings.detailFolder && detail) {
-        const mailboxes = await store.account(account)
-        try {
-          const wanted = detail.toLowerCase()
-          const found = (await mailboxes.list()).find(
-            ({ name, selectable }) => selectable && name.toLowerCase() === wanted,
-          )
-          if (found) return found.name
-        } finally {
-          mailboxes.close()
-        }
+    /** The mailbox of that name, if there is one. */
+    async function detailFolderOf(account: string, detail: string): Promise<string | null> {
+      const mailboxes = await store.account(account)
+      try {
+        const wanted = detail.toLowerCase()
+        const all = await mailboxes.list()
+        return all.find(({ name, selectable }) => selectable && name.toLowerCase() === wanted)?.name ?? null
+      } finally {
+        mailboxes.close()
       }
+    }
+
+    function folderOf(account: string, detail: string | null): string {
+      if (fixedFolder !== null) return fixedFolder
       const { user, detail: domain } = splitDetail(account, '@') ?? { user: account, detail: '' }
       const filled = settings.folder
         .replaceAll('{user}', user)
         .replaceAll('{domain}', domain)
         .replaceAll('{detail}', detail ?? '')
-      // an empty {detail} leaves no empty level behind
-      return filled.split('/').filter(Boolean).join('/') || 'INBOX'
+      return mailboxName(filled)
     }
 
     async function deliverOne(
@@ -154,9 +156,11 @@ export default definePlugin({
         await asUser.deliver(system.user, target, content, signal)
         return delivered(recipient.n, target.path)
       }
-      const full = await overQuota(account, content.size)
+      const quota = directory.user(account)?.quota ?? site.limits.mailboxSize
+      const full = quota === 0 ? null : await overQuota(account, content.size, quota)
       if (full) return failedOutcome(recipient.n, full, full === 'failed' ? replies.overQuota() : replies.mailboxFull())
-      const mailbox = await folderOf(account, detail)
+      const ofDetail = settings.detailFolder && detail ? await detailFolderOf(account, detail) : null
+      const mailbox = ofDetail ?? folderOf(account, detail)
       const message = { content, flags: [], internalDate: attempt.message.arrived, key }
       const error = await batcher.deliver({ account, mailbox, message })
       if (error) throw error
@@ -164,7 +168,7 @@ export default definePlugin({
     }
 
     return {
-      async route({ address }: QueuedRecipient): Promise<NextHop | Reject | null> {
+      route({ address }: QueuedRecipient): Answer<NextHop | Reject | null> {
         if (address.domain === '' && address.local.startsWith('/'))
           return { courier: 'file', destination: address.local }
         if (address.domain === '' && address.local.startsWith('|'))
@@ -200,6 +204,9 @@ export default definePlugin({
     }
   },
 })
+
+/** An empty {detail} leaves no empty level behind. */
+const mailboxName = (filled: string): string => filled.split('/').filter(Boolean).join('/') || 'INBOX'
 
 const hop = (destination: string, target: Target): NextHop => ({
   courier: 'local',
