@@ -14,17 +14,20 @@ let asked: number[][]
 /** Mail that comes in while the index is at work. */
 let meanwhile: () => void
 
-const add = (mailboxId: string, uids = [1]) =>
-  index.add({ account: 'ana', mailbox: mailboxId, key: { file: 'index.db', mailboxId, uidValidity: 1 }, uids })
+/** By their ids. */
+const MAILBOXES = ['a', 'b', 'c', 'last']
+const add = (mailbox: string, uids = [1]) => index.add(MAILBOXES.indexOf(mailbox), uids)
 
 async function advance(ms: number): Promise<void> {
   clock.advance(ms)
   await setImmediate()
 }
 
-const places: IndexDeps['engine']['places'] = async (_account, _mailbox, uids) => {
+const places: IndexDeps['engine']['places'] = async (id, uids) => {
   asked.push([...uids])
-  return uids.map((uid) => ({ uid, place: { path: `${uid}`, start: 0, end: null, quoted: false } }))
+  const mailbox = MAILBOXES[id]!
+  const messages = uids.map((uid) => ({ uid, place: { path: `${uid}`, start: 0, end: null, quoted: false } }))
+  return { account: 'ana', mailbox, key: { file: 'index.db', mailboxId: mailbox, uidValidity: 1 }, messages }
 }
 
 beforeEach(() => {

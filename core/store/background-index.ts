@@ -1,8 +1,8 @@
 // Puts new messages into the index: at once when all is quiet, a little at a time while mail comes in.
 import type { Clock, Timer } from '../base/clock.ts'
-import type { Logger } from '../base/log.ts'
+import type { LogFields, Logger } from '../base/log.ts'
 import type { ContentService } from './content-service.ts'
-import type { StoredMessages, StoreEngine } from './engine.ts'
+import type { StoreEngine } from './engine.ts'
 
 /** Nothing new for so long: nobody is kept waiting. */
 const QUIET_MS = 250
@@ -13,7 +13,7 @@ const BATCH = 64
 /** Waiting messages beyond this are left to be found missing when their mailbox is opened. */
 const MAX_WAITING = 500_000
 
-interface Waiting extends StoredMessages {
+interface Waiting {
   readonly uids: number[]
   /** How many of them have had their turn. */
   done: number
@@ -29,7 +29,7 @@ export interface IndexDeps {
 export class BackgroundIndex {
   readonly #deps: IndexDeps
   /** By the mailbox's id. */
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #waiting = new Map<number, Waiting>()
   #count = 0
   #timer: Timer | null = null
   #lastAdded = 0
@@ -42,12 +42,12 @@ export class BackgroundIndex {
     this.#deps = deps
   }
 
-  add(messages: StoredMessages): void {
-    const { key, uids } = messages
+  /** Messages of the mailbox that the engine knows by this id. */
+  add(id: number, uids: readonly number[]): void {
     if (this.#closed || this.#count + uids.length > MAX_WAITING) return
-    const waiting = this.#waiting.get(key.mailboxId)
+    const waiting = this.#waiting.get(id)
     if (waiting) for (const uid of uids) waiting.uids.push(uid)
-    else this.#waiting.set(key.mailboxId, { ...messages, uids: [...uids], done: 0 })
+    else this.#waiting.set(id, { uids: [...uids], done: 0 })
     this.#count += uids.length
     this.#lastAdded = this.#deps.clock.mono()
     if (!this.#running) this.#timer ??= this.#deps.clock.after(QUIET_MS, () => this.#start())
@@ -77,24 +77,31 @@ export class BackgroundIndex {
   }
 
   async #run(): Promise<void> {
-    for (let next = this.#waiting.values().next().value; next; next = this.#waiting.values().next().value) {
+    for (let next = this.#waiting.entries().next().value; next; next = this.#waiting.entries().next().value) {
       const started = this.#deps.clock.mono()
-      const { account, mailbox, key } = next
-      const uids = next.uids.slice(next.done, next.done + BATCH)
-      next.done += uids.length
+      const [id, mailbox] = next
+      const uids = mailbox.uids.slice(mailbox.done, mailbox.done + BATCH)
+      mailbox.done += uids.length
       this.#count -= uids.length
-      if (next.done === next.uids.length) this.#waiting.delete(key.mailboxId)
-      try {
-        const placed = await this.#deps.engine.places(account, mailbox, uids)
-        const items = placed.map(({ uid, place }) => ({ uid, places: [place] }))
-        if (items.length > 0) await this.#deps.content.index(key, items)
-      } catch (error) {
-        this.#deps.log.warn('messages could not be indexed', { user: account, mailbox, error: String(error) })
-      }
+      if (mailbox.done === mailbox.uids.length) this.#waiting.delete(id)
+      await this.#index(id, uids)
       await this.#rest(started)
     }
     this.#count = 0
     this.#running = null
+  }
+
+  async #index(id: number, uids: readonly number[]): Promise<void> {
+    let about: LogFields = {}
+    try {
+      const found = await this.#deps.engine.places(id, uids)
+      if (!found || found.messages.length === 0) return
+      about = { user: found.account, mailbox: found.mailbox }
+      const items = found.messages.map(({ uid, place }) => ({ uid, places: [place] }))
+      await this.#deps.content.index(found.key, items)
+    } catch (error) {
+      this.#deps.log.warn('messages could not be indexed', { ...about, error: String(error) })
+    }
   }
 
   async #rest(started: number): Promise<void> {

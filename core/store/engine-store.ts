@@ -149,7 +149,8 @@ export class EngineStore implements MailboxStore {
       const { mailbox, change: kind, uids, modSeq } = event
       this.#accounts.get(event.account)?.feed.publish({ mailbox, change: { kind, uids, modSeq } })
     } else if (event.kind === 'stored') {
-      for (const messages of this.deps.index ? event.messages : []) this.background.add(messages)
+      const { ids, uids } = event
+      if (this.deps.index) for (const [i, id] of ids.entries()) this.background.add(id, [uids[i]!])
     } else if (!this.#apply(event) && this.#opening > 0) this.#early.push(event)
   }
 

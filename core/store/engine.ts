@@ -55,11 +55,12 @@ export interface PlacedMessage {
   readonly place: MessagePlace
 }
 
-export interface StoredMessages {
+/** Messages of one mailbox, for the index. */
+export interface MailboxPlaces {
   readonly account: string
   readonly mailbox: string
   readonly key: IndexKey
-  readonly uids: readonly number[]
+  readonly messages: readonly PlacedMessage[]
 }
 
 export type EngineEvent =
@@ -90,8 +91,8 @@ export type EngineEvent =
       readonly uids: readonly number[]
       readonly modSeq: number
     }
-  /** Messages that came into mailboxes that no session has open: for the index. */
-  | { readonly kind: 'stored'; readonly messages: readonly StoredMessages[] }
+  /** Messages that came into mailboxes that no session has open, each by its mailbox and UID: for the index. */
+  | { readonly kind: 'stored'; readonly ids: readonly number[]; readonly uids: readonly number[] }
   | { readonly kind: 'list'; readonly account: string }
 
 /** Failures are thrown as Failure. */
@@ -129,8 +130,8 @@ export interface StoreEngine {
   move(id: number, uids: readonly number[], target: string, keep: boolean): Promise<CopyResult>
   refresh(id: number): Promise<void>
   purge(id: number, uids: readonly number[]): Promise<void>
-  /** Where these messages of a mailbox are that nobody need have open; none when it is not in memory any more. */
-  places(account: string, name: string, uids: readonly number[]): Promise<readonly PlacedMessage[]>
+  /** Where these messages of a mailbox are that nobody need have open; null when it is not in memory any more. */
+  places(id: number, uids: readonly number[]): Promise<MailboxPlaces | null>
   /** Where a message that is not at its place has gone; null: nowhere. */
   locate(id: number, uid: number): Promise<MessagePlace | null>
   shutdown(): Promise<void>

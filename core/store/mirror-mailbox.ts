@@ -219,8 +219,7 @@ export class MirrorMailbox implements MailboxBackend {
   }
 
   #indexLater(uids: readonly number[]): void {
-    if (!this.#key || !this.#bases) return
-    this.#store.background.add({ account: this.account, mailbox: this.name, key: this.#key, uids })
+    if (this.#key && this.#bases) this.#store.background.add(this.id, uids)
   }
 
   async #describe(batch: Uint32Array, known: readonly MessageStructure[]): Promise<MessageStructure[]> {

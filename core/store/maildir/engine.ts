@@ -7,17 +7,16 @@ import type {
   EngineDelivery,
   EngineEvent,
   EngineMessage,
+  MailboxPlaces,
   MessagePlace,
   OpenedMailbox,
-  PlacedMessage,
   PostedFailure,
-  StoredMessages,
   StoreEngine,
 } from '../engine.ts'
 import { noSuchMailbox } from '../errors.ts'
 import { postFailure, unpostFailure } from '../failures.ts'
 import { LateOutcomes } from '../late-outcomes.ts'
-import { indexPath, MailboxEvents, openedMailbox, uidsOf } from '../mailbox-events.ts'
+import { indexPath, MailboxEvents, openedMailbox } from '../mailbox-events.ts'
 import type { MessageRow } from '../mailbox-state.ts'
 import type { Flag, MailboxInfo, SpecialUse } from '../mailbox-store.ts'
 import { INBOX, mailboxName } from '../names.ts'
@@ -62,7 +61,8 @@ export class MaildirEngine implements StoreEngine {
   readonly #watches: Watches
   readonly #events: MailboxEvents
   readonly #staged: StagedBodies
-  readonly #stored: StoredMessages[] = []
+  /** Not yet told of. */
+  #stored: { readonly ids: number[]; readonly uids: number[] } = { ids: [], uids: [] }
 
   constructor(options: MaildirOptions) {
     const { files, clock, log, hostname, directory, emit, syncer } = options
@@ -293,13 +293,17 @@ export class MaildirEngine implements StoreEngine {
     this.#loaded.find(id)?.purge(uids)
   }
 
-  async places(account: string, name: string, uids: readonly number[]): Promise<readonly PlacedMessage[]> {
-    const folder = this.#loaded.findByName(account, name)
-    if (!folder) return []
-    return uids.flatMap((uid) => {
+  async places(id: number, uids: readonly number[]): Promise<MailboxPlaces | null> {
+    const folder = this.#loaded.find(id)
+    if (!folder) return null
+    const messages = uids.flatMap((uid) => {
       const at = folder.state.find(uid)
       return at < 0 ? [] : [{ uid, place: whole(`${folder.path}/${folder.place(at)}`) }]
     })
+    const { account, name: mailbox, state } = folder
+    const { mailboxId, uidValidity } = state.facts
+    const file = indexPath(this.#loaded.account(account).tree.path)
+    return { account, mailbox, key: { file, mailboxId, uidValidity }, messages }
   }
 
   async locate(id: number, uid: number): Promise<MessagePlace | null> {
@@ -500,12 +504,19 @@ export class MaildirEngine implements StoreEngine {
   #tellAppended(folder: MaildirFolder, rows: readonly MessageRow[], bases: readonly string[]): void {
     this.#events.appended(folder, rows, bases)
     if (folder.uses > 0) return
-    const { account, name: mailbox, state } = folder
-    const { mailboxId, uidValidity } = state.facts
-    const key = { file: indexPath(this.#loaded.account(account).tree.path), mailboxId, uidValidity }
+    const { ids, uids } = this.#stored
     // all of a batch in one event
-    if (this.#stored.push({ account, mailbox, key, uids: uidsOf(rows) }) === 1)
-      queueMicrotask(() => this.#options.emit({ kind: 'stored', messages: this.#stored.splice(0) }))
+    if (ids.length === 0) queueMicrotask(() => this.#tellStored())
+    for (const { uid } of rows) {
+      ids.push(folder.id)
+      uids.push(uid)
+    }
+  }
+
+  #tellStored(): void {
+    const stored = this.#stored
+    this.#stored = { ids: [], uids: [] }
+    this.#options.emit({ kind: 'stored', ...stored })
   }
 }
 

@@ -84,10 +84,6 @@ export class LoadedFolders {
   find(id: number): MaildirFolder | undefined {
     return this.#folders.get(id)
   }
-  findByName(account: string, mailbox: string): MaildirFolder | undefined {
-    return this.#accounts.get(account)?.folders.get(mailboxName(mailbox))
-  }
-
   /** One that sessions have open. */
   opened(id: number): MaildirFolder {
     const folder = this.#folders.get(id)

@@ -9,7 +9,6 @@ import type {
   EngineMessage,
   MessagePlace,
   OpenedMailbox,
-  PlacedMessage,
   PostedFailure,
   StoreEngine,
 } from '../engine.ts'
@@ -271,8 +270,8 @@ export class MboxEngine implements StoreEngine {
   }
 
   /** Without an index nobody asks. */
-  async places(): Promise<readonly PlacedMessage[]> {
-    return []
+  async places(): Promise<null> {
+    return null
   }
 
   async locate(id: number, uid: number): Promise<MessagePlace | null> {
