@@ -38,6 +38,13 @@ export function nameHash(text: string): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0)
 }
 
+/** 32 bits of a name: for sets that tell quickly what is not there. */
+export function shortHash(text: string): number {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash | 0
+}
+
 const MESSAGE_ID = /<[^<>\s]+>/
 
 /**

@@ -16,19 +16,21 @@ export function toLf(octets: Buffer): Buffer {
 
 /** CRLF becomes LF, in the same memory. `missing` are the octets that `toCrlf` adds to the outcome. */
 export function toLfInPlace(octets: Uint8Array): { readonly lf: Buffer; readonly missing: number } {
+  const all = Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength)
   let length = 0
   let missing = 0
-  let previous = 0
-  for (let i = 0; i < octets.length; i++) {
-    const octet = octets[i]!
-    if (octet === LF) {
-      if (previous === CR) length--
-      if (length === 0 || octets[length - 1] !== CR) missing++
-    }
-    octets[length++] = octet
-    previous = octet
+  let from = 0
+  const keep = (end: number): void => {
+    all.copyWithin(length, from, end)
+    length += end - from
   }
-  return { lf: Buffer.from(octets.buffer, octets.byteOffset, length), missing }
+  for (let lf = all.indexOf(LF); lf >= 0; lf = all.indexOf(LF, lf + 1)) {
+    keep(all[lf - 1] === CR ? lf - 1 : lf)
+    if (all[length - 1] !== CR) missing++
+    from = lf
+  }
+  keep(all.length)
+  return { lf: all.subarray(0, length), missing }
 }
 
 /** Octets that `toCrlf` adds. `previous` is the octet before. */

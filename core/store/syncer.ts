@@ -13,7 +13,7 @@ const fsync = promisify(fs.fsync)
 
 export interface Syncer {
   /** Contents of `files` and names in `directories` are stable when it resolves. Rejects when that cannot be known. */
-  sync(files: Iterable<string>, directories: Iterable<string>): Promise<void>
+  sync(files: readonly string[], directories: readonly string[]): Promise<void>
   close(): void
 }
 
@@ -21,8 +21,8 @@ export interface Syncer {
 export function createPlainSyncer(files: Files): Syncer {
   return {
     async sync(paths, directories) {
-      for (const path of new Set(paths)) syncFile(files, path)
-      for (const directory of new Set(directories)) files.fsyncDir(directory)
+      for (const path of paths) syncFile(files, path)
+      for (const directory of directories) files.fsyncDir(directory)
     },
     close() {},
   }
@@ -90,10 +90,9 @@ export function createSyncer(clock: Clock, folder: string): Syncer {
 
   return {
     async sync(paths, directories) {
-      const set = new Set(paths)
-      const names = new Set(directories)
       const started = clock.mono()
-      if (missing || set.size + names.size < MANY || started < pausedUntil) return together(set, names)
+      const few = paths.length + directories.length < MANY
+      if (missing || few || started < pausedUntil) return together(paths, directories)
       idle?.cancel()
       thread ??= start()
       const synced = await thread.target.syncFileSystem().catch(() => null)
@@ -101,11 +100,11 @@ export function createSyncer(clock: Clock, folder: string): Syncer {
       idle = clock.after(IDLE_MS, stop)
       missing = synced === null
       if (synced === false) throw temporary('the file system could not be synced')
-      if (clock.mono() - started > SLOW_MS + 2 * set.size) pausedUntil = clock.mono() + PAUSE_MS
+      if (clock.mono() - started > SLOW_MS + 2 * paths.length) pausedUntil = clock.mono() + PAUSE_MS
       const elsewhere = (directory: string) => synced === null || !isHere(directory)
       await together(
-        [...set].filter((path) => elsewhere(dirname(path))),
-        [...names].filter(elsewhere),
+        paths.filter((path) => elsewhere(dirname(path))),
+        directories.filter(elsewhere),
       )
     },
     close: stop,
@@ -119,7 +118,7 @@ function reportsErrors(): boolean {
 }
 
 /** At the same time, so that they share the journal's commits. */
-async function together(paths: Iterable<string>, directories: Iterable<string>): Promise<void> {
+async function together(paths: readonly string[], directories: readonly string[]): Promise<void> {
   const each = async (path: string, flags: string, sync: (fd: number) => Promise<void>) => {
     const fd = openSync(path, flags)
     try {
@@ -129,7 +128,7 @@ async function together(paths: Iterable<string>, directories: Iterable<string>):
     }
   }
   await Promise.all([
-    ...Array.from(paths, (path) => each(path, 'r+', fdatasync)),
-    ...Array.from(directories, (path) => each(path, 'r', fsync)),
+    ...paths.map((path) => each(path, 'r+', fdatasync)),
+    ...directories.map((path) => each(path, 'r', fsync)),
   ])
 }

@@ -4,7 +4,7 @@ import type { EngineMessage, PostedFailure } from '../engine.ts'
 import { postFailure } from '../failures.ts'
 import type { StagedBodies } from '../staged-bodies.ts'
 import type { Syncer } from '../syncer.ts'
-import { unsized, withSizes } from './file-name.ts'
+import { withSizes } from './file-name.ts'
 import type { FolderDeps, MaildirFolder, NewFile, Placed } from './folder.ts'
 import { type StagedFile, writeMessage } from './message-file.ts'
 
@@ -32,6 +32,14 @@ interface WrittenFile {
   readonly message: EngineMessage
   /** Name without sizes. */
   readonly name: string
+}
+
+interface PlacedGroups {
+  readonly folder: MaildirFolder
+  readonly groups: readonly Group[]
+  /** By their names without sizes. */
+  readonly files: ReadonlyMap<string, NewFile>
+  readonly placed: Placed
 }
 
 export interface CommitHost {
@@ -124,12 +132,12 @@ export class Committer {
 
   /** Files of all folders into place, one sync for all of them, then they are shown. Folders and their lists are locked. */
   async #commit(folders: Map<MaildirFolder, Group[]>): Promise<void> {
-    const placed: { folder: MaildirFolder; groups: Group[]; items: NewFile[]; placed: Placed }[] = []
+    const placed: PlacedGroups[] = []
     for (const [folder, groups] of folders) {
       this.#attempt(groups, () => {
-        const items = this.#newFiles(folder, groups)
+        const files = this.#newFiles(folder, groups)
         const good = groups.filter(({ failure }) => failure === null)
-        placed.push({ folder, groups: good, items, placed: folder.placeFiles(items) })
+        placed.push({ folder, groups: good, files, placed: folder.placeFiles([...files.values()]) })
       })
       folder.listLock.leave()
     }
@@ -140,19 +148,19 @@ export class Committer {
         placed.flatMap((entry) => entry.placed.syncDirectories),
       ),
     )
-    for (const entry of placed) this.#show(entry.folder, entry.groups, entry.items, entry.placed)
+    for (const entry of placed) this.#show(entry)
   }
 
-  #show(folder: MaildirFolder, groups: readonly Group[], items: readonly NewFile[], placed: Placed): void {
+  #show({ folder, groups, files, placed }: PlacedGroups): void {
     if (groups.some((group) => group.failure !== null)) {
       placed.undo()
       return
     }
-    if (items.length > 0) {
-      folder.show(placed, items)
+    if (files.size > 0) {
+      folder.show(placed, [...files.values()])
       this.#host.shown(folder, placed)
     }
-    const uids = new Map(items.map(({ base }, i) => [unsized(base), placed.rows[i]!.uid]))
+    const uids = new Map(Array.from(files.keys(), (name, i) => [name, placed.rows[i]!.uid]))
     for (const group of groups) group.uids = group.files.map(({ name }) => uids.get(name) ?? folder.uidOf(name))
   }
 
@@ -177,25 +185,23 @@ export class Committer {
     }
   }
 
-  #newFiles(folder: MaildirFolder, groups: Group[]): NewFile[] {
+  #newFiles(folder: MaildirFolder, groups: readonly Group[]): ReadonlyMap<string, NewFile> {
     if (folder.gone) throw temporary('the mailbox was deleted or replaced')
     const { table } = folder.state
     const before = folder.currentKeywords()
     let given = 0
     const used = () => folder.state.usedFlags() | given
-    const names = new Set<string>()
-    const items: NewFile[] = []
+    const files = new Map<string, NewFile>()
     for (const group of groups) {
       this.#attempt([group], () => {
-        const own: NewFile[] = []
+        const own = new Map<string, NewFile>()
         for (const { staged, message, name } of group.files) {
           // two deliveries of one key may have met in this batch, or the first has been slow
-          if (!staged || names.has(name) || (message.key !== null && folder.hasName(name))) continue
+          if (!staged || files.has(name) || own.has(name) || (message.key !== null && folder.hasName(name))) continue
           const flags = table.bits(message.flags, used)
           given |= flags
-          names.add(name)
           const base = withSizes(name, staged.fileSize, staged.wireSize)
-          own.push({
+          own.set(name, {
             from: staged.path,
             link: false,
             base,
@@ -206,11 +212,11 @@ export class Committer {
             guid: null,
           })
         }
-        items.push(...own)
+        for (const [name, file] of own) files.set(name, file)
       })
     }
     folder.saveKeywords(before)
-    return items
+    return files
   }
 
   #finish(group: Group): void {

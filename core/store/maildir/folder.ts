@@ -2,7 +2,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Files } from '../../base/files.ts'
 import type { Logger } from '../../base/log.ts'
-import { nameHash } from '../header-text.ts'
+import { nameHash, shortHash } from '../header-text.ts'
 import type { MailboxState, MessageRow } from '../mailbox-state.ts'
 import { Mutex } from '../mutex.ts'
 import { type FileNamer, fileName, flagLetters, parseFileName, savedAt, unsized } from './file-name.ts'
@@ -84,8 +84,8 @@ export class MaildirFolder {
   gone = false
   /** Taken over from the cache, since nothing seems to have changed: a scan is still to come. */
   unverified = false
-  /** Hashes of the names that a delivery key may ask for; made at the first such question. */
-  #names: Set<bigint> | null = null
+  /** Short hashes of the names that a delivery key may ask for; made at the first such question. */
+  #names: Set<number> | null = null
   #staleLines = 0
   readonly leftOut: LeftOut
   /** Around all that writes the UID list. */
@@ -140,8 +140,8 @@ export class MaildirFolder {
 
   /** Whether a message of this unsized name is here. */
   hasName(name: string): boolean {
-    this.#names ??= new Set(this.bases.map((base) => nameHash(unsized(base))))
-    return this.#names.has(nameHash(name)) && this.uidOf(name) > 0
+    this.#names ??= new Set(this.bases.map((base) => shortHash(unsized(base))))
+    return this.#names.has(shortHash(name)) && this.uidOf(name) > 0
   }
 
   /** 0 when there is none. */
@@ -206,7 +206,7 @@ export class MaildirFolder {
   append(rows: readonly MessageRow[], bases: readonly string[]): void {
     for (const base of bases) {
       this.bases.push(base)
-      this.#names?.add(nameHash(unsized(base)))
+      this.#names?.add(shortHash(unsized(base)))
     }
     this.state.append(rows)
   }
