@@ -130,6 +130,20 @@ it('has tests for its other examples, which pass', { timeout: 60_000 }, async ()
   expect(tests.length).toBe(plugins.length)
 })
 
+it('has couriers that get their mail on a site that delivers to mailboxes as well', { timeout: 60_000 }, async () => {
+  const plugins = [
+    'open-house: { use: ./filters/open-house.ts, onError: defer, domain: open.test }',
+    'next-door: { use: ./filters/next-door.ts, onError: defer, domain: door.test, address: 127.0.0.1 }',
+  ].join(', ')
+  const site = `profile: demo\ndata: ./state3\ndomains: [estafeta.test, open.test, door.test]\nplugins: { ${plugins} }\n`
+  writeFileSync(join(folder, 'couriers.yaml'), site)
+  const asked =
+    '--config couriers.yaml explain --from paco@far.example --to ana@open.test --to ana@door.test --ip 127.0.0.1'
+  const { output } = await run(asked.split(' '))
+  expect(output).toContain('open-house:open.test')
+  expect(output).toContain('next-door:door.test')
+})
+
 it('writes folders too, whose tests pass and which load by their path', { timeout: 60_000 }, async () => {
   expect((await run(['plugin', 'new', 'filters/second-try'])).code).toBe(0)
   expect((await run(['plugin', 'test', 'filters/second-try'])).output).toContain('pass 3')
