@@ -110,7 +110,8 @@ async function test(paths: readonly string[]): Promise<void> {
   const files = paths.flatMap(testFilesOf)
   if (files.length === 0) throw new CliError(`no tests (*.test.ts) in ${paths.join(', ')}`, EX.noInput)
   const register = moduleUrl('core/plugin/register').href
-  const child = spawn(process.execPath, ['--import', register, '--test', ...files], {
+  // what a failed test leaves open keeps nobody waiting for its report
+  const child = spawn(process.execPath, ['--import', register, '--test', '--test-force-exit', ...files], {
     stdio: 'inherit',
     // under a test runner of its own, node:test would report to that one
     env: { ...process.env, NODE_TEST_CONTEXT: undefined },

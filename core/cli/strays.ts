@@ -1,6 +1,7 @@
 // Errors outside every hook and session: a promise that nobody awaits, a throw in a timer or a socket's event.
 import type { Logger } from '../base/log.ts'
 import { coreUrl } from '../base/program.ts'
+import { thrownAt } from '../plugin/thrown-at.ts'
 import { EX } from './context.ts'
 
 /**
@@ -9,16 +10,13 @@ import { EX } from './context.ts'
  */
 export function surviveStrays(log: Logger): void {
   const tell = (thrown: unknown, what: string): void => {
-    const [, place = ''] = /\n\s+at (.*)/.exec(stackOf(thrown)) ?? []
-    log.error(`${what}: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { place })
+    log.error(`${what}: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { place: thrownAt(thrown) })
   }
   process.on('unhandledRejection', (reason) => tell(reason, 'a promise failed that nothing awaits'))
   process.on('uncaughtException', (thrown) => {
-    const own = stackOf(thrown).includes(coreUrl)
+    const own = thrown instanceof Error && thrown.stack?.includes(coreUrl) === true
     tell(thrown, own ? 'ends: thrown where nothing catches' : 'thrown where nothing catches')
     // behind the log's own write
     if (own) setImmediate(() => process.exit(EX.software))
   })
 }
-
-const stackOf = (thrown: unknown): string => (thrown instanceof Error ? (thrown.stack ?? '') : '')

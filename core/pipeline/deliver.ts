@@ -3,6 +3,7 @@ import { asFailure, type Reply } from '../base/failure.ts'
 import type { MessageContent } from '../message/content.ts'
 import { replies } from '../message/reply.ts'
 import type { AttemptRecipient, Courier, Outcome } from '../plugin/contract.ts'
+import { thrownAt } from '../plugin/thrown-at.ts'
 import { isFinal, placeOf, type QueuedRecipient, type QueueItem } from '../queue/queue.ts'
 import { ATTEMPT_LIMIT_MS, type Attempts } from './attempts.ts'
 import type { PipelineDeps } from './deps.ts'
@@ -89,7 +90,10 @@ async function attempt(
     )
   } catch (thrown) {
     const failure = asFailure(thrown)
-    if (failure.kind === 'bug') deps.log.error(`courier ${nextHop.courier} failed: ${failure.detail}`, { qid: item.id })
+    if (failure.kind === 'bug') {
+      const where = { qid: item.id, place: thrownAt(failure.cause) }
+      deps.log.error(`courier ${nextHop.courier} failed: ${failure.detail}`, where)
+    }
     const kind = failure.kind === 'permanent' ? 'failed' : 'deferred'
     return sameForAll(recipients, kind, failure.reply ?? replies.internalError(), failure.detail)
   } finally {

@@ -1,6 +1,6 @@
 // A round of questions to plugins about one thing: each with a deadline, an abort signal, a check of its answer, a record. Never throws.
 import type { Clock } from '../base/clock.ts'
-import { asFailure, type Failure, type Reply, temporary } from '../base/failure.ts'
+import { asFailure, Failure, type Reply, temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import type { Check } from './answers.ts'
 import type { Link } from './chains.ts'
@@ -9,6 +9,7 @@ import type { Controllers } from './controllers.ts'
 import type { Deadlines } from './deadlines.ts'
 import type { HookTrace } from './generation.ts'
 import { HOOK_KINDS, type HookName } from './hook-kinds.ts'
+import { thrownAt } from './thrown-at.ts'
 
 /** Whom a question is about, for the record. */
 export interface About {
@@ -166,7 +167,7 @@ export class Round {
 
   #answered<T>(question: Question<T>, link: Link<unknown>, answer: T): Asked<T> {
     const wrong = question.check(answer)
-    if (wrong !== null) return this.#failed(link, new Error(wrong))
+    if (wrong !== null) return this.#failed(link, new Failure('bug', wrong))
     this.#deps.record(this.about, link, question.told(answer), this.#took())
     return answer
   }
@@ -177,8 +178,12 @@ export class Round {
     const ms = this.#took()
     record(this.about, link, told('failed', `${failure.detail}; onError: ${link.onError}`), ms)
     const level = failure.kind === 'bug' ? 'error' : 'warn'
+    const place = thrownAt(failure.cause)
     const where = { ...ids(this.about), plugin: link.plugin, hook: this.about.hook, ms: Math.round(ms) }
-    log[level](`plugin ${link.plugin} failed at ${this.about.hook}: ${failure.detail}`, where)
+    log[level](
+      `plugin ${link.plugin} failed at ${this.about.hook}: ${failure.detail}`,
+      place === '' ? where : { ...where, place },
+    )
     return failure
   }
 

@@ -1,5 +1,6 @@
 // Loads, checks and sets up the plugins of a configuration. Everything wrong with them comes in one report.
 import 'reflect-metadata'
+import { isAbsolute } from 'node:path'
 import { inspect } from 'node:util'
 import { type DependencyContainer, container as rootContainer } from 'tsyringe'
 import { z } from 'zod'
@@ -17,6 +18,7 @@ import type { AuthHook, Hook, Hooks, PluginDefinition, Stage } from './contract.
 import { findDefinition, shippedPlugins } from './definitions.ts'
 import { orderEntries } from './order.ts'
 import { LOGGER } from './services.ts'
+import { thrownAt } from './thrown-at.ts'
 
 export type Container = DependencyContainer
 
@@ -198,7 +200,10 @@ async function setUp(plugin: CheckedPlugin, deps: RegistryDeps): Promise<Running
     const wrong = checkHooks(hooks)
     return wrong === null ? { entry, definition, hooks } : wrong
   } catch (error) {
-    return `its setup failed: ${asFailure(error).detail}`
+    const { detail, cause } = asFailure(error)
+    // an operator need not know where one that is shipped gave up
+    const place = isAbsolute(entry.use) ? thrownAt(cause) : ''
+    return `its setup failed: ${detail}${place === '' ? '' : ` (at ${place})`}`
   }
 }
 

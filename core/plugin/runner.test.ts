@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { FakeClock } from '../base/clock.ts'
-import { silentLogger } from '../base/log.ts'
+import { type Logger, silentLogger } from '../base/log.ts'
 import { token } from '../base/token.ts'
 import type { PluginEntry } from '../config/load.ts'
 import { loadConfig } from '../config/load.ts'
@@ -30,6 +30,8 @@ interface Part extends Partial<PluginEntry> {
 
 function runnerOf(...parts: Part[]) {
   const traces: HookTrace[] = []
+  const logged: unknown[] = []
+  const log: Logger = { ...silentLogger, error: (...line) => logged.push(line), warn: (...line) => logged.push(line) }
   const plugins = parts.map(({ hooks, ...own }, i) => {
     const name = own.name ?? `plugin-${i}`
     const entry: PluginEntry = {
@@ -50,11 +52,11 @@ function runnerOf(...parts: Part[]) {
   })
   const runner = new ChainRunner(buildChains(plugins), {
     clock,
-    log: silentLogger,
+    log,
     isLocalDomain: (domain) => domain === 'example.com',
     record: (...asked) => traces.push(hookTrace(...asked)),
   })
-  return { runner, traces, asked: () => traces.map(({ plugin, verdict }) => `${plugin} ${verdict}`) }
+  return { runner, traces, logged, asked: () => traces.map(({ plugin, verdict }) => `${plugin} ${verdict}`) }
 }
 
 describe('gates', () => {
@@ -101,6 +103,21 @@ describe('a failed plugin', () => {
   const broken = () => {
     throw new Error('broken')
   }
+  it('is logged with the place where it threw; one that answers nonsense has none', async () => {
+    const { runner, logged } = runnerOf({ onError: 'pass', hooks: { mail: broken, helo: () => 'yes' as never } })
+    await runner.mail(transaction())
+    await runner.helo(session)
+    expect(logged).toEqual([
+      [
+        'plugin plugin-0 failed at mail: broken',
+        expect.objectContaining({ place: expect.stringMatching(/runner\.test\.ts:\d+/) }),
+      ],
+      [
+        'plugin plugin-0 failed at helo: it answered no verdict',
+        expect.not.objectContaining({ place: expect.anything() }),
+      ],
+    ])
+  })
   it.each([
     ['defer', { kind: 'defer', reply: replies.filterFailed() }],
     ['reject', { kind: 'reject', reply: replies.checkFailed() }],

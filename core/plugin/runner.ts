@@ -29,6 +29,7 @@ import { Deadlines } from './deadlines.ts'
 import type { AuthDecision, HookRunner, RcptDecision } from './generation.ts'
 import type { HookName } from './hook-kinds.ts'
 import { runMessageChain } from './message-chain.ts'
+import { thrownAt } from './thrown-at.ts'
 import { onFailure, PASS, toldVerdict, withCleanReply } from './verdicts.ts'
 
 export interface RunnerDeps {
@@ -255,7 +256,8 @@ export class ChainRunner implements HookRunner {
     if (this.#complained.has(plugin)) return
     this.#complained.add(plugin)
     const { detail } = asFailure(error)
-    this.#deps.log.error(`plugin ${plugin} failed at observe, said once: ${detail}`, { plugin, hook: 'observe' })
+    const where = { plugin, hook: 'observe', place: thrownAt(error) }
+    this.#deps.log.error(`plugin ${plugin} failed at observe, said once: ${detail}`, where)
   }
 
   has(hook: 'message' | 'queued' | 'expand' | 'mailbox'): boolean {

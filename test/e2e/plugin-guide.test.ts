@@ -144,6 +144,22 @@ it('has couriers that get their mail on a site that delivers to mailboxes as wel
   expect(output).toContain('next-door:door.test')
 })
 
+it('tells of a test that failed before it closed what it had opened', { timeout: 30_000 }, async () => {
+  const open = [
+    "import { createServer } from 'node:http'",
+    "import { test } from 'node:test'",
+    "test('leaves a server', () => {",
+    "  createServer().listen(0, '127.0.0.1')",
+    "  throw new Error('half way')",
+    '})',
+    '',
+  ]
+  writeFileSync(join(folder, 'open.test.ts'), open.join('\n'))
+  const { code, output } = await run(['plugin', 'test', 'open.test.ts'])
+  expect(code).toBe(1)
+  expect(output).toContain('half way')
+})
+
 it('writes folders too, whose tests pass and which load by their path', { timeout: 60_000 }, async () => {
   expect((await run(['plugin', 'new', 'filters/second-try'])).code).toBe(0)
   expect((await run(['plugin', 'test', 'filters/second-try'])).output).toContain('pass 3')
