@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { Command } from 'commander'
+import { openData } from '../base/data-lock.ts'
 import { loadConfig } from '../config/load.ts'
 import { hashPassword } from '../directory/password-schemes.ts'
 import { CliError, EX } from './context.ts'
@@ -44,10 +45,11 @@ async function demo(options: DemoOptions): Promise<void> {
   await runServer(loaded, { started: () => introduce(folder, offset) })
 }
 
-/** Only a folder that this command made is ever removed. */
+/** Only a folder that this command made is ever removed, and none in which a server runs. */
 function emptyFolder(folder: string, config: string): void {
   if (!existsSync(folder)) return
   if (!existsSync(config)) throw new CliError(`${folder} is not a demo's folder: it is left alone`, EX.usage)
+  openData(join(folder, 'data')).release()
   rmSync(folder, { recursive: true })
 }
 

@@ -1,5 +1,5 @@
 // The demo with other ports: a reload, by signal or by command, keeps them, and what is running goes on.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -28,6 +28,12 @@ test('estafeta demo --port-offset keeps its ports when its configuration is read
       expect(await talk.send({ to: 'ana@estafeta.test' })).toMatch(/^250/)
       talk.close()
     }
+    // nobody takes the folder from under it
+    expect(await runBin('estafeta', ['demo', '--fresh', '--folder', join(folder, 'demo')])).toMatchObject({
+      code: 69,
+      stderr: expect.stringMatching(/another Estafeta is using it/),
+    })
+    expect(existsSync(config)).toBe(true)
   } finally {
     expect(await demo.stop()).toBe(0)
     rmSync(folder, { recursive: true })
