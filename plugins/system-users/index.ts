@@ -24,13 +24,16 @@ export default definePlugin({
   }),
   inject: { users: SYSTEM_USERS, site: SITE, directory: DIRECTORY },
   setup({ users, site, directory, config: { minimumUid } }) {
+    async function admission(local: string): Promise<RcptVerdict> {
+      const user = (await systemUserFor(users, local, site.recipientDelimiter))?.user
+      return user && user.uid >= minimumUid ? admit('local', { detail: `system user ${user.name}` }) : pass()
+    }
+
     return {
-      async rcpt(_transaction, { address }): Promise<RcptVerdict> {
+      rcpt(_transaction, { address }) {
         const { local, domain } = address
         const literal = domain.startsWith('[') && directory.isLocalDomain(domain)
-        if (!site.domains.includes(domain) && !literal) return pass()
-        const user = (await systemUserFor(users, local, site.recipientDelimiter))?.user
-        return user && user.uid >= minimumUid ? admit('local', { detail: `system user ${user.name}` }) : pass()
+        return site.domains.includes(domain) || literal ? admission(local) : pass()
       },
     }
   },
