@@ -46,7 +46,7 @@ export async function findMailHosts(
 
 /** `192.0.2.1`, `[192.0.2.1]`, `[ipv6:2001:db8::1]`; null for names. */
 function literalAddress(domain: string): string | null {
-  const text = domain.replace(/^\[(?:ipv6:)?(.*)\]$/i, '$1')
+  const text = domain.startsWith('[') ? domain.replace(/^\[(?:ipv6:)?(.*)\]$/i, '$1') : domain
   return isIPv4(text) || isIPv6(text) ? text : null
 }
 
