@@ -63,7 +63,8 @@ export class Connection {
   readonly address: string
   readonly port: number
   readonly opened: number
-  /** Since when it has been waiting for a mail; the pool's. */
+  /** The pool's: where it goes, and since when it has been waiting for a mail. */
+  key = ''
   idleSince = 0
   /** Mails carried so far. */
   uses = 0

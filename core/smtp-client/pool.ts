@@ -58,6 +58,7 @@ export class ConnectionPool {
       connection.quit()
       return
     }
+    connection.key = key
     connection.idleSince = now
     if (kept.push(connection) === 1) this.#idle.set(key, kept)
   }
@@ -133,11 +134,10 @@ export class ConnectionPool {
 
   /** Takes it, if it is idle, from those of its destination. */
   #forget(connection: Connection): void {
-    for (const [key, kept] of this.#idle) {
-      const at = kept.indexOf(connection)
-      if (at >= 0) kept.splice(at, 1)
-      if (kept.length === 0) this.#idle.delete(key)
-    }
+    const kept = this.#idle.get(connection.key) ?? []
+    const at = kept.indexOf(connection)
+    if (at >= 0) kept.splice(at, 1)
+    if (kept.length === 0) this.#idle.delete(connection.key)
   }
 
   #oldest(): Connection | null {
