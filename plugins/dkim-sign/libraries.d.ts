@@ -1,14 +1,13 @@
 // The parts of dkim-signer 0.2.2 and mailauth 7.1.0 that the plugin uses and that bring no types of their own.
 declare module 'dkim-signer' {
-  import type { KeyObject } from 'node:crypto'
-
-  interface SignOptions {
-    readonly domainName: string
-    readonly keySelector: string
-    readonly privateKey: KeyObject
-    readonly headerFieldNames: string
+  const dkimSigner: {
+    /** The field up to `b=`. `header` is without its last line end, `body` begins behind the empty line. */
+    generateDKIMHeader(domain: string, selector: string, fieldNames: string, header: string, body: string): string
+    readonly DKIMCanonicalizer: {
+      relaxedHeaders(header: string, fieldNames: string): { readonly headers: string }
+      relaxedHeaderLine(line: string): { readonly key: string; readonly value: string }
+    }
   }
-  const dkimSigner: { DKIMSign(email: string, options: SignOptions): string }
   export default dkimSigner
 }
 
