@@ -1,4 +1,4 @@
-// Gathers deliveries so that they share a sync: what comes while the store syncs, and the longer the more comes.
+// Gathers deliveries so that they share a sync: what comes while the store syncs, and after it as long as more keeps coming.
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock, MailboxStore } from 'estafeta/plugin'
 
@@ -8,10 +8,10 @@ type Delivery = Parameters<MailboxStore['deliver']>[0][number]
 const ALONE = 262_144
 /** Octets handed over at once. */
 const MOST = 4 * ALONE
-/** From one call of the store to the next, for each of several messages that came together: who sends two is not kept waiting … */
-const PAUSE_MS = 5
-/** … and of many a large batch is worth more than an early one. */
-const LONGEST_PAUSE_MS = 100
+/** After several that came together the next call waits as long as in so much time another comes … */
+const STEP_MS = 10
+/** … but no longer than this from one call to the next. */
+const LONGEST_MS = 100
 /** Answers told in one turn of the event loop: each sets off what settles its message. */
 const TURN = 16
 
@@ -45,14 +45,17 @@ export function createBatcher(store: MailboxStore, clock: Clock): Batcher {
         settle(answers[i] ?? null)
         if (i % TURN === TURN - 1) await nextTurn()
       }
-      if (batch.length > 1 && !full) await until(started + Math.min(batch.length * PAUSE_MS, LONGEST_PAUSE_MS))
+      if (batch.length > 1 && !full) await gather(started + LONGEST_MS)
     }
     running = false
   }
   const alone = async (delivery: Delivery) => (await store.deliver([delivery]))[0] ?? null
-  const until = (time: number): Promise<void> | null => {
-    const ms = time - clock.mono()
-    return ms > 0 ? new Promise((resolve) => clock.after(ms, resolve)) : null
+  /** While others keep coming. */
+  const gather = async (until: number): Promise<void> => {
+    for (let known = 0; waiting.length > known && clock.mono() < until; ) {
+      known = waiting.length
+      await new Promise<void>((resolve) => clock.after(STEP_MS, resolve))
+    }
   }
 
   return {

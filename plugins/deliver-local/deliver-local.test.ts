@@ -171,61 +171,75 @@ describe('mailboxes', () => {
   })
 })
 
-test('deliveries that come while the store works share the next call', async () => {
-  const batches: number[] = []
-  let finish = () => {}
-  const store = {
-    deliver: (deliveries: readonly unknown[]) => {
-      batches.push(deliveries.length)
-      return new Promise((resolve) => {
-        finish = () => resolve(deliveries.map(() => null))
-      })
-    },
-  } as unknown as MailboxStore
-  const clock = new FakeClock()
-  const { deliver } = createBatcher(store, clock)
-  const message = { content: memoryContent(Buffer.from('x: y\r\n\r\n')), flags: [], internalDate: 0 }
-  const one = () => deliver({ account: 'ana@example.com', mailbox: 'INBOX', message })
-  const first = [one(), one()]
-  await null
-  const later = [one(), one(), one()]
-  expect(batches).toEqual([2])
-  finish()
-  await Promise.all(first)
-  await setImmediate()
-  expect(batches).toEqual([2])
-  clock.advance(10)
-  await setImmediate()
-  expect(batches).toEqual([2, 3])
-  finish()
-  expect(await Promise.all(later)).toEqual([null, null, null])
-})
+describe('deliveries that come while the store works share the next call', () => {
+  let batches: number[]
+  let finish: () => void
+  let clock: FakeClock
+  let one: (octets?: number) => Promise<Error | null>
+  beforeEach(() => {
+    batches = []
+    clock = new FakeClock()
+    const store = {
+      deliver: (deliveries: readonly unknown[]) => {
+        batches.push(deliveries.length)
+        return new Promise((resolve) => {
+          finish = () => resolve(deliveries.map(() => null))
+        })
+      },
+    } as unknown as MailboxStore
+    const { deliver } = createBatcher(store, clock)
+    one = (octets = 10) => {
+      const message = { content: memoryContent(Buffer.alloc(octets)), flags: [], internalDate: 0 }
+      return deliver({ account: 'ana@example.com', mailbox: 'INBOX', message })
+    }
+  })
 
-test('what is too much for one call goes with the next at once, the more there was in the last the later comes another', async () => {
-  const batches: number[] = []
-  const store = {
-    deliver: async (deliveries: readonly unknown[]) => {
-      batches.push(deliveries.length)
-      return deliveries.map(() => null)
-    },
-  } as unknown as MailboxStore
-  const clock = new FakeClock()
-  const { deliver } = createBatcher(store, clock)
-  const message = { content: memoryContent(Buffer.alloc(200_000)), flags: [], internalDate: 0 }
-  const some = (count: number) =>
-    Array.from({ length: count }, () => deliver({ account: 'ana@example.com', mailbox: 'INBOX', message }))
-  await Promise.all(some(8))
-  expect(batches).toEqual([5, 3])
-  const last = some(1)
-  for (const [ms, seen] of [
-    [14, [5, 3]],
-    [1, [5, 3, 1]],
-  ] as const) {
-    clock.advance(ms)
+  test('at once when nothing more comes', async () => {
+    const first = [one(), one()]
+    await null
+    const later = [one(), one(), one()]
+    expect(batches).toEqual([2])
+    finish()
+    await Promise.all(first)
     await setImmediate()
-    expect(batches).toEqual(seen)
-  }
-  await Promise.all(last)
+    expect(batches).toEqual([2])
+    clock.advance(10)
+    await setImmediate()
+    expect(batches).toEqual([2, 3])
+    finish()
+    expect(await Promise.all(later)).toEqual([null, null, null])
+  })
+
+  test('later while others keep coming', async () => {
+    const all = [one(), one()]
+    await null
+    all.push(one())
+    finish()
+    for (let ms = 10; ms < 100; ms += 10) {
+      await setImmediate()
+      all.push(one())
+      clock.advance(10)
+    }
+    await setImmediate()
+    expect(batches).toEqual([2])
+    all.push(one())
+    clock.advance(10)
+    await setImmediate()
+    expect(batches).toEqual([2, 11])
+    finish()
+    await Promise.all(all)
+  })
+
+  test('at once when they are too much for one call', async () => {
+    const all = Array.from({ length: 8 }, () => one(200_000))
+    await null
+    expect(batches).toEqual([5])
+    finish()
+    await setImmediate()
+    expect(batches).toEqual([5, 3])
+    finish()
+    await Promise.all(all)
+  })
 })
 
 test('a delivery that must wait for its mailbox holds up none that come with it or later', async () => {
