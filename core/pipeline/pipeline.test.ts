@@ -57,6 +57,7 @@ export default definePlugin({
       return null
     },
     route({ address: { local } }) {
+      if (local === 'lost') return reject(replies.userUnknown(local))
       if (local.startsWith('far')) return { courier: 'far', destination: local.split('-')[0] }
       return { courier: 'test', destination: local.startsWith('dead') ? 'dead' : 'live' }
     },
@@ -391,6 +392,17 @@ describe('dispatch', () => {
     await until(() => queue.stats().items === 0)
     expect(shared.pipelineTest.attempts.sort()).toEqual(expected.sort())
     expect(events.some((e) => e.event === 'reported')).toBe(false)
+  })
+
+  test('who has no route is asked for once, beside a list whose members the queue gives meanwhile', async () => {
+    const update = queue.update.bind(queue)
+    vi.spyOn(queue, 'update').mockImplementation(async (change) => {
+      await update(change)
+      if (change.expanded) await until(() => shared.pipelineTest.attempts.includes('ok'))
+    })
+    await submit({ to: ['lost@here.test', 'list@here.test'] })
+    await until(() => queue.stats().items === 0)
+    expect(events.filter(({ rcpt, verdict }) => rcpt === 'lost@here.test' && verdict === 'reject')).toHaveLength(1)
   })
 
   test('aliases of a circle, all of them recipients, all come back', async () => {

@@ -67,17 +67,18 @@ export async function prepare(
     plan.lanes.clear()
   }
   goOn()
-  if (plan.expanded.length > 0) {
-    const expanded = withoutDoubles(item, plan, hooks, now)
-    if (mayGoUnrecorded(expanded, plan.lists)) {
-      for (const child of deps.queue.expand(item.id, expanded)) {
-        const answer = hooks.route(child, message)
-        route(events, item, child, answer instanceof Promise ? await answer : answer, hooks, plan)
-      }
-      goOn()
-    } else await recordExpansions(deps, events, item, generation, expanded, plan.lists)
+  const expanded = plan.expanded.length > 0 ? withoutDoubles(item, plan, hooks, now) : []
+  const unrecorded = mayGoUnrecorded(expanded, plan.lists)
+  if (unrecorded && expanded.length > 0) {
+    for (const child of deps.queue.expand(item.id, expanded)) {
+      const answer = hooks.route(child, message)
+      route(events, item, child, answer instanceof Promise ? await answer : answer, hooks, plan)
+    }
+    goOn()
   }
   if (plan.outcomes.length > 0) await settle(deps, events, item, plan.outcomes, null, null)
+  // last: with it the queue gives the item again, and what failed here would be asked for a second time
+  if (!unrecorded) await recordExpansions(deps, events, item, generation, expanded, plan.lists)
 }
 
 export const queuedFacts = (item: QueueItem): QueuedFacts => ({
