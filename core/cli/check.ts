@@ -8,6 +8,7 @@ import { ConfigError, type Problem } from '../config/problems.ts'
 import { settingRows } from '../config/reference.ts'
 import type { Site } from '../config/site.ts'
 import { systemUsers } from '../directory/system-users.ts'
+import { isLoopback } from '../net/networks.ts'
 import type { HookOrder } from '../plugin/generations.ts'
 import { pluginProblems } from '../plugin/registry.ts'
 import { actAsServer } from './as-server.ts'
@@ -121,7 +122,7 @@ async function notesOn(loaded: LoadedConfig): Promise<readonly string[]> {
     notes.push(
       `origin ${site.origin} is none of the domains: names without one ('ana' in an alias) are taken for elsewhere`,
     )
-  if (site.tls === null && site.listen.length > 0)
+  if (site.tls === null && site.listen.some(({ host }) => !isLoopback(host)))
     notes.push('no certificate is configured: a self-signed one is used, which clients will warn about')
   if (site.listen.some(({ port, path }) => path === null && port > 0 && port < 1024) && process.getuid?.() !== 0)
     notes.push('ports below 1024 need the server to be started as root')

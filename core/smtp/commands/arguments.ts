@@ -1,12 +1,17 @@
 // Small readings of arguments that MAIL and RCPT share.
 import type { Site } from '../../config/site.ts'
 import type { Address } from '../../message/address.ts'
+import type { SmtpSession } from '../session.ts'
 
 /** What stands behind `FROM:` or `TO:` in any letter case; white space there is tolerated. null: another word. */
 export const afterKeyword = (args: string, keyword: string): string | null =>
   args.slice(0, keyword.length).toUpperCase() === keyword ? args.slice(keyword.length).trimStart() : null
 
-/** What a local program sends to or from `localhost` is this site's, as a name without a domain is. */
+/** What completes an address without a domain: the site's own programs, machines and users may write it so. */
+export const originFor = ({ role, facts, generation }: SmtpSession): string | null =>
+  role.completes || facts.trusted ? generation.site.origin : null
+
+/** What the site's own machines send to or from `localhost` is the site's, as a name without a domain is. */
 export const atSite = (address: Address | null, { domains, origin }: Site): Address | null =>
   address?.domain === 'localhost' && !domains.includes('localhost') ? { ...address, domain: origin } : address
 

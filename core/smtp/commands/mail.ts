@@ -10,7 +10,7 @@ import { maySendAs } from '../ownership.ts'
 import type { SmtpSession } from '../session.ts'
 import { parseParameters, parsePath } from '../wire/command.ts'
 import { parseMailParameters } from '../wire/parameters.ts'
-import { afterKeyword, atSite, needsUtf8Parameter } from './arguments.ts'
+import { afterKeyword, atSite, needsUtf8Parameter, originFor } from './arguments.ts'
 import { type Answer, defineCommand, proceed, refuse, refuseByHook, refuseOnPolicy, whenAnswered } from './command.ts'
 
 const accepted = proceed('mail.accepted', replies.senderOk())
@@ -47,12 +47,13 @@ export const mail = defineCommand({
 })
 
 function parseMail(
-  { role, generation }: SmtpSession,
+  session: SmtpSession,
   args: string,
 ): Result<{ reversePath: Address | null; parameters: MailParameters; reports: boolean }, Reply> {
+  const { role, facts, generation } = session
   const written = afterKeyword(args, 'FROM:')
   if (written === null) return err(replies.syntaxError('Syntax: MAIL FROM:<address>'))
-  const path = parsePath(written, { origin: role.completes ? generation.site.origin : null })
+  const path = parsePath(written, { origin: originFor(session) })
   if (!path.ok) return err(replies.badSenderAddress(`Sender: ${path.error}`))
   const words = parseParameters(path.value.rest)
   if (!words.ok) return err(replies.syntaxError(words.error))
@@ -60,7 +61,7 @@ function parseMail(
   const known = reports ? new Map([...words.value].filter(([key]) => key !== XREPORT)) : words.value
   const parameters = parseMailParameters(known, { auth: role.auth })
   if (!parameters.ok) return parameters
-  const reversePath = role.local ? atSite(path.value.address, generation.site) : path.value.address
+  const reversePath = facts.trusted ? atSite(path.value.address, generation.site) : path.value.address
   if (!parameters.value.smtputf8 && needsUtf8Parameter(reversePath)) return err(replies.utf8Needed())
   return ok({ reversePath, parameters: parameters.value, reports })
 }

@@ -7,7 +7,7 @@ import { replies } from '../../message/reply.ts'
 import type { SmtpSession } from '../session.ts'
 import { parseParameters, parsePath } from '../wire/command.ts'
 import { parseRcptParameters } from '../wire/parameters.ts'
-import { afterKeyword, atSite, needsUtf8Parameter } from './arguments.ts'
+import { afterKeyword, atSite, needsUtf8Parameter, originFor } from './arguments.ts'
 import { defineCommand, proceed, refuse, refuseByHook, refuseOnPolicy, whenAnswered } from './command.ts'
 
 /** A local program hands its mail in once, for all: nobody would send it again for the rest. */
@@ -45,13 +45,14 @@ export const rcpt = defineCommand({
   },
 })
 
-function parseRcpt({ role, generation, transaction }: SmtpSession, args: string): Result<Recipient, Reply> {
+function parseRcpt(session: SmtpSession, args: string): Result<Recipient, Reply> {
+  const { facts, generation, transaction } = session
   const written = afterKeyword(args, 'TO:')
   if (written === null) return err(replies.syntaxError('Syntax: RCPT TO:<address>'))
-  const path = parsePath(written, { origin: role.completes ? generation.site.origin : null, postmaster: true })
+  const path = parsePath(written, { origin: originFor(session), postmaster: true })
   if (!path.ok) return err(replies.badAddress(`Recipient: ${path.error}`))
   const { rest } = path.value
-  const address = role.local ? atSite(path.value.address, generation.site) : path.value.address
+  const address = facts.trusted ? atSite(path.value.address, generation.site) : path.value.address
   if (address === null) return err(replies.badAddress('Recipient: must not be empty'))
   const words = parseParameters(rest)
   if (!words.ok) return err(replies.syntaxError(words.error))

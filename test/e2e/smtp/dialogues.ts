@@ -425,6 +425,17 @@ const mailAndRcpt: Dialogue[] = [
       S: 550 5.7.1 *`,
   },
   {
+    name: "from the own networks a name without a domain, or at localhost, is the site's",
+    options: { site: { networks: ['127.0.0.0/8'], origin: 'example.com', domains: ['example.com'] } },
+    transcript: `${HELLO}
+      C: MAIL FROM:<root>
+      S: 250 *
+      C: RCPT TO:<ana>
+      S: 250 *
+      C: RCPT TO:<nobody@localhost>
+      S: 550 5.1.1 <nobody@example.com>*`,
+  },
+  {
     name: 'postmaster needs no domain (RFC 5321 §4.5.1)',
     transcript: `${HELLO}
       C: MAIL FROM:<>
