@@ -574,6 +574,17 @@ describe('dispatch', () => {
     await until(() => queue.stats().items === 0)
   })
 
+  test('what the queue does not lend is not tried, and goes out when the queue gives it again', async () => {
+    const claim = vi.spyOn(queue, 'claim').mockReturnValueOnce(null)
+    await submit({ to: ['one@here.test'] })
+    await vi.waitFor(() => expect(claim).toHaveBeenCalled())
+    await vi.waitFor(() => expect(pipeline.lanes()).toEqual([]))
+    expect(shared.pipelineTest.attempts).toEqual([])
+    queue.wake(only().id)
+    await until(() => queue.stats().items === 0)
+    expect(shared.pipelineTest.attempts).toEqual(['ok'])
+  })
+
   test('of a message deleted while it was being delivered the outcome is on record', async () => {
     const gate = Promise.withResolvers<void>()
     shared.pipelineTest.gate = gate.promise
