@@ -22,7 +22,7 @@ export class DotStuffer {
     const continues = !this.#heldCr && !(this.#lineStart && chunk[0] === DOT)
     const asItIs = continues && (plain || !TO_MEND.test(chunk.toString('latin1')))
     if (!asItIs) return this.#mend(chunk)
-    this.#lineStart = chunk.at(-1) === LF
+    this.#lineStart = chunk[chunk.length - 1] === LF
     return [chunk]
   }
 
