@@ -235,7 +235,8 @@ function formatStep({ hook, about, answers, outcome }: Step): string {
 }
 
 function formatAnswer({ plugin, stage, verdict, ms, detail, reply, edits }: HookTrace): string[] {
-  const why = [reply ? replyLine(reply) : '', detail].filter((part) => part !== '').join('  ')
+  const said = reply ? replyLine(reply) : ''
+  const why = said.endsWith(detail) ? said : [said, detail].filter((part) => part !== '').join('  ')
   const line = `  ${plugin.padEnd(16)} ${stage.padEnd(6)} ${verdict.padEnd(11)} ${`${ms.toFixed(1)} ms`.padStart(9)}  ${why}`
   return [line.trimEnd(), ...edits.map(({ name, value }) => `      + ${name}: ${value.replace(/\s*\r?\n\s*/g, ' ')}`)]
 }

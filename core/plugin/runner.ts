@@ -4,7 +4,7 @@ import { asFailure, Failure, temporary } from '../base/failure.ts'
 import type { Logger } from '../base/log.ts'
 import { formatAddress } from '../message/address.ts'
 import type { Recipient } from '../message/envelope.ts'
-import { replies, replyLine } from '../message/reply.ts'
+import { replies } from '../message/reply.ts'
 import type { NewRecipient, QueuedRecipient } from '../queue/queue.ts'
 import type { TraceEvent } from '../trace/trace.ts'
 import { checkExpansion, checkRcptVerdict, checkRoute, checkSecret, checkVerdict, checkVerified } from './answers.ts'
@@ -306,6 +306,6 @@ const failureReply = ({ reply }: Failure) => (reply === null ? {} : { reply })
 
 function toldRoute(answer: NextHop | Reject | Defer | null): Told {
   if (answer === null) return NOT_MINE
-  if ('kind' in answer) return told(answer.kind, answer.detail ?? replyLine(answer.reply), answer.reply)
+  if ('kind' in answer) return told(answer.kind, answer.detail ?? [answer.reply.text].flat().join(' '), answer.reply)
   return told('routed', `${answer.courier}:${answer.destination}`)
 }

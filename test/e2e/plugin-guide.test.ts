@@ -134,14 +134,18 @@ it('has couriers that get their mail on a site that delivers to mailboxes as wel
   const plugins = [
     'open-house: { use: ./filters/open-house.ts, onError: defer, domain: open.test }',
     'next-door: { use: ./filters/next-door.ts, onError: defer, domain: door.test, address: 127.0.0.1 }',
+    // takes mail, and has no courier that is asked before deliver-local
+    'club: { use: ./filters/club.ts, onError: defer, list: all@far.test, owner: ana@far.test, members: [eva@far.test] }',
   ].join(', ')
-  const site = `profile: demo\ndata: ./state3\ndomains: [estafeta.test, open.test, door.test]\nplugins: { ${plugins} }\n`
+  const domains = '[estafeta.test, open.test, door.test, far.test]'
+  const site = `profile: demo\ndata: ./state3\ndomains: ${domains}\nplugins: { ${plugins} }\n`
   writeFileSync(join(folder, 'couriers.yaml'), site)
   const asked =
-    '--config couriers.yaml explain --from paco@far.example --to ana@open.test --to ana@door.test --ip 127.0.0.1'
+    '--config couriers.yaml explain --from paco@far.example --to ana@open.test --to ana@door.test --to all@far.test --ip 127.0.0.1'
   const { output } = await run(asked.split(' '))
   expect(output).toContain('open-house:open.test')
   expect(output).toContain('next-door:door.test')
+  expect(output).toMatch(/deliver-local +normal reject +[\d.]+ ms {2}550 5\.1\.1 <eva@far\.test>: no such user here$/m)
 })
 
 it('tells of a test that failed before it closed what it had opened', { timeout: 30_000 }, async () => {
