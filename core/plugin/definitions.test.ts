@@ -66,7 +66,7 @@ beforeAll(() => {
   write('parted/part.ts', "export const description: string = 'first'")
   write('parted/deep/part.ts', "export const deep = ' of all'")
   const files = ['typed.ts', 'broken.ts', 'throws.ts'].map((name) => join(folder, name))
-  found = findAll([...files, 'only-esm', '@scope/old', 'demo-magic', 'absent', join(folder, 'parted')])
+  found = findAll([...files, 'only-esm', '@scope/old', 'demo-magic', 'absent', 'typed.ts', join(folder, 'parted')])
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -83,10 +83,11 @@ it('says in one line why a file cannot be loaded', () => {
   expect(found[1]!.problem).not.toContain('\n')
   expect(found[2]!.problem).toBe('throws.ts cannot be loaded: no such thing')
   expect(found[6]).toEqual({ problem: "no plugin 'absent' is shipped, nor is a package of this name installed in " })
+  expect(found[7]!.problem).toMatch(/^no plugin 'typed\.ts' is shipped, .* \(did you mean '\.\/typed\.ts'\?\)$/)
 })
 
 it('sees a change of a file, and of a part of it, at the next load', () => {
-  expect(found.slice(7).map(({ description }) => description)).toEqual([
+  expect(found.slice(8).map(({ description }) => description)).toEqual([
     'first of all',
     'second of all',
     'second of many',

@@ -36,7 +36,7 @@ export async function findDefinition({ use, folder }: Pick<PluginEntry, 'use' | 
   if (isShipped(use)) return importDefinition(pathToFileURL(shippedFile(use)).href, shippedFile(use), use)
   if (isAbsolute(use)) return findFile(use)
   if (!installedFrom(use, folder)) {
-    const near = didYouMean(use, shippedPlugins())
+    const near = existsSync(join(folder, use)) ? ` (did you mean './${use}'?)` : didYouMean(use, shippedPlugins())
     return { problem: `no plugin '${use}' is shipped, nor is a package of this name installed in ${folder}${near}` }
   }
   return importDefinition(packageFrom(use, folder), use, null)
