@@ -138,7 +138,9 @@ const EXIT_CODES: { readonly [errno: string]: number | undefined } = {
 if (process.argv[1] && import.meta.filename === process.argv[1]) {
   // `estafeta queue list | head`: the reader has seen enough
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
+    if (error.code === 'EPIPE') return
+    process.stderr.write(`estafeta: ${error.message}\n`)
+    process.exit(EX.ioError)
   })
   process.exitCode = await run(process.argv.slice(2))
 }

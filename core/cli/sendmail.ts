@@ -127,7 +127,15 @@ function completeAll(named: readonly string[], origin: string): { recipients: st
 }
 
 const senderOf = ({ sender }: Flags, { origin }: Local): string =>
-  sender === '' || sender === '<>' ? '' : complete(sender ?? userInfo().username, origin)
+  sender === '' || sender === '<>' ? '' : complete(sender ?? callerName(), origin)
+
+function callerName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    throw new CliError(`the user ${process.getuid?.()} has no name: say by -f who sends`, EX.noUser)
+  }
+}
 
 /** -bv: would the server take mail for these? Nothing is sent. */
 async function verify(flags: Flags, local: Local): Promise<void> {

@@ -74,10 +74,19 @@ export interface LoadOptions {
   readonly folder?: string
 }
 
+/** A program may be called from a folder that is gone; absolute paths need none. */
+function workingFolder(): string {
+  try {
+    return process.cwd()
+  } catch {
+    return '/'
+  }
+}
+
 /** Throws ConfigError with every mistake found. */
 export function loadConfig(options: LoadOptions): LoadedConfig {
   const problems: Problem[] = []
-  const folder = options.folder ?? process.cwd()
+  const folder = options.folder ?? workingFolder()
   const path = options.path === undefined ? null : resolve(folder, options.path)
   const file = path === null ? emptyMapping : readTree(path, problems)
   const overrides = plainTree(options.overrides ?? {})

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { QueueView } from '../../core/admin/queue-actions.ts'
-import { type Run, type RunningCommand, type RunOptions, runBin, startBin } from '../kit/command.ts'
+import { BIN, type Run, type RunningCommand, type RunOptions, runBin, runCommand, startBin } from '../kit/command.ts'
 import { freePorts } from '../kit/free-port.ts'
 import { type ScriptedServer, startScriptedSmtp } from '../kit/scripted-smtp.ts'
 import { SmtpTalk } from '../kit/smtp-talk.ts'
@@ -347,6 +347,14 @@ describe('sendmail', () => {
     writeFileSync(config, text)
     await serve()
     await peer.until(() => peer.mails.some((mail) => mail.to[0] === 'room@out.test'))
+  })
+
+  test('mail is handed in from a folder that is gone, too', async () => {
+    const gone = join(folder, 'gone')
+    const script = `mkdir ${gone} && cd ${gone} && rmdir ${gone} && exec ${BIN}sendmail -f ${PACO} gone@out.test`
+    const options = { ...ids, env: { ESTAFETA_CONFIG: config, HOME: folder }, input: 'Subject: gone\n\nx\n' }
+    expect(await runCommand('sh', ['-c', script], options)).toMatchObject({ code: 0 })
+    await server!.printed(/to=<gone@out\.test>/)
   })
 
   test('mistakes in the configuration keep nobody from handing mail in', async () => {
