@@ -193,7 +193,8 @@ export class EngineStore implements MailboxStore {
       if (content.size > WHOLE) return { ...common, octets: null, staged: await this.#stage(content) }
       const octets = block.subarray(end, end + content.size)
       end += content.size
-      await copyContent(content, octets)
+      const rest = copyContent(content, octets)
+      if (rest) await rest
       return { ...common, octets, staged: null }
     }
     return Promise.all(messages.map((message) => post(message).catch(storeFailure)))
@@ -259,12 +260,17 @@ export const wrap = <T>(promise: Promise<T>): Promise<T> =>
     throw storeFailure(error)
   })
 
-async function copyContent(content: MessageContent, to: Uint8Array): Promise<void> {
-  const { header, body, bodyStart } = content
+/** What is not in memory comes later. */
+function copyContent({ header, body, bodyStart }: MessageContent, to: Uint8Array): Promise<void> | null {
   to.set(header)
-  if (body.bytes) return to.set(body.bytes.subarray(bodyStart), header.length)
-  let at = header.length
-  for await (const chunk of body.chunks(bodyStart)) {
+  if (!body.bytes) return copyChunks(body.chunks(bodyStart), to.subarray(header.length))
+  to.set(body.bytes.subarray(bodyStart), header.length)
+  return null
+}
+
+async function copyChunks(chunks: AsyncIterable<Buffer>, to: Uint8Array): Promise<void> {
+  let at = 0
+  for await (const chunk of chunks) {
     to.set(chunk, at)
     at += chunk.length
   }

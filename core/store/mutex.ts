@@ -11,17 +11,25 @@ export class Mutex {
 
   /** Resolves, in order of asking, with what ends the turn. */
   async enter(): Promise<() => void> {
-    let leave = () => {}
     const before = this.#last
-    this.#inside++
-    this.#last = new Promise<void>((resolve) => {
-      leave = () => {
-        this.#inside--
-        resolve()
-      }
-    })
+    const leave = this.#join()
     await before
     return leave
+  }
+
+  /** What ends the turn; null when somebody is in, or waits. */
+  tryEnter(): (() => void) | null {
+    return this.busy ? null : this.#join()
+  }
+
+  #join(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#inside++
+    this.#last = promise
+    return () => {
+      this.#inside--
+      resolve()
+    }
   }
 
   async run<T>(task: () => T | Promise<T>): Promise<T> {

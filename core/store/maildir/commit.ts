@@ -88,12 +88,15 @@ export class Committer {
     const staged = groups.flatMap((group) => group.files.flatMap((file) => (file.staged ? [file.staged.path] : [])))
     await this.#attemptAsync(groups, () => this.#host.syncer.sync(staged, []))
     const free = byFolder(groups)
+    const leave: (() => void)[] = []
     for (const [folder, held] of free) {
-      if (isFree(folder)) continue
-      free.delete(folder)
-      this.#commitLater(folder, held)
+      const done = lockFree(folder)
+      if (done) leave.push(done)
+      else {
+        free.delete(folder)
+        this.#commitLater(folder, held)
+      }
     }
-    const leave = await Promise.all([...free.keys()].map((folder) => folder.lock.enter()))
     try {
       await this.#commit(free)
     } finally {
@@ -194,14 +197,14 @@ export class Committer {
     const files = new Map<string, NewFile>()
     for (const group of groups) {
       this.#attempt([group], () => {
-        const own = new Map<string, NewFile>()
+        const own: [string, NewFile][] = []
         for (const { staged, message, name } of group.files) {
           // two deliveries of one key may have met in this batch, or the first has been slow
-          if (!staged || files.has(name) || own.has(name) || (message.key !== null && folder.hasName(name))) continue
+          if (!staged || files.has(name) || (message.key !== null && folder.hasName(name))) continue
           const flags = table.bits(message.flags, used)
           given |= flags
           const base = withSizes(name, staged.fileSize, staged.wireSize)
-          own.set(name, {
+          const file = {
             from: staged.path,
             link: false,
             base,
@@ -210,7 +213,8 @@ export class Committer {
             size: staged.wireSize,
             thread: staged.thread,
             guid: null,
-          })
+          }
+          own.push([name, file])
         }
         for (const [name, file] of own) files.set(name, file)
       })
@@ -257,16 +261,21 @@ function fail(groups: readonly Group[], error: unknown): void {
   for (const group of groups) group.failure ??= postFailure(error)
 }
 
-/** Nobody is at work in it, and there is nothing to look for first: its list is locked then. When that cannot be told, the attempt will say why. */
-function isFree(folder: MaildirFolder): boolean {
+/**
+ * Locks it and its list when nobody is at work in it and there is nothing to look for first: what unlocks the folder, or
+ * null. When that cannot be told, the attempt will say why.
+ */
+function lockFree(folder: MaildirFolder): (() => void) | null {
+  if (folder.lock.busy) return null
+  let entered = false
   try {
-    if (folder.lock.busy || !folder.listLock.tryEnter()) return false
-    if (!folder.listChanged()) return true
-    folder.listLock.leave()
-    return false
+    entered = folder.listLock.tryEnter()
+    if (entered && !folder.listChanged()) return folder.lock.tryEnter()
   } catch {
-    return false
+    // told by the attempt
   }
+  if (entered) folder.listLock.leave()
+  return null
 }
 
 function byFolder(groups: readonly Group[]): Map<MaildirFolder, Group[]> {

@@ -166,19 +166,22 @@ export class MaildirFolder {
     try {
       const next = this.state.facts.highestModSeq + 1
       const reserved = this.modSeqs.reserve(next)
-      const rows = items.map((item, i) =>
-        this.newRow(this.state.facts.uidNext + i, item.base, item.flags, next, item, item.guid ?? undefined),
-      )
+      const rows: MessageRow[] = []
       const directories = new Set<string>()
-      items.forEach((item, i) => {
-        const directory = rows[i]!.flags === 0 && !item.link ? 'new' : 'cur'
+      let lines = ''
+      for (const item of items) {
+        const uid = this.state.facts.uidNext + rows.length
+        const guid = item.guid ?? undefined
+        const directory = item.flags === 0 && !item.link ? 'new' : 'cur'
         const name = directory === 'new' ? item.base : fileName(item.base, flagLetters(item.flags))
         const to = `${this.path}/${directory}/${name}`
         this.#putInPlace(item, to)
         done.push(to)
         directories.add(`${this.path}/${directory}`)
-      })
-      this.#appendLines(rows.map((row, i) => formatLine(row.uid, items[i]!.base, items[i]!.guid ?? undefined)).join(''))
+        rows.push(this.newRow(uid, item.base, item.flags, next, item, guid))
+        lines += formatLine(uid, item.base, guid)
+      }
+      this.#appendLines(lines)
       return {
         rows,
         bases: items.map((item) => item.base),

@@ -15,6 +15,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { systemClock } from '../../base/clock.ts'
 import { silentLogger } from '../../base/log.ts'
+import { nodeFiles } from '../../base/node-files.ts'
 import { message, text } from '../contract.suite.ts'
 import type { Mailbox, MailboxStore } from '../mailbox-store.ts'
 import { openMaildirStore } from '../maildir-store.ts'
@@ -146,4 +147,28 @@ test('where Dovecot never was, nothing waits for its lock', async () => {
   writeFileSync(lock, '')
   expect(await inbox.append([message(text('ours'))])).toEqual([2])
   expect(existsSync(lock)).toBe(true)
+})
+
+test('a UID list that could not be looked at leaves no lock behind', async () => {
+  dovecotWasHere()
+  let broken = false
+  const stat = (path: string) => {
+    if (broken && path.endsWith('dovecot-uidlist')) throw new Error('EIO')
+    return nodeFiles.stat(path)
+  }
+  const files = { ...nodeFiles, stat }
+  const options = { directory, files, clock: systemClock, log: silentLogger, hostname: 'mail.estafeta.test' }
+  const other = await openMaildirStore(options)
+  const deliver = async () => {
+    const [answer] = await other.deliver([
+      { account: 'ana@estafeta.test', mailbox: 'INBOX', message: message(text('x')) },
+    ])
+    return answer
+  }
+  expect(await deliver()).toBeNull()
+  broken = true
+  expect(await deliver()).toBeInstanceOf(Error)
+  broken = false
+  expect(existsSync(lock)).toBe(false)
+  await other.close()
 })
