@@ -46,6 +46,14 @@ test('a host that went away gets a few again when its lane opens', () => {
   expect(running).toHaveLength(2)
 })
 
+test('work that came to no attempt does not make a host one that answers', () => {
+  const { running, lanes, add } = lanesOf(20, 2)
+  add('silent', 40)
+  for (let i = 0; i < 5; i++) lanes.leave(key('silent'))
+  expect(running).toHaveLength(7)
+  expect(lanes.list()).toMatchObject([{ running: 2, waiting: 33, closedForMs: 0 }])
+})
+
 test('one mail that a host chokes on closes no lane of one that answers others', () => {
   const { running, lanes, add } = lanesOf(20, 2)
   add('live', 40)

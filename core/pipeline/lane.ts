@@ -78,7 +78,7 @@ const newLane = (key: string, limits: LaneLimits, now: number): Lane => ({
 /** Closed until a monotonic time, with the reply that closed it; or full: come back after that long. */
 export type LaneAnswer = 'taken' | { readonly deferred: Reply; readonly until: number } | { readonly fullForMs: number }
 
-/** `run` is called when a lane has room; the caller says `done` for each. */
+/** `run` is called when a lane has room; the caller says `done` or `leave` for each. */
 export function createLanes(
   clock: Clock,
   limits: (hop: NextHop) => LaneLimits,
@@ -186,6 +186,14 @@ export function createLanes(
       }
       pump(lane)
       return given
+    },
+    /** Work of this lane came to no attempt: of the next hop that says nothing. */
+    leave(key: string): void {
+      const lane = lanes.get(key)
+      if (!lane) return
+      lane.running--
+      trials.left(lane)
+      pump(lane)
     },
     /** Begins nothing more: what waits stays in the queue. */
     stop(): void {

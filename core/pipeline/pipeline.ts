@@ -149,7 +149,7 @@ export function createPipeline(deps: PipelineDeps): Pipeline {
     } catch (thrown) {
       failed(thrown)
     }
-    if (inLane) leaveLane(null)
+    if (inLane) lanes.leave(work.lane)
     running--
     release(work)
     finished()

@@ -58,6 +58,11 @@ export class Trials<Lane extends Untried> {
 
   failed(lane: Lane): void {
     this.#answered.delete(lane.key)
+    this.left(lane)
+  }
+
+  /** One that was under way has come to no attempt. */
+  left(lane: Lane): void {
     this.#end(lane, Math.min(1, lane.trials))
   }
 
