@@ -7,7 +7,7 @@ type Delivery = Parameters<MailboxStore['deliver']>[0][number]
 /** Larger messages take long to hand over: nobody waits for them. */
 const ALONE = 262_144
 /** Octets handed over at once. */
-const MOST = 4 * ALONE
+export const AT_ONCE = 4 * ALONE
 /** After several that came together the next call waits as long as in so much time another comes … */
 const STEP_MS = 10
 /** … but no longer than this from one call to the next. */
@@ -74,7 +74,7 @@ function take(waiting: readonly Waiting[]): readonly Waiting[] {
   let octets = 0
   const over = waiting.findIndex(({ delivery }) => {
     octets += delivery.message.content.size
-    return octets > MOST
+    return octets > AT_ONCE
   })
   return over < 0 ? waiting : waiting.slice(0, over)
 }

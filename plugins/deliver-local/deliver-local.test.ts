@@ -2,7 +2,15 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { AS_USER, type Attempt, type Courier, MAILBOX_STORE, type MailboxStore, type Outcome } from 'estafeta/plugin'
+import {
+  AS_USER,
+  type Attempt,
+  type Courier,
+  MAILBOX_STORE,
+  type MailboxStore,
+  type NextHop,
+  type Outcome,
+} from 'estafeta/plugin'
 import { testPlugin } from 'estafeta/testing'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FakeClock, systemClock } from '../../core/base/clock.ts'
@@ -118,6 +126,24 @@ describe('mailboxes', () => {
     await (await store.account('ana@example.com')).create('News')
     await send('ana+news@example.com')
     expect(await read('ana@example.com', 'News')).toHaveLength(1)
+    await plugin.close()
+  })
+
+  test('a large message for many addresses of one user lets mail for others pass', async () => {
+    const { plugin, store, send } = await start()
+    const accounts: string[] = []
+    const given = store.deliver.bind(store)
+    store.deliver = (all) => {
+      for (const { account } of all) accounts.push(account)
+      return given(all)
+    }
+    const to = Array.from({ length: 60 }, (_, i) => `ana+${i}@example.com`)
+    const { outcome } = await plugin.route(to[0]!)
+    const large = plugin.deliver(outcome as NextHop, `${TEXT}${'x'.repeat(200_000)}\n`, { to })
+    const other = send('free@example.com')
+    for (; accounts.length <= to.length; await setImmediate()) plugin.clock.advance(10)
+    expect(accounts.indexOf('free@example.com')).toBeLessThan(10)
+    expect((await Promise.all([large, other])).flat().every(({ kind }) => kind === 'delivered')).toBe(true)
     await plugin.close()
   })
 

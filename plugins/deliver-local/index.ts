@@ -24,7 +24,7 @@ import {
   type UserTarget,
   z,
 } from 'estafeta/plugin'
-import { createBatcher } from './batch.ts'
+import { AT_ONCE, createBatcher } from './batch.ts'
 import { createCommandCourier } from './command.ts'
 import { failedOutcome, loopOutcome, withDeliveryFields } from './fields.ts'
 import { createFileCourier } from './file.ts'
@@ -181,14 +181,14 @@ export default definePlugin({
           concurrency: 400,
           async deliver(attempt, signal) {
             const target = (attempt.nextHop.options ?? { detail: null, system: null }) as unknown as Target
-            return Promise.all(
-              attempt.recipients.map((recipient) =>
-                deliverOne(attempt, recipient, target, signal).catch((error) => {
-                  log.warn('local delivery failed', { user: attempt.nextHop.destination, error: String(error) })
-                  return failedOutcome(recipient.n, 'deferred', error.reply ?? replies.internalError(), String(error))
-                }),
-              ),
-            )
+            const deliver = (recipient: QueuedRecipient): Promise<Outcome> =>
+              deliverOne(attempt, recipient, target, signal).catch((error) => {
+                log.warn('local delivery failed', { user: attempt.nextHop.destination, error: String(error) })
+                return failedOutcome(recipient.n, 'deferred', error.reply ?? replies.internalError(), String(error))
+              })
+            const outcomes: Outcome[] = []
+            for (const together of inGroups(attempt)) outcomes.push(...(await Promise.all(together.map(deliver))))
+            return outcomes
           },
         },
         file: createFileCourier({ asUser, clock, log, allowed: settings.allowPrograms }),
@@ -204,6 +204,12 @@ export default definePlugin({
     }
   },
 })
+
+/** Copies for one account, as many at once as the store takes in one call: mail for others goes between them. */
+function* inGroups({ recipients, content }: Attempt): Iterable<readonly QueuedRecipient[]> {
+  const length = Math.max(1, Math.floor(AT_ONCE / content.size))
+  for (let i = 0; i < recipients.length; i += length) yield recipients.slice(i, i + length)
+}
 
 /** An empty {detail} leaves no empty level behind. */
 const mailboxName = (filled: string): string => filled.split('/').filter(Boolean).join('/') || 'INBOX'
