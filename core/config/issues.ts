@@ -36,7 +36,7 @@ function describe(issue: Issue, found: Tree | null): string {
     const wrong = found?.kind === 'scalar' ? String(found.value) : null
     return `expected ${values.length > 1 ? 'one of ' : ''}${values.join(', ')}${found ? `, not ${shown(found)}` : ''}${wrong === null ? '' : didYouMean(wrong, values)}`
   }
-  if (issue.code === 'invalid_type') {
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
     const expected = TYPES[issue.expected] ?? issue.expected
     return found ? `expected ${expected}, not ${shown(found)}` : `missing: expected ${expected}`
   }

@@ -184,6 +184,8 @@ limits: { recipients: 5, messageSize: true }
 plugins:
   lottery: { use: ./filters/lottery.ts, after: acess, listeners: [smpt] }
   idle: { use: ./filters/idle.ts, onError: pass, listeners: [], timeout: 0 }
+  rbl: false
+  clamav: yes please
 `),
     ).toMatchInlineSnapshot(`
       "estafeta.yaml:2:1: hostname: missing: profile internet-site asks: What is the full name of this machine? (for example mail.example.com)
@@ -208,7 +210,9 @@ plugins:
       estafeta.yaml:19:41: plugins.lottery.after: no plugin entry is called 'acess' (did you mean 'access'?)
       estafeta.yaml:19:67: plugins.lottery.listeners: no service is called 'smpt' (did you mean 'smtp'?)
       estafeta.yaml:20:50: plugins.idle.listeners: no service is named: leave it out for all, or say 'enabled: false'
-      estafeta.yaml:20:65: plugins.idle.timeout: no hook answers in no time: leave it out for the default"
+      estafeta.yaml:20:65: plugins.idle.timeout: no hook answers in no time: leave it out for the default
+      estafeta.yaml:21:3: plugins.rbl: expected a map of keys ('{ enabled: false }' leaves it out), not false
+      estafeta.yaml:22:3: plugins.clamav: expected a map of keys, not 'yes please'"
     `)
   })
   it.each([

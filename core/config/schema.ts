@@ -139,33 +139,44 @@ const relay = z
   .meta({ short: ['string', 'list'] })
 
 /** Keys of a plugin's entry that are ours; all others are the plugin's own. */
-export const pluginEntry = z.looseObject({
-  use: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      "Which plugin, when it is not the entry's own name: a shipped name, a path (`./filters/lottery.ts`) or an npm package",
-    ),
-  enabled: z.boolean().prefault(true).describe('false leaves it out'),
-  onError: z
-    .enum(['defer', 'reject', 'pass'])
-    .optional()
-    .describe(
-      'When it throws or is late: `defer` answers 4xx, `reject` 5xx, `pass` goes on without it. Must be stated',
-    ),
-  timeout: duration.optional().describe('How long one hook may take'),
-  listeners: z.array(z.string()).optional().describe('Only for sessions of these services'),
-  authenticated: z.boolean().optional().describe('Only for sessions that are (true) or are not (false) authenticated'),
-  before: z
-    .union([z.string(), z.array(z.string())])
-    .optional()
-    .describe('Runs before these entries'),
-  after: z
-    .union([z.string(), z.array(z.string())])
-    .optional()
-    .describe('Runs after these entries'),
-})
+export const pluginEntry = z.looseObject(
+  {
+    use: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        "Which plugin, when it is not the entry's own name: a shipped name, a path (`./filters/lottery.ts`) or an npm package",
+      ),
+    enabled: z.boolean().prefault(true).describe('false leaves it out'),
+    onError: z
+      .enum(['defer', 'reject', 'pass'])
+      .optional()
+      .describe(
+        'When it throws or is late: `defer` answers 4xx, `reject` 5xx, `pass` goes on without it. Must be stated',
+      ),
+    timeout: duration.optional().describe('How long one hook may take'),
+    listeners: z.array(z.string()).optional().describe('Only for sessions of these services'),
+    authenticated: z
+      .boolean()
+      .optional()
+      .describe('Only for sessions that are (true) or are not (false) authenticated'),
+    before: z
+      .union([z.string(), z.array(z.string())])
+      .optional()
+      .describe('Runs before these entries'),
+    after: z
+      .union([z.string(), z.array(z.string())])
+      .optional()
+      .describe('Runs after these entries'),
+  },
+  {
+    error: ({ code, input }) =>
+      code === 'invalid_type' && typeof input === 'boolean'
+        ? `expected a map of keys ('{ enabled: ${input} }' ${input ? 'puts it in' : 'leaves it out'})`
+        : undefined,
+  },
+)
 
 export const configSchema = z.strictObject({
   profile: z.string().min(1).optional().describe('The profile that this file fills in: a shipped name, or a path'),
