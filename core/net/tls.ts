@@ -99,7 +99,7 @@ async function selfSignedFiles(settings: TlsSettings): Promise<{ cert: string; k
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   writeWhole(files.key, made.key)
   writeWhole(files.cert, made.cert)
-  settings.log.warn(`no certificate configured: made a self-signed one for ${settings.hostname} in ${files.cert}`)
+  settings.log.warn(`made a self-signed certificate for ${settings.hostname}: ${files.cert}`)
   return files
 }
 
