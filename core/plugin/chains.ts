@@ -1,7 +1,6 @@
 // The hooks of all plugins as one chain a hook: stages first, then the order of the entries.
 import type { PluginEntry } from '../config/load.ts'
 import type { AuthHook, Courier, Hook, Hooks, PluginDefinition, Stage } from './contract.ts'
-import { soundCourier } from './outcomes.ts'
 
 /** An entry whose plugin has been loaded, checked and set up. */
 export interface RunningPlugin {
@@ -96,5 +95,5 @@ export const courierName = (plugin: RunningPlugin, courier: string): string =>
 const couriersOf = (plugin: RunningPlugin): [string, { plugin: string; courier: Courier }][] =>
   Object.entries(plugin.hooks.couriers ?? {}).map(([name, courier]) => [
     courierName(plugin, name),
-    { plugin: plugin.entry.name, courier: soundCourier(courierName(plugin, name), courier) },
+    { plugin: plugin.entry.name, courier },
   ])

@@ -424,7 +424,8 @@ describe('dispatch', () => {
       'gave several outcomes',
     ],
   ])('defers a recipient when its courier gave %s', async (_, answer, why) => {
-    const { runner } = runnerOf({ name: 'van', hooks: { couriers: { van: { deliver: async () => answer as never } } } })
+    const couriers = { van: { deliver: async () => answer as never } }
+    const { runner, logged } = runnerOf({ name: 'van', hooks: { couriers } })
     const nextHop = { courier: 'van', destination: 'x' }
     const { content } = message('Subject: one\n\nbody\n')
     const attempt = { message: queued, nextHop, recipients: [recipient], number: 1, content }
@@ -432,6 +433,7 @@ describe('dispatch', () => {
     expect(outcomes).toEqual([
       { n: 0, kind: 'deferred', reply: replies.internalError(), relay: null, detail: expect.stringContaining(why) },
     ])
+    expect(logged).toEqual([[expect.stringContaining(why), { qid: queued.queueId }]])
   })
   it('defers when a plugin failed, even with onError: pass', async () => {
     const down = () => Promise.reject(new Error('down'))

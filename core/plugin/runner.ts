@@ -29,6 +29,7 @@ import { Deadlines } from './deadlines.ts'
 import type { AuthDecision, HookRunner, RcptDecision } from './generation.ts'
 import type { HookName } from './hook-kinds.ts'
 import { runMessageChain } from './message-chain.ts'
+import { soundCourier } from './outcomes.ts'
 import { thrownAt } from './thrown-at.ts'
 import { onFailure, PASS, toldVerdict, withCleanReply } from './verdicts.ts'
 
@@ -45,12 +46,16 @@ export class ChainRunner implements HookRunner {
   readonly #deps: RunnerDeps
   readonly #asks: AskDeps
   readonly #complained = new Set<string>()
+  readonly #couriers: ReadonlyMap<string, Courier>
 
   constructor(chains: Chains, deps: RunnerDeps) {
     this.#chains = chains
     this.#deps = deps
     const { clock, log, record } = deps
     this.#asks = { clock, log, record, deadlines: new Deadlines(clock), controllers: new Controllers() }
+    this.#couriers = new Map(
+      Array.from(chains.couriers, ([name, { courier }]) => [name, soundCourier(name, courier, log)]),
+    )
   }
 
   /** The same chains, each answer told to `record` instead: for a dry run. */
@@ -231,11 +236,11 @@ export class ChainRunner implements HookRunner {
     if ('kind' in hop) return withCleanReply(hop)
     if (!renamed) return hop
     const own = `${plugin}.${hop.courier}`
-    return this.#chains.couriers.has(own) ? { ...hop, courier: own } : hop
+    return this.#couriers.has(own) ? { ...hop, courier: own } : hop
   }
 
   courier(name: string): Courier | null {
-    return this.#chains.couriers.get(name)?.courier ?? null
+    return this.#couriers.get(name) ?? null
   }
 
   // -------------------------------------------------------------- the rest
