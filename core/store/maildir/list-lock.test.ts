@@ -151,6 +151,7 @@ test('where Dovecot never was, nothing waits for its lock', async () => {
 
 test('a UID list that could not be looked at leaves no lock behind', async () => {
   dovecotWasHere()
+  await store.close()
   let broken = false
   const stat = (path: string) => {
     if (broken && path.endsWith('dovecot-uidlist')) throw new Error('EIO')
@@ -158,9 +159,9 @@ test('a UID list that could not be looked at leaves no lock behind', async () =>
   }
   const files = { ...nodeFiles, stat }
   const options = { directory, files, clock: systemClock, log: silentLogger, hostname: 'mail.estafeta.test' }
-  const other = await openMaildirStore(options)
+  store = await openMaildirStore(options)
   const deliver = async () => {
-    const [answer] = await other.deliver([
+    const [answer] = await store.deliver([
       { account: 'ana@estafeta.test', mailbox: 'INBOX', message: message(text('x')) },
     ])
     return answer
@@ -170,5 +171,4 @@ test('a UID list that could not be looked at leaves no lock behind', async () =>
   expect(await deliver()).toBeInstanceOf(Error)
   broken = false
   expect(existsSync(lock)).toBe(false)
-  await other.close()
 })
