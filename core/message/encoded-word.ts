@@ -1,4 +1,4 @@
-// Encoded words and character sets (RFC 2047): octets of header fields and bodies as text, for search and threading.
+// Encoded words and character sets (RFC 2047): octets of header fields and bodies as text, for search and threading; and text as words.
 import { Utf7Decoder } from './utf7.ts'
 
 /** What undoes a character set. */
@@ -78,4 +78,53 @@ function wordBytes(encoding: string, data: string): Buffer {
     .replace(/_/g, ' ')
     .replace(/=([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
   return Buffer.from(octets, 'latin1')
+}
+
+/** Octets that one word carries: with what is around them a line stays below 76 (RFC 2047 §2). */
+const IN_A_WORD = 39
+const ADDRESS_FIELD = /^(?:resent-)?(?:from|sender|to|cc|bcc|reply-to)$/i
+const WORDS = /[ \t\r\n]+|[^ \t\r\n]+/g
+/** White space, addresses, quoted names, words, and what stands between. */
+const NAMES = /[ \t\r\n]+|<[^<>]*>?|"(?:[^"\\]|\\.)*"?|[^ \t\r\n"<>(),;:]+|./gs
+const NOT_ASCII = /[^\x00-\x7f]/
+
+/** A field's value in ASCII: words that are not become encoded ones, in address fields those of names (RFC 2047 §5). */
+export function encodeFieldValue(name: string, value: string): string {
+  if (!NOT_ASCII.test(value)) return value
+  const ofAddresses = ADDRESS_FIELD.test(name)
+  let text = ''
+  /** Words that go together, and the white space behind them. */
+  let run = ''
+  let space = ''
+  for (const [part] of value.matchAll(ofAddresses ? NAMES : WORDS)) {
+    if (/^[ \t\r\n]/.test(part)) space += part
+    else if (NOT_ASCII.test(part) && !(ofAddresses && (part.startsWith('<') || part.includes('@')))) {
+      if (run === '') text += space
+      const word = ofAddresses ? unquoted(part) : part
+      run += run === '' ? word : space + word
+      space = ''
+    } else {
+      text += encodedWords(run) + space + part
+      run = ''
+      space = ''
+    }
+  }
+  return text + encodedWords(run) + space
+}
+
+const unquoted = (text: string): string =>
+  text.startsWith('"') ? text.replace(/^"|"$/g, '').replace(/\\(.)/gs, '$1') : text
+
+function encodedWords(text: string): string {
+  if (text === '') return ''
+  const parts: string[] = []
+  let part = ''
+  for (const character of text.replace(/\r?\n[ \t]*/g, ' ')) {
+    if (Buffer.byteLength(part + character) > IN_A_WORD) {
+      parts.push(part)
+      part = ''
+    }
+    part += character
+  }
+  return [...parts, part].map((one) => `=?UTF-8?B?${Buffer.from(one).toString('base64')}?=`).join('\r\n ')
 }

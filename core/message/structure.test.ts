@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { textSink } from './body-text.ts'
-import { decodeHeaderText } from './encoded-word.ts'
+import { decodeHeaderText, encodeFieldValue } from './encoded-word.ts'
 import { MAX_MIME_DEPTH, MAX_MIME_PARTS, type MimePart } from './mime.ts'
 import { parseContentType } from './mime-header.ts'
 import { parseFieldDate } from './parse-date.ts'
@@ -353,6 +353,37 @@ dXMgQmVybGlu
       describer.end()
       expect(performance.now() - started, message.slice(0, 30)).toBeLessThan(1000)
     }
+  })
+})
+
+describe('encoded header', () => {
+  it.each([
+    ['X-Note', 'plain "text"', 'plain "text"'],
+    ['X-Note', 'a naïve, déjà-vu note', 'a =?UTF-8?B?bmHDr3ZlLCBkw6lqw6AtdnU=?= note'],
+    ['From', 'José García <jose@here.test>', '=?UTF-8?B?Sm9zw6kgR2FyY8OtYQ==?= <jose@here.test>'],
+    [
+      'to',
+      '"Ana \\"Ñ\\" Ruiz" <ana@here.test>, b@c.test',
+      '=?UTF-8?B?QW5hICLDkSIgUnVpeg==?= <ana@here.test>, b@c.test',
+    ],
+    ['Cc', 'ñ@here.test, <ü@here.test> (Ö)', 'ñ@here.test, <ü@here.test> (=?UTF-8?B?w5Y=?=)'],
+  ])('%s: %s', (name, value, encoded) => expect(encodeFieldValue(name, value)).toBe(encoded))
+
+  it('keeps to 7 bits and short lines, and is decoded to what it was', () => {
+    const word = fc.string({
+      unit: fc.constantFrom('a', '?', '=', 'é', '日', '😀', '\u00a0'),
+      minLength: 1,
+      maxLength: 60,
+    })
+    fc.assert(
+      fc.property(fc.array(word, { minLength: 1, maxLength: 8 }), (words) => {
+        const encoded = encodeFieldValue('X-Note', words.join(' '))
+        expect(encoded).toMatch(/^[\x20-\x7e\r\n]*$/)
+        for (const found of encoded.matchAll(/=\?UTF-8\?B\?[^?]*\?=/g)) expect(found[0].length).toBeLessThanOrEqual(75)
+        fc.pre(!words.some((one) => one.includes('=?')))
+        expect(decodeHeaderText(encoded.replace(/\r\n /g, ' '))).toBe(words.join(' '))
+      }),
+    )
   })
 })
 

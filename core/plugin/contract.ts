@@ -197,7 +197,10 @@ export interface QueuedFacts {
 
 export interface HeaderEdit {
   readonly name: string
-  /** Unfolded or folded text; CR and LF only as folding (CRLF and white space). */
+  /**
+   * Unfolded or folded text; CR and LF only as folding (CRLF and white space). What is not ASCII becomes encoded words
+   * (RFC 2047), in address fields of the names; in a message with SMTPUTF8 it stays.
+   */
   readonly value: string
 }
 

@@ -2,11 +2,12 @@
 import { Failure } from '../base/failure.ts'
 import type { MessageContent, SpooledBody } from '../message/content.ts'
 import { editHeader, withHeader } from '../message/edit-header.ts'
+import { encodeFieldValue } from '../message/encoded-word.ts'
 import { type HeaderField, type HeaderView, parseHeader } from '../message/header.ts'
 import { checkMessageAnswer, isBody } from './answers.ts'
 import { type AskDeps, type Asked, NO_EDITS, type Question, Round, type Told, told } from './ask.ts'
 import type { Link } from './chains.ts'
-import type { Answer, Defer, Discard, MessageAnswer, MessageFacts, Reject, Verdict } from './contract.ts'
+import type { Answer, Defer, Discard, HeaderEdit, MessageAnswer, MessageFacts, Reject, Verdict } from './contract.ts'
 import type { MessageDecision } from './generation.ts'
 import { MESSAGE_HOOKS_TIMEOUT } from './hook-kinds.ts'
 import { onFailure, TOLD_PASS, toldVerdict, withCleanReply } from './verdicts.ts'
@@ -102,9 +103,12 @@ function editedHeader(facts: MessageFacts, { add, append, remove }: MessageAnswe
     remove?.some(
       ({ name, where }) => name.toLowerCase() === field.name.toLowerCase() && (where?.(field.value) ?? true),
     ) ?? false
+  const { smtputf8 } = facts.parameters
+  const fitting = (edits: readonly HeaderEdit[]): readonly HeaderEdit[] =>
+    smtputf8 ? edits : edits.map(({ name, value }) => ({ name, value: encodeFieldValue(name, value) }))
   return editHeader(facts.content.header, facts.header, {
-    ...(add ? { add } : {}),
-    ...(append ? { append } : {}),
+    ...(add ? { add: fitting(add) } : {}),
+    ...(append ? { append: fitting(append) } : {}),
     ...(remove?.length ? { remove: isRemoved } : {}),
   })
 }

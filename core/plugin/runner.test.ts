@@ -360,6 +360,13 @@ describe('message', () => {
     const { text: out } = await run([{ hooks: { message: () => ({ add: [{ name: 'X-B', value: 'b\r\nBcc: x' }] }) } }])
     expect(out).toMatch(/^X-B: b Bcc: x\r\nSubject/)
   })
+  it('encodes what is not ASCII, but in a message with SMTPUTF8', async () => {
+    const parts = [{ hooks: { message: () => ({ add: [{ name: 'X-B', value: 'naïve' }] }) } }]
+    expect((await run(parts)).text).toMatch(/^X-B: =\?UTF-8\?B\?bmHDr3Zl\?=\r\nSubject/)
+    const mail = message(text)
+    const utf8 = { ...mail, parameters: { ...mail.parameters, smtputf8: true } }
+    expect((await run(parts, utf8)).text).toMatch(/^X-B: naïve\r\nSubject/)
+  })
   it('gives all hooks of one message 120 s together', async () => {
     const slow: Part = { timeout: 100_000, onError: 'pass', hooks: { message: (_, signal) => never(signal) } }
     const host = runnerOf(slow, slow, { onError: 'pass', hooks: { message: () => ({}) } })
