@@ -10,6 +10,7 @@ import { ConfigError } from '../config/problems.ts'
 import { formatAddress, parseAddress } from '../message/address.ts'
 import { parseAddressList } from '../message/address-list.ts'
 import { findBodyStart } from '../message/content.ts'
+import { encodeFieldValue } from '../message/encoded-word.ts'
 import { fieldsEnd, formatField, parseHeader } from '../message/header.ts'
 import { type LocalEnvelope, submitLocally, verifyLocally } from '../pipeline/local-client.ts'
 import { dropInPickup } from '../pipeline/pickup.ts'
@@ -217,7 +218,8 @@ function complete(text: string, origin: string): string {
 
 function nameSender(message: Buffer, block: Buffer, name: string, sender: string): Buffer {
   if (parseHeader(block).get('from') !== null) return message
-  return Buffer.concat([formatField('From', `"${name.replace(/["\\]/g, '\\$&')}" <${sender}>`), message])
+  const from = `"${name.replace(/["\\]/g, '\\$&')}" <${sender}>`
+  return Buffer.concat([formatField('From', encodeFieldValue('From', from)), message])
 }
 
 /** -bs: SMTP on standard input and output, spoken by the server itself. */

@@ -219,6 +219,8 @@ describe('sendmail', () => {
     const mail = await sent([`-f${PACO}`, '-F', 'Paco "P" P.', 'x@out.test'], 'Subject: f\n\nx\n')
     expect(mail.from).toBe(PACO)
     expect(mail.data).toContain(`From: "Paco \\"P\\" P." <${PACO}>\r\n`)
+    const named = await sent([`-f${PACO}`, '-F', 'José García', 'x@out.test'], 'Subject: f\n\nx\n')
+    expect(named.data).toContain(`From: =?UTF-8?B?Sm9zw6kgR2FyY8OtYQ==?= <${PACO}>\r\n`)
     expect((await sent(['x@out.test'], 'Subject: f\n\nx\n')).from).toMatch(/^[a-z]+@estafeta\.test$/)
     expect((await sent(['-f', '<>', 'x@out.test'], 'Subject: f\n\nx\n')).from).toBe('')
   })
