@@ -43,7 +43,7 @@ export type ChainedHook = (typeof CHAINED)[number]
 export type Chains = { readonly [H in ChainedHook]: readonly Link<Run<H>>[] } & {
   readonly auth: readonly Link<AuthHook>[]
   readonly observe: readonly Link<NonNullable<Hooks['observe']>>[]
-  readonly couriers: ReadonlyMap<string, { readonly plugin: string; readonly courier: Courier }>
+  readonly couriers: ReadonlyMap<string, Courier>
 }
 
 const STAGES: readonly Stage[] = ['early', 'normal', 'late', 'seal']
@@ -92,8 +92,5 @@ const isRenamed = ({ entry, definition }: RunningPlugin): boolean => entry.name 
 export const courierName = (plugin: RunningPlugin, courier: string): string =>
   isRenamed(plugin) ? `${plugin.entry.name}.${courier}` : courier
 
-const couriersOf = (plugin: RunningPlugin): [string, { plugin: string; courier: Courier }][] =>
-  Object.entries(plugin.hooks.couriers ?? {}).map(([name, courier]) => [
-    courierName(plugin, name),
-    { plugin: plugin.entry.name, courier },
-  ])
+const couriersOf = (plugin: RunningPlugin): [string, Courier][] =>
+  Object.entries(plugin.hooks.couriers ?? {}).map(([name, courier]) => [courierName(plugin, name), courier])

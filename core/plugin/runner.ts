@@ -53,9 +53,7 @@ export class ChainRunner implements HookRunner {
     this.#deps = deps
     const { clock, log, record } = deps
     this.#asks = { clock, log, record, deadlines: new Deadlines(clock), controllers: new Controllers() }
-    this.#couriers = new Map(
-      Array.from(chains.couriers, ([name, { courier }]) => [name, soundCourier(name, courier, log)]),
-    )
+    this.#couriers = new Map(Array.from(chains.couriers, ([name, courier]) => [name, soundCourier(name, courier, log)]))
   }
 
   /** The same chains, each answer told to `record` instead: for a dry run. */
